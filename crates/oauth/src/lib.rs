@@ -1,0 +1,1 @@
+//! Protocol as pure functions.
