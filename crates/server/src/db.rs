@@ -1,0 +1,203 @@
+//! The store: SQLite inside by default, PostgreSQL by URL. One SQL text for both.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{PgConnection, Postgres, Sqlite, SqliteConnection, Transaction};
+
+static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+
+/// How long a SQLite writer waits for another process's lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a caller waits for a free connection before it is told that the store is overloaded.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// SQLite readers at once; each holds its own page cache.
+const SQLITE_READERS: u32 = 8;
+
+/// A handle to the store; cheap to clone.
+#[derive(Clone)]
+pub enum Db {
+    Lite { readers: SqlitePool, writer: SqlitePool },
+    Pg(PgPool),
+}
+
+/// One of two engines, so that [`on!`](crate::on) can run one statement on either.
+pub enum On<L, P> {
+    Lite(L),
+    Pg(P),
+}
+
+/// A write transaction. Dropped without [`Tx::commit`], it is rolled back.
+pub enum Tx {
+    Lite(Transaction<'static, Sqlite>),
+    Pg(Transaction<'static, Postgres>),
+}
+
+/// Runs one expression against whichever engine is behind `$on`; both must type-check.
+///
+/// `on!(db.read(), conn => sqlx::query(SQL).bind(x).fetch_all(conn).await?)`
+#[macro_export]
+macro_rules! on {
+    ($on:expr, $conn:ident => $body:expr) => {
+        match $on {
+            $crate::db::On::Lite($conn) => $body,
+            $crate::db::On::Pg($conn) => $body,
+        }
+    };
+}
+
+/// Why the store cannot be used. Each says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("cannot reach the database: {0}. Check `database_url`, and that the server runs")]
+    Unreachable(#[source] sqlx::Error),
+    #[error(
+        "the database was written by a newer Grantkeep (migration {0}). Start that version, or \
+         restore a backup made before the upgrade"
+    )]
+    NewerSchema(i64),
+    #[error("a migration failed: {0}. Nothing was changed by it; the message says what to mend")]
+    Migration(#[source] MigrateError),
+    #[error(
+        "PostgreSQL has synchronous_commit = off, which can lose a rotated token on a crash. Set \
+         it to `on` for this role or database"
+    )]
+    NotDurable,
+    #[error("the database is {0} migration(s) behind. Run `grantkeep migrate`")]
+    Behind(usize),
+}
+
+impl Db {
+    /// Opens SQLite at `file`, making it if it is missing.
+    pub async fn open_sqlite(file: &Path) -> Result<Self, OpenError> {
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // NORMAL may lose the last commits when the power fails, and with them a rotated token.
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .pragma("cache_size", "-16000")
+            .busy_timeout(BUSY_TIMEOUT);
+        let pool = |size: u32| {
+            SqlitePoolOptions::new()
+                .max_connections(size)
+                .acquire_timeout(ACQUIRE_TIMEOUT)
+                .test_before_acquire(false)
+                .idle_timeout(None)
+                .max_lifetime(None)
+        };
+        let writer = pool(1).connect_with(options.clone()).await.map_err(OpenError::Unreachable)?;
+        let readers = pool(SQLITE_READERS)
+            .connect_with(options.pragma("query_only", "on"))
+            .await
+            .map_err(OpenError::Unreachable)?;
+        Ok(Self::Lite { readers, writer })
+    }
+
+    /// Opens PostgreSQL. `size` bounds the connections of this process.
+    pub async fn open_postgres(options: PgConnectOptions, size: u32) -> Result<Self, OpenError> {
+        let pool = PgPoolOptions::new()
+            .max_connections(size)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .test_before_acquire(false)
+            .connect_with(options)
+            .await
+            .map_err(OpenError::Unreachable)?;
+        let durable: String = sqlx::query_scalar("select current_setting('synchronous_commit')")
+            .fetch_one(&pool)
+            .await
+            .map_err(OpenError::Unreachable)?;
+        if durable == "off" {
+            return Err(OpenError::NotDurable);
+        }
+        Ok(Self::Pg(pool))
+    }
+
+    /// Brings the schema up to date. Many processes may call this at once.
+    pub async fn migrate(&self) -> Result<(), OpenError> {
+        let done = match self {
+            Self::Lite { writer, .. } => MIGRATIONS.run(writer).await,
+            Self::Pg(pool) => MIGRATIONS.run(pool).await,
+        };
+        done.map_err(|error| match error {
+            MigrateError::VersionMissing(version) | MigrateError::VersionTooNew(version, _) => {
+                OpenError::NewerSchema(version)
+            }
+            other => OpenError::Migration(other),
+        })
+    }
+
+    /// For reading outside a transaction.
+    pub fn read(&self) -> On<&SqlitePool, &PgPool> {
+        match self {
+            Self::Lite { readers, .. } => On::Lite(readers),
+            Self::Pg(pool) => On::Pg(pool),
+        }
+    }
+
+    /// For one writing statement that needs no transaction around it.
+    pub fn write(&self) -> On<&SqlitePool, &PgPool> {
+        match self {
+            Self::Lite { writer, .. } => On::Lite(writer),
+            Self::Pg(pool) => On::Pg(pool),
+        }
+    }
+
+    /// Begins a write transaction. On SQLite it takes the write lock at once, so it never has to be
+    /// given up half-way because another writer came first.
+    pub async fn begin(&self) -> sqlx::Result<Tx> {
+        Ok(match self {
+            Self::Lite { writer, .. } => Tx::Lite(writer.begin_with("begin immediate").await?),
+            Self::Pg(pool) => Tx::Pg(pool.begin().await?),
+        })
+    }
+
+    /// Answers whether the store works, for `/readyz` and `doctor`.
+    pub async fn ping(&self) -> sqlx::Result<()> {
+        let _: i32 =
+            on!(self.read(), conn => sqlx::query_scalar("select 1").fetch_one(conn).await?);
+        Ok(())
+    }
+
+    /// `sqlite` or `postgresql`, for people and logs.
+    pub fn engine(&self) -> &'static str {
+        match self {
+            Self::Lite { .. } => "sqlite",
+            Self::Pg(_) => "postgresql",
+        }
+    }
+
+    /// Closes all connections; on SQLite this also folds the write-ahead log into the file.
+    pub async fn close(&self) {
+        match self {
+            Self::Lite { readers, writer } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Self::Pg(pool) => pool.close().await,
+        }
+    }
+}
+
+impl Tx {
+    /// For one statement inside the transaction.
+    pub fn conn(&mut self) -> On<&mut SqliteConnection, &mut PgConnection> {
+        match self {
+            Self::Lite(tx) => On::Lite(&mut **tx),
+            Self::Pg(tx) => On::Pg(&mut **tx),
+        }
+    }
+
+    pub async fn commit(self) -> sqlx::Result<()> {
+        match self {
+            Self::Lite(tx) => tx.commit().await,
+            Self::Pg(tx) => tx.commit().await,
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! What goes wrong, said twice: once for the caller, once for the log.
+
+use std::borrow::Cow;
+
+use axum::Json;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+/// A kind of failure: its HTTP status, its stable code, and what the caller is told by default.
+#[derive(Clone, Copy, Debug)]
+pub struct Kind {
+    pub status: u16,
+    pub code: &'static str,
+    pub text: &'static str,
+}
+
+macro_rules! kinds {
+    ($($name:ident = $status:literal $code:literal $text:literal;)*) => {
+        $(pub const $name: Kind = Kind { status: $status, code: $code, text: $text };)*
+        /// Every kind, for the reference and its test.
+        pub const KINDS: &[Kind] = &[$($name),*];
+    };
+}
+
+kinds! {
+    INVALID_REQUEST = 400 "invalid_request" "The request cannot be understood.";
+    INVALID_JSON = 400 "invalid_json" "The body is not valid JSON.";
+    INVALID_TYPE = 400 "invalid_type" "A field has the wrong type.";
+    INVALID_PARAMETER = 400 "invalid_parameter" "A query parameter has a value that is not allowed.";
+    INVALID_LIMIT = 400 "invalid_limit" "`limit` must be a whole number from 1 to 100.";
+    INVALID_CURSOR = 400 "invalid_cursor" "The cursor is not one that this list gave out.";
+    INVALID_ENVIRONMENT = 400 "invalid_environment"
+        "Send the header X-PD-Environment once, as `development` or `production`.";
+    INVALID_EXTERNAL_USER = 400 "invalid_external_user_id"
+        "`external_user_id` must be 1 to 250 visible characters.";
+    INVALID_ORIGIN = 400 "invalid_origin"
+        "Each allowed origin must be scheme://host[:port] with https (http only for loopback).";
+    INVALID_EXPIRES_IN = 400 "invalid_expires_in" "`expires_in` must be a whole number of seconds from 1 to 14400.";
+    INVALID_FIELD = 400 "invalid_field" "A field of the form cannot be used.";
+    REDIRECT_NOT_ALLOWED = 400 "redirect_uri_not_allowed"
+        "This redirect URI is not on the project's list. Add it with `grantkeep project redirects`.";
+    URL_NOT_ALLOWED = 400 "url_not_allowed" "This URL cannot be called from here.";
+    CREDENTIALS_REFUSED = 400 "credentials_refused"
+        "The app did not accept these credentials. Check them and try again.";
+    OAUTH_CLIENT_MISSING = 400 "oauth_client_missing"
+        "No OAuth client is configured for this app. Add one with `grantkeep oauth-app create`.";
+    INVALID_TOKEN = 401 "invalid_token" "The bearer token is missing, unknown, expired or revoked.";
+    WRONG_TOKEN_TYPE = 401 "wrong_token_type" "This kind of token does not open this endpoint.";
+    CREDENTIALS_IN_URL = 401 "credentials_in_url"
+        "Send credentials in the Authorization header, never in the URL. Rotate this one.";
+    SCOPE_MISSING = 403 "scope_missing" "The token lacks a scope that this call needs.";
+    SCOPE_NOT_GRANTED = 403 "scope_not_granted" "A scope cannot be wider than that of the caller.";
+    ORIGIN_NOT_ALLOWED = 403 "origin_not_allowed" "This origin is not allowed for the token.";
+    NOT_FOUND = 404 "not_found" "There is no such thing here.";
+    APP_NOT_FOUND = 404 "app_not_found" "There is no such app.";
+    METHOD_NOT_ALLOWED = 405 "method_not_allowed" "This path does not take that method.";
+    REAUTH_REQUIRED = 409 "reauth_required"
+        "The provider no longer accepts this grant. Let the user connect the account again.";
+    DIFFERENT_ACCOUNT = 409 "different_account"
+        "Another account was signed in than the one being reconnected.";
+    CONNECT_TOKEN_USED = 410 "connect_token_used" "This connect token was already used.";
+    CONNECT_TOKEN_EXPIRED = 410 "connect_token_expired" "This connect token has expired.";
+    BODY_TOO_LARGE = 413 "body_too_large" "The body is larger than this endpoint takes.";
+    UNSUPPORTED_MEDIA = 415 "unsupported_media_type" "Send the body as application/json.";
+    RATE_LIMITED = 429 "rate_limited" "Throttled";
+    INTERNAL = 500 "internal" "Something failed here. The request id names it in the server's log.";
+    DECRYPT_FAILED = 500 "decrypt_failed" "Stored credentials cannot be read. The operator was told.";
+    NOT_IMPLEMENTED = 501 "not_implemented" "This endpoint is not built yet.";
+    PROVIDER_BAD_ANSWER = 502 "provider_bad_response" "The app's server gave an answer that cannot be used.";
+    STORE_UNAVAILABLE = 503 "store_unavailable" "The store cannot be reached. Try again shortly.";
+    AUDIT_UNAVAILABLE = 503 "audit_unavailable" "The audit log cannot be written, so nothing was done.";
+    PROVIDER_UNAVAILABLE = 503 "provider_unavailable" "The app's server does not answer. Try again shortly.";
+}
+
+/// A failure on its way to the caller. Boxed, because success is the common case.
+#[derive(Debug)]
+pub struct Error(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    kind: Kind,
+    text: Cow<'static, str>,
+    details: Option<Value>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    log: Option<String>,
+}
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    pub fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
+    pub fn text(&self) -> &str {
+        &self.0.text
+    }
+
+    pub fn details(&self) -> Option<&Value> {
+        self.0.details.as_ref()
+    }
+
+    /// Tells the caller something more exact. Must hold no secret and nothing that came unchecked from outside.
+    #[must_use]
+    pub fn saying(mut self, text: impl Into<Cow<'static, str>>) -> Self {
+        self.0.text = text.into();
+        self
+    }
+
+    /// Machine-readable details for the caller.
+    #[must_use]
+    pub fn with(mut self, details: Value) -> Self {
+        self.0.details = Some(details);
+        self
+    }
+
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.0.headers.push((name, value));
+        self
+    }
+
+    /// Says when to come back, as RFC 9110 section 10.2.3 wants it.
+    #[must_use]
+    pub fn retry_after(self, seconds: u64) -> Self {
+        self.header(header::RETRY_AFTER, HeaderValue::from(seconds))
+    }
+
+    /// For the operator's log only.
+    #[must_use]
+    pub fn logging(mut self, detail: impl ToString) -> Self {
+        self.0.log = Some(detail.to_string());
+        self
+    }
+}
+
+impl From<Kind> for Error {
+    fn from(kind: Kind) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            text: Cow::Borrowed(kind.text),
+            details: None,
+            headers: Vec::new(),
+            log: None,
+        }))
+    }
+}
+
+impl Kind {
+    /// See [`Error::saying`].
+    pub fn saying(self, text: impl Into<Cow<'static, str>>) -> Error {
+        Error::from(self).saying(text)
+    }
+
+    /// See [`Error::logging`].
+    pub fn logging(self, detail: impl ToString) -> Error {
+        Error::from(self).logging(detail)
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) | sqlx::Error::PoolClosed => {
+                STORE_UNAVAILABLE.logging(&error).retry_after(1)
+            }
+            _ => INTERNAL.logging(&error),
+        }
+    }
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ({})", self.0.text, self.0.kind.code)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let Inner { kind, text, details, headers, log } = *self.0;
+        if kind.status >= 500 {
+            tracing::error!(code = kind.code, detail = log.as_deref(), "request failed");
+        } else if let Some(detail) = log {
+            tracing::info!(code = kind.code, detail, "request refused");
+        }
+        let mut body = json!({ "error": text, "code": kind.code });
+        if let Some(details) = details {
+            body["details"] = details;
+        }
+        let status = StatusCode::from_u16(kind.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(body)).into_response();
+        response.headers_mut().extend(headers);
+        response
+    }
+}

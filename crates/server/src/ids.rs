@@ -1,0 +1,123 @@
+//! The one door to randomness for names of things. Secrets are minted by the vault.
+
+use std::fmt;
+
+/// Random characters after the prefix: 14 of base 62 are 83 bits, so ids do not meet by chance.
+const ID_CHARS: usize = 14;
+
+/// Defines an id type: a string that begins with a fixed prefix. Ids are names, not secrets.
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+        $(#[$doc])*
+        #[derive(
+            Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+            sqlx::Type, utoipa::ToSchema,
+        )]
+        #[sqlx(transparent)]
+        #[serde(transparent)]
+        #[schema(value_type = String)]
+        pub struct $name(String);
+
+        impl $name {
+            pub const PREFIX: &'static str = $prefix;
+
+            pub fn mint() -> Self {
+                Self(random($prefix))
+            }
+
+            /// `None` unless `text` has this id's prefix and only letters and digits after it.
+            pub fn parse(text: &str) -> Option<Self> {
+                well_formed(text, $prefix).then(|| Self(text.to_owned()))
+            }
+
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+id!(
+    /// A project: one product of the operator.
+    ProjectId, "proj_");
+id!(
+    /// A connected account.
+    AccountId, "apn_");
+id!(
+    /// An external user: a user of the operator's product.
+    UserId, "exu_");
+id!(
+    /// An OAuth client registered at a provider.
+    OAuthAppId, "oa_");
+id!(
+    /// An OAuth client of this server's own API.
+    ClientId, "gkc_");
+id!(
+    /// An API key, by name; not the key itself.
+    KeyId, "gkk_");
+id!(
+    /// One load of the connect page.
+    SessionId, "cs_");
+id!(
+    /// One run of an authorization flow. Not a secret.
+    FlowId, "fl_");
+id!(
+    /// A job in the outbox.
+    JobId, "job_");
+id!(
+    /// An audit event.
+    EventId, "ev_");
+id!(
+    /// A request, as named in logs, audit and the `x-request-id` header.
+    RequestId, "req_");
+
+fn random(prefix: &str) -> String {
+    const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let mut text = String::with_capacity(prefix.len() + ID_CHARS);
+    text.push_str(prefix);
+    let mut bytes = [0_u8; 32];
+    let mut left = ID_CHARS;
+    while left > 0 {
+        // The operating system's generator fails only when the machine cannot give randomness at
+        // all; going on would make ids that meet.
+        #[expect(clippy::expect_used, reason = "without randomness nothing here is safe")]
+        aws_lc_rs::rand::fill(&mut bytes).expect("the system's random generator failed");
+        // 248 is the largest multiple of 62 in a byte: what lies above would favour some letters.
+        for byte in bytes.iter().filter(|byte| **byte < 248).take(left) {
+            text.push(char::from(ALPHABET[usize::from(byte % 62)]));
+        }
+        left = ID_CHARS - (text.len() - prefix.len());
+    }
+    text
+}
+
+fn well_formed(text: &str, prefix: &str) -> bool {
+    text.strip_prefix(prefix).is_some_and(|rest| {
+        (1..=64).contains(&rest.len()) && rest.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_have_their_prefix_and_do_not_meet() {
+        let ids: std::collections::HashSet<_> = (0..10_000).map(|_| AccountId::mint()).collect();
+        assert_eq!(ids.len(), 10_000);
+        assert!(ids.iter().all(|id| AccountId::parse(id.as_str()).as_ref() == Some(id)));
+    }
+
+    #[test]
+    fn other_prefixes_and_odd_characters_are_refused() {
+        for text in ["", "apn_", "proj_abc", "apn_a b", "apn_a/b", "apn_é", "APN_abc"] {
+            assert_eq!(AccountId::parse(text), None, "{text}");
+        }
+    }
+}
