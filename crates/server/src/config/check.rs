@@ -1,0 +1,136 @@
+//! What no single setting can tell: refusals and warnings about how they stand together.
+
+use url::{Host, Url};
+
+use super::database::{is_local, mode};
+use super::secret::Secret;
+use super::settings::Config;
+use super::{ConfigError, env_name};
+
+/// Kinds of `sslmode` under which somebody in between can read along.
+const WEAK_MODES: [&str; 5] = ["disable", "allow", "prefer", "require", "verify-ca"];
+
+impl Config {
+    /// Refuses what cannot work; the lines returned are warnings.
+    pub(super) fn check(&self) -> Result<Vec<String>, ConfigError> {
+        self.check_public_url()?;
+        self.check_listeners()?;
+        self.check_egress()?;
+        check_collector(self.otlp_endpoint.as_ref())?;
+        if self.log_filter.parse::<tracing_subscriber::EnvFilter>().is_err() {
+            return refuse("log_filter cannot be read: try info, or info,grantkeep=debug");
+        }
+        let mut warnings = Vec::new();
+        if let Some(url) = &self.database_url {
+            warnings.extend(check_database_url(url)?);
+        }
+        if self.dev && !is_loopback(&self.public_url) {
+            warnings.push("dev is on although public_url is not on loopback".to_owned());
+        }
+        Ok(warnings)
+    }
+
+    /// The root key, or the line that says how to get one.
+    pub fn required_root_key(&self) -> Result<&Secret, ConfigError> {
+        self.root_key.as_ref().ok_or_else(|| {
+            ConfigError(format!(
+                "no root key is set: make one with `openssl rand -base64 32 > root.key && chmod \
+                 600 root.key`, keep a copy, and set {}=root.key",
+                env_name("root_key_file")
+            ))
+        })
+    }
+
+    /// The public URL without its last slash: what paths are appended to.
+    pub fn public_base(&self) -> &str {
+        self.public_url.as_str().trim_end_matches('/')
+    }
+
+    /// Scheme, host and port of the public URL, as browsers write an origin.
+    pub fn public_origin(&self) -> String {
+        self.public_url.origin().ascii_serialization()
+    }
+
+    fn check_public_url(&self) -> Result<(), ConfigError> {
+        let url = &self.public_url;
+        if !matches!(url.scheme(), "https" | "http") {
+            return refuse(&format!("public_url {url} must begin with https://"));
+        }
+        if url.scheme() == "http" && !is_loopback(url) {
+            return refuse(&format!(
+                "public_url {url} must be https: tokens travel over it. Set tls_cert_file and \
+                 tls_key_file, or put a proxy with TLS in front, and name its https URL"
+            ));
+        }
+        let has_user = !url.username().is_empty() || url.password().is_some();
+        if has_user || url.query().is_some() || url.fragment().is_some() {
+            return refuse("public_url must have no user, query or fragment");
+        }
+        Ok(())
+    }
+
+    fn check_listeners(&self) -> Result<(), ConfigError> {
+        if self.tls_cert_file.is_some() != self.tls_key_file.is_some() {
+            return refuse("tls_cert_file and tls_key_file must be set together");
+        }
+        if self.tls_cert_file.is_some() && self.public_url.scheme() == "http" {
+            return refuse("public_url must begin with https:// when tls_cert_file is set");
+        }
+        if self.metrics_listen == Some(self.listen) && self.listen.port() != 0 {
+            return refuse("metrics_listen must differ from listen: metrics are not for everyone");
+        }
+        Ok(())
+    }
+
+    fn check_egress(&self) -> Result<(), ConfigError> {
+        if self.egress_allow_loopback && !self.dev {
+            return refuse(
+                "egress_allow_loopback needs dev: to reach a service on this machine in \
+                 production, name its address in egress_allow",
+            );
+        }
+        if self.egress_first_byte_timeout_ms.0 > self.egress_total_timeout_ms.0 {
+            return refuse(
+                "egress_first_byte_timeout_ms must not be more than egress_total_timeout_ms",
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Refuses other databases; warns of a link that can be read along.
+fn check_database_url(secret: &Secret) -> Result<Option<String>, ConfigError> {
+    let url = Url::parse(secret.expose()).ok();
+    let url = url.filter(|it| matches!(it.scheme(), "postgres" | "postgresql"));
+    let Some(url) = url else {
+        return refuse(
+            "database_url must be like postgres://user:password@host/database, or be left out \
+             for SQLite in data_dir",
+        );
+    };
+    let weak = mode(&url).filter(|it| WEAK_MODES.contains(&it.as_str()) && !is_local(&url));
+    Ok(weak.map(|it| {
+        format!("database_url has sslmode={it}: the server's identity is not checked in full")
+    }))
+}
+
+fn check_collector(endpoint: Option<&Url>) -> Result<(), ConfigError> {
+    match endpoint.map(Url::scheme) {
+        None | Some("http" | "https") => Ok(()),
+        Some(_) => refuse("otlp_endpoint must begin with http:// or https://"),
+    }
+}
+
+/// Whether `url` means this machine: what browsers, too, trust without TLS.
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        None => false,
+    }
+}
+
+fn refuse<T>(line: &str) -> Result<T, ConfigError> {
+    Err(ConfigError(line.to_owned()))
+}

@@ -1,0 +1,229 @@
+//! The records. A setting is added here and nowhere else.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+use url::Url;
+
+use super::ConfigError;
+use super::secret::Secret;
+use super::sources::Texts;
+use super::value::{AuditPolicy, LogFormat, Millis, MissingEnvironment, Value};
+
+/// One setting, as the reference, the parser and `doctor` know it.
+pub struct Setting {
+    /// Heading under which the reference lists it.
+    pub section: &'static str,
+    /// Name in the file. The variable is `GRANTKEEP_` and this in capitals.
+    pub key: &'static str,
+    /// What is expected, with its unit.
+    pub kind: &'static str,
+    /// What holds if nobody sets it, as it would be written in the file.
+    pub default: &'static str,
+    /// Least and greatest number taken.
+    pub bounds: Option<(u64, u64)>,
+    /// Never shown; may also come from a file named by `<key>_file`.
+    pub secret: bool,
+    help: &'static [&'static str],
+}
+
+impl Setting {
+    /// What it does, in one paragraph.
+    pub fn help(&self) -> String {
+        self.help.iter().map(|it| it.trim()).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// The record of `key`.
+pub fn find(key: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|it| it.key == key)
+}
+
+/// The text of `key` as a value within its bounds.
+fn read<T: Value>(key: &'static str, texts: &Texts) -> Result<T, ConfigError> {
+    let setting = find(key).ok_or_else(|| ConfigError(format!("{key} has no record")))?;
+    let text = texts.get(setting);
+    let refuse = |why: String| ConfigError(format!("{}: {why}", texts.name(setting)));
+    let value = T::parse(text.trim()).ok_or_else(|| {
+        let shown = if setting.secret { "***" } else { text };
+        refuse(format!("{shown:?} is not {}", setting.kind))
+    })?;
+    match (setting.bounds, value.number()) {
+        (Some((least, most)), Some(number)) if number < least || number > most => {
+            Err(refuse(format!("{number} is not between {least} and {most} ({})", setting.kind)))
+        }
+        _ => Ok(value),
+    }
+}
+
+macro_rules! bounds {
+    () => {
+        None
+    };
+    ($least:literal, $most:literal) => {
+        Some(($least, $most))
+    };
+}
+
+macro_rules! settings {
+    ($( $section:literal { $(
+        $(#[doc = $help:literal])+
+        $key:ident: $type:ty = $default:literal $(, $least:literal..=$most:literal)?;
+    )+ } )+) => {
+        /// The settings in force. One field per record, of the same name.
+        #[derive(Clone)]
+        pub struct Config { $($( $(#[doc = $help])+ pub $key: $type, )+)+ }
+
+        /// Every setting, in the order of the reference.
+        pub const SETTINGS: &[Setting] = &[ $($( Setting {
+            section: $section,
+            key: stringify!($key),
+            kind: <$type as Value>::KIND,
+            default: $default,
+            bounds: bounds!($($least, $most)?),
+            secret: <$type as Value>::SECRET,
+            help: &[$($help),+],
+        }, )+)+ ];
+
+        impl Config {
+            /// Reads every setting from its text.
+            pub(super) fn read(texts: &Texts) -> Result<Self, ConfigError> {
+                Ok(Self { $($( $key: read(stringify!($key), texts)?, )+)+ })
+            }
+        }
+    };
+}
+
+settings! {
+    "Where it listens" {
+        /// Address and port for the API and the connect page.
+        listen: SocketAddr = "127.0.0.1:8080";
+        /// The URL under which browsers and providers reach this server. It must be https, except on
+        /// loopback. Needed as soon as `listen` is not a loopback address; otherwise `http://` and `listen`.
+        public_url: Url = "";
+        /// Certificate chain (PEM). With `tls_key_file` it turns native TLS on; without both, plain http
+        /// is served and a proxy in front does TLS. Read again when it changes and on SIGHUP.
+        tls_cert_file: Option<PathBuf> = "";
+        /// Private key (PEM) of the certificate.
+        tls_key_file: Option<PathBuf> = "";
+        /// Proxies in front of this server. Only from these addresses is `X-Forwarded-For` believed.
+        trusted_proxies: Vec<IpNet> = "";
+        /// Address and port for Prometheus metrics (`/metrics`), apart from the API. Empty: off.
+        metrics_listen: Option<SocketAddr> = "";
+    }
+    "Data and keys" {
+        /// Folder for the SQLite database and the audit spool.
+        data_dir: PathBuf = "./data";
+        /// `postgres://user:password@host/database`. Empty: SQLite, in `grantkeep.db` in `data_dir`.
+        /// To a host that is not local, the server's certificate is checked unless `sslmode` says otherwise.
+        database_url: Option<Secret> = "";
+        /// The key over all keys. Make one with `openssl rand -base64 32`, keep a copy in a safe place:
+        /// without it nothing stored can be read.
+        root_key: Option<Secret> = "";
+        /// Earlier root keys, for reading what they sealed until all is sealed anew.
+        older_root_keys: Vec<Secret> = "";
+        /// Most open database connections.
+        db_connections_max: u32 = "10", 1..=1000;
+        /// How long a request waits for a free connection.
+        db_acquire_timeout_ms: Millis = "5000", 10..=120_000;
+        /// How long SQLite waits for another writer.
+        db_busy_timeout_ms: Millis = "5000", 0..=120_000;
+        /// How long PostgreSQL may work on one statement.
+        db_statement_timeout_ms: Millis = "30000", 100..=600_000;
+        /// Development profile: `serve` makes a root key file itself if none is set, and
+        /// `egress_allow_loopback` may be used. Not for real data.
+        dev: bool = "false";
+    }
+    "Limits on requests" {
+        /// How long a client may take to send the head of a request.
+        header_timeout_ms: Millis = "10000", 100..=120_000;
+        /// How long a connection may stay open with nothing asked.
+        idle_timeout_ms: Millis = "75000", 100..=3_600_000;
+        /// How long a request may take from its first byte to the head of its answer.
+        request_timeout_ms: Millis = "60000", 100..=600_000;
+        /// Largest body of a request.
+        body_bytes_max: usize = "1 MiB", 1024..=1_073_741_824;
+        /// Largest head of a request: all header fields together.
+        header_bytes_max: usize = "16 KiB", 8192..=262_144;
+        /// Most header fields of a request.
+        header_count_max: u32 = "100", 10..=1000;
+        /// Longest path and query of a request.
+        uri_bytes_max: usize = "8 KiB", 256..=65_534;
+        /// Most requests at once on one HTTP/2 connection.
+        h2_streams_max: u32 = "100", 1..=1000;
+        /// Most open connections. More wait to be accepted.
+        connections_max: u32 = "10000", 1..=1_000_000;
+        /// How long requests may still run after SIGTERM before the process ends all the same.
+        drain_timeout_ms: Millis = "25000", 0..=600_000;
+    }
+    "Outbound requests" {
+        /// Networks that outbound requests may reach although they are private, such as an identity
+        /// provider in your own network. All other private and special addresses are refused.
+        egress_allow: Vec<IpNet> = "";
+        /// Allows loopback addresses and plain http to them. Only with `dev`.
+        egress_allow_loopback: bool = "false";
+        /// Allows plain http to addresses within `egress_allow`.
+        egress_allow_http: bool = "false";
+        /// How long connecting may take, name look-up and TLS included.
+        egress_connect_timeout_ms: Millis = "5000", 50..=60_000;
+        /// How long a provider may take until its answer begins.
+        egress_first_byte_timeout_ms: Millis = "20000", 50..=300_000;
+        /// How long a provider's whole answer may take.
+        egress_total_timeout_ms: Millis = "30000", 50..=300_000;
+        /// Largest answer of a provider to us, such as a token answer.
+        egress_answer_bytes_max: usize = "1 MiB", 1024..=67_108_864;
+        /// How long an unused connection to a provider is kept.
+        egress_pool_idle_timeout_ms: Millis = "60000", 0..=600_000;
+    }
+    "Accounts and tokens" {
+        /// Folder with further app files (`*.toml`), beside those built in.
+        catalog_dir: Option<PathBuf> = "";
+        /// What a request means that does not name its environment.
+        missing_environment: MissingEnvironment = "refuse";
+        /// How long a connect token lives if its maker does not say, in seconds.
+        connect_token_life_seconds: u32 = "14400", 1..=14_400;
+        /// Whether tokens are refreshed ahead of their end. Reading one that has ended refreshes it in any case.
+        refresh_scheduler: bool = "true";
+        /// Part of a token's life, in percent, that is left when it is refreshed ahead.
+        refresh_margin_percent: u32 = "20", 1..=90;
+        /// A token with less than this left is refreshed before it is handed out.
+        refresh_margin_min_ms: Millis = "60000", 1000..=3_600_000;
+        /// How often the scheduler looks for tokens that end soon.
+        refresh_interval_ms: Millis = "15000", 100..=3_600_000;
+        /// Most refreshes at once per provider.
+        refresh_per_provider_max: u32 = "4", 1..=256;
+    }
+    "Rate limits" {
+        /// Connect tokens made per minute and external user. 0: no limit.
+        rate_connect_tokens_per_minute: u32 = "100";
+        /// Reads and deletions of accounts per five minutes and project. 0: no limit.
+        rate_accounts_per_5_minutes: u32 = "2000";
+        /// Reads of components per five minutes and project. 0: no limit.
+        rate_components_read_per_5_minutes: u32 = "3000";
+        /// Component calls (configure, props, run, deploy) per five minutes and project. 0: no limit.
+        rate_components_write_per_5_minutes: u32 = "2000";
+        /// Calls through the proxy per five minutes and project. 0: no limit.
+        rate_proxy_per_5_minutes: u32 = "1000";
+    }
+    "Audit" {
+        /// What happens to a credential read whose audit event cannot be written: `strict` refuses the
+        /// read, `spool` keeps the event in a file in `data_dir` and writes it later.
+        audit_policy: AuditPolicy = "strict";
+        /// Largest spool. Once it is full, reads are refused as with `strict`.
+        audit_spool_bytes_max: usize = "64 MiB", 4096..=17_179_869_184;
+    }
+    "Logs, metrics and traces" {
+        /// How log lines look: `json` for machines, `text` for people.
+        log_format: LogFormat = "json";
+        /// Which log lines are written, such as `info` or `info,grantkeep=debug`.
+        log_filter: String = "info";
+        /// Base URL of an OpenTelemetry collector that takes OTLP over HTTP (protobuf), such as
+        /// `http://127.0.0.1:4318`. `/v1/traces` is added. Empty: no traces are sent.
+        otlp_endpoint: Option<Url> = "";
+        /// The name of this service in traces.
+        otlp_service_name: String = "grantkeep";
+        /// Part of the traces that are kept, in percent, where the caller has not decided.
+        otlp_sample_percent: u32 = "100", 0..=100;
+    }
+}
