@@ -1,1 +1,31 @@
-//! Apps as data.
+//! Apps as data: what an app is called, how its users let us in, and how a request to it is signed.
+//!
+//! One TOML file per app (`apps/<first letter>/<slug>.toml`); the format is the types in [`app`],
+//! [`auth`], [`fields`] and [`api`]. No code anywhere asks which app it has: what differs, is data.
+//!
+//! The icons in `icons/` are the shapes of the Simple Icons project (CC0 1.0); the brands they show
+//! belong to their owners.
+
+pub mod api;
+pub mod app;
+pub mod auth;
+pub mod categories;
+pub mod check;
+pub mod fields;
+pub mod placeholders;
+
+mod catalog;
+mod embedded;
+mod file;
+mod ids;
+
+pub use api::{Expect, Identity, IdentityFrom, Method, Proxy, Verify};
+pub use app::{App, Evidence};
+pub use auth::{
+    Auth, BodyFormat, ClientAuth, ExpiresUnit, OAuth1, OAuth2, Profiles, Reuse, Revocation,
+    RevocationPlace, RevokedToken, Rotation, RotationClass, Scopes, SignatureMethod, TokenAnswer,
+};
+pub use catalog::{Catalog, LoadError};
+pub use categories::Category;
+pub use check::{Options, Problem, Severity};
+pub use fields::{Choice, Field, FieldError, FieldKind, HostForm, HostRule, Learned, LearnedFrom};

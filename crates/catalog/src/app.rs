@@ -1,0 +1,88 @@
+//! What an app is: its name, its look, and the parts that say how to reach it.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::api::{Identity, Proxy, Verify};
+use crate::auth::Auth;
+use crate::fields::{Field, Learned};
+
+/// One app of the catalogue. Holds no secret.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// `app_` and eleven base-62 digits made from the slug: the same in every installation.
+    pub id: String,
+    /// Lower-case letters, digits and `_`; what API clients send.
+    pub slug: String,
+    pub name: String,
+    /// One sentence: what the app is.
+    pub description: String,
+    pub homepage: String,
+    /// Names from [`crate::categories::ALL`].
+    pub categories: Vec<String>,
+    /// 0 to 100; lists show heavier apps first.
+    pub popularity: u8,
+    /// Name in Simple Icons; [`App::icon_svg`] gives the shape.
+    pub icon: Option<String>,
+    /// `#rrggbb`, for the letter tile or behind the icon.
+    pub color: Option<String>,
+    /// Names that people still search for.
+    pub former_names: Vec<String>,
+    /// Follows "You let {product}": what a connection makes possible, where a scope has no words.
+    pub purpose: String,
+    pub auth: Auth,
+    /// What the user is asked for, in the order of the form.
+    pub fields: Vec<Field>,
+    /// What is learnt while connecting and kept as a field of the account, by field name.
+    pub learned: BTreeMap<String, Learned>,
+    /// The request that proves that a credential works.
+    pub verify: Option<Verify>,
+    /// How the account gets its name.
+    pub identity: Option<Identity>,
+    /// `None`: requests cannot be sent through the proxy; the credentials can still be vended.
+    pub proxy: Option<Proxy>,
+    pub evidence: Evidence,
+}
+
+/// Where the facts of a file come from.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evidence {
+    /// How many independent lists say the same; 1 with `single_source`.
+    pub confirmed: u32,
+    /// The day the facts were last compared, `YYYY-MM-DD`.
+    pub checked_on: String,
+    /// What is doubtful, for the next person who looks.
+    #[serde(default)]
+    pub notes: Vec<String>,
+}
+
+impl App {
+    /// The monochrome SVG of the app's icon, if one is compiled in.
+    pub fn icon_svg(&self) -> Option<&'static str> {
+        crate::embedded::icon(self.icon.as_deref()?)
+    }
+
+    /// `keys`, `oauth` or `none`: how wire-compatible clients name the kind of credential.
+    pub fn wire_auth_type(&self) -> &'static str {
+        match self.auth {
+            Auth::OAuth2(_) | Auth::OAuth1(_) => "oauth",
+            Auth::Keys | Auth::Basic => "keys",
+            Auth::None => "none",
+        }
+    }
+
+    pub fn oauth2(&self) -> Option<&crate::auth::OAuth2> {
+        if let Auth::OAuth2(it) = &self.auth { Some(it) } else { None }
+    }
+
+    pub fn oauth1(&self) -> Option<&crate::auth::OAuth1> {
+        if let Auth::OAuth1(it) = &self.auth { Some(it) } else { None }
+    }
+
+    /// The field of that name, if the user is asked for it.
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|it| it.name == name)
+    }
+}

@@ -1,0 +1,216 @@
+//! What a user is asked for, what is learnt, and which values are good.
+
+use serde::Deserialize;
+
+/// Characters in one value, at most: a pasted private key is about 3,300.
+pub const VALUE_CHARS_MAX: usize = 16_384;
+
+/// Something the user is asked for on the connect page; a credential or a field of the account.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Field {
+    pub name: String,
+    pub label: String,
+    /// Where the user finds the value.
+    pub help: Option<String>,
+    pub placeholder: Option<String>,
+    #[serde(default)]
+    pub kind: FieldKind,
+    /// The choices of a `select`.
+    #[serde(default)]
+    pub options: Vec<Choice>,
+    /// Sealed, never shown again. Always true for `password`.
+    #[serde(default)]
+    pub secret: bool,
+    #[serde(default)]
+    pub optional: bool,
+    pub default: Option<String>,
+    /// The whole value must match this regular expression.
+    pub pattern: Option<String>,
+    /// What the value must be to stand in a host.
+    pub host: Option<HostRule>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Choice {
+    pub value: String,
+    pub label: String,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FieldKind {
+    #[default]
+    Text,
+    Password,
+    Number,
+    Select,
+    Checkbox,
+    /// Several lines: a PEM key, a JSON file.
+    Multiline,
+}
+
+/// Something that comes out of connecting and is kept as a field of the account.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Learned {
+    pub from: LearnedFrom,
+    /// A dotted path in the answer, or the name of a callback parameter.
+    pub path: String,
+    #[serde(default)]
+    pub secret: bool,
+    /// What the value must be to stand in a host. It comes from outside, so it is checked as well.
+    pub host: Option<HostRule>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LearnedFrom {
+    TokenAnswer,
+    /// A parameter of the redirect back to us (`realmId` at Intuit).
+    Callback,
+    /// The answer of the app's `verify` request.
+    Verify,
+    /// The answer that [`crate::Identity`] reads.
+    Identity,
+}
+
+/// What a value must be, so that it cannot lead a request with a credential somewhere else.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostRule {
+    pub form: HostForm,
+    /// The host must end in one of these (each begins with a dot, or is the whole host).
+    /// Empty: any host; egress still refuses private addresses.
+    #[serde(default)]
+    pub under: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HostForm {
+    /// One label: `acme` in `acme.zendesk.com`.
+    Label,
+    /// A whole host name: `shop.example.com`.
+    Name,
+    /// `https://` and a host, perhaps with a path: `https://acme.api-us1.com`.
+    Url,
+}
+
+/// Why a value is not taken, as a sentence to the user.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct FieldError(String);
+
+impl Field {
+    /// Whether the value must be sealed and never shown.
+    pub fn is_secret(&self) -> bool {
+        self.secret || self.kind == FieldKind::Password
+    }
+
+    /// Whether the value may be stored under this field. The error is for the user's eyes and never
+    /// repeats the value.
+    pub fn check(&self, value: &str) -> Result<(), FieldError> {
+        let label = &self.label;
+        if value.trim().is_empty() {
+            return if self.optional { Ok(()) } else { no(&format!("{label} is missing.")) };
+        }
+        if value.chars().count() > VALUE_CHARS_MAX {
+            return no(&format!("{label} is longer than {VALUE_CHARS_MAX} characters."));
+        }
+        let lines = self.kind == FieldKind::Multiline;
+        if value.chars().any(|it| it.is_control() && !(lines && matches!(it, '\n' | '\r' | '\t'))) {
+            return no(&format!("{label} holds a line break or another control character."));
+        }
+        match self.kind {
+            FieldKind::Select if !self.options.iter().any(|it| it.value == value) => {
+                return no(&format!("{label} is not one of the choices."));
+            }
+            FieldKind::Number if value.trim().parse::<f64>().is_err() => {
+                return no(&format!("{label} is not a number."));
+            }
+            FieldKind::Checkbox if !matches!(value, "true" | "false") => {
+                return no(&format!("{label} must be on or off."));
+            }
+            _ => {}
+        }
+        if let Some(rule) = &self.host {
+            rule.check(value).map_err(|why| FieldError(format!("{label} {why}")))?;
+        }
+        match self.pattern.as_deref().map(whole) {
+            Some(Ok(pattern)) if !pattern.is_match(value) => {
+                no(&format!("{label} does not look right. {}", self.help.as_deref().unwrap_or("")))
+            }
+            Some(Err(_)) => no(&format!("{label} cannot be checked: the app's file is wrong.")),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl HostRule {
+    /// Whether the value may stand in a host. The error continues a sentence: "Subdomain ...".
+    pub fn check(&self, value: &str) -> Result<(), String> {
+        match self.form {
+            HostForm::Label if is_label(value) => Ok(()),
+            HostForm::Label => {
+                Err("may hold letters, digits and hyphens only, without dots.".to_owned())
+            }
+            HostForm::Name => self.under(value),
+            HostForm::Url => {
+                let Some(rest) = value.strip_prefix("https://") else {
+                    return Err("must begin with https://.".to_owned());
+                };
+                let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+                let plain = |it: char| it.is_ascii_alphanumeric() || "-._~/".contains(it);
+                if !path.chars().all(plain) || path.split('/').any(|it| it == "." || it == "..") {
+                    return Err("may not hold a query, an anchor or dots as a path.".to_owned());
+                }
+                self.under(host)
+            }
+        }
+    }
+
+    fn under(&self, host: &str) -> Result<(), String> {
+        if !is_host(host) {
+            return Err("is not a host name such as acme.example.com.".to_owned());
+        }
+        let host = host.to_ascii_lowercase();
+        let fits = |end: &String| {
+            host == end.trim_start_matches('.') || (end.starts_with('.') && host.ends_with(end))
+        };
+        if self.under.is_empty() || self.under.iter().any(fits) {
+            Ok(())
+        } else {
+            Err(format!("must end in {}.", self.under.join(" or ")))
+        }
+    }
+}
+
+/// One label of a host name: RFC 1123 §2.1, at most 63 characters, ASCII.
+pub(crate) fn is_label(text: &str) -> bool {
+    let inside = |it: u8| it.is_ascii_alphanumeric() || it == b'-';
+    (1..=63).contains(&text.len())
+        && text.bytes().all(inside)
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+}
+
+/// A host name of two labels or more whose last is not a number (so no IPv4 address in any form).
+pub(crate) fn is_host(text: &str) -> bool {
+    let labels: Vec<&str> = text.split('.').collect();
+    text.len() <= 253
+        && labels.len() >= 2
+        && labels.iter().all(|it| is_label(it))
+        && labels.last().is_some_and(|it| it.bytes().any(|byte| byte.is_ascii_alphabetic()))
+        && !labels.last().is_some_and(|it| it.starts_with("0x"))
+}
+
+/// The expression, held to the whole value.
+pub(crate) fn whole(pattern: &str) -> Result<regex_lite::Regex, regex_lite::Error> {
+    regex_lite::Regex::new(&format!("^(?:{pattern})$"))
+}
+
+fn no(why: &str) -> Result<(), FieldError> {
+    Err(FieldError(why.trim_end().to_owned()))
+}

@@ -1,0 +1,124 @@
+//! One app file: from TOML text to [`App`].
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::api::{Identity, Proxy, Verify};
+use crate::app::{App, Evidence};
+use crate::auth::{Auth, OAuth1, OAuth2};
+use crate::check::Problem;
+use crate::fields::{Field, Learned};
+use crate::ids;
+
+/// The file as written: the kind of credential and its table stand side by side, so that errors
+/// can name the line.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    slug: String,
+    name: String,
+    description: String,
+    homepage: String,
+    categories: Vec<String>,
+    popularity: u8,
+    icon: Option<String>,
+    color: Option<String>,
+    #[serde(default)]
+    former_names: Vec<String>,
+    purpose: String,
+    auth: Kind,
+    oauth2: Option<OAuth2>,
+    oauth1: Option<OAuth1>,
+    #[serde(default)]
+    fields: Vec<Field>,
+    #[serde(default)]
+    learned: BTreeMap<String, Learned>,
+    verify: Option<Verify>,
+    identity: Option<Identity>,
+    proxy: Option<Proxy>,
+    evidence: Evidence,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    Oauth2,
+    Oauth1,
+    Keys,
+    Basic,
+    None,
+}
+
+/// Reads one file. The problem names the line and the key.
+pub(crate) fn read(path: &str, text: &str) -> Result<App, Problem> {
+    let written: Written = toml::from_str(text).map_err(|error| {
+        let place = match error.span() {
+            Some(span) => format!("{path}:{}", line(text, span.start)),
+            None => path.to_owned(),
+        };
+        Problem::error(place, error.message(), hint(error.message()))
+    })?;
+    let auth = auth(path, &written)?;
+    Ok(App {
+        id: ids::stable("app_", &written.slug),
+        slug: written.slug,
+        name: written.name,
+        description: written.description,
+        homepage: written.homepage,
+        categories: written.categories,
+        popularity: written.popularity,
+        icon: written.icon,
+        color: written.color,
+        former_names: written.former_names,
+        purpose: written.purpose,
+        auth,
+        fields: written.fields,
+        learned: written.learned,
+        verify: written.verify,
+        identity: written.identity,
+        proxy: written.proxy,
+        evidence: written.evidence,
+    })
+}
+
+fn auth(path: &str, written: &Written) -> Result<Auth, Problem> {
+    let tables = [("oauth2", Kind::Oauth2), ("oauth1", Kind::Oauth1)];
+    let present = [written.oauth2.is_some(), written.oauth1.is_some()];
+    for ((table, kind), present) in tables.into_iter().zip(present) {
+        let place = format!("{path}: {table}");
+        if present && kind != written.auth {
+            let wrong = format!("a [{table}] table, but `auth` is another kind");
+            return Err(Problem::error(place, wrong, format!("Write auth = \"{table}\".")));
+        }
+        if !present && kind == written.auth {
+            let wrong = format!("auth = \"{table}\" without a [{table}] table");
+            return Err(Problem::error(place, wrong, format!("Add a [{table}] table.")));
+        }
+    }
+    Ok(match (written.auth, written.oauth2.clone(), written.oauth1.clone()) {
+        (Kind::Oauth2, Some(oauth2), _) => Auth::OAuth2(Box::new(oauth2)),
+        (Kind::Oauth1, _, Some(oauth1)) => Auth::OAuth1(Box::new(oauth1)),
+        (Kind::Keys, ..) => Auth::Keys,
+        (Kind::Basic, ..) => Auth::Basic,
+        _ => Auth::None,
+    })
+}
+
+fn line(text: &str, at: usize) -> usize {
+    text.bytes().take(at).filter(|it| *it == b'\n').count() + 1
+}
+
+fn hint(message: &str) -> &'static str {
+    if message.starts_with("unknown field") {
+        "Remove the key or correct its spelling; the known ones are listed in the message."
+    } else if message.starts_with("missing field") {
+        "Add the key."
+    } else if message.starts_with("unknown variant") {
+        "Write one of the words listed in the message."
+    } else if message.starts_with("invalid type") || message.starts_with("invalid value") {
+        "Write a value of the kind named in the message."
+    } else {
+        "Correct the TOML text."
+    }
+}
