@@ -1,8 +1,35 @@
 //! Grantkeep: a self-hosted connection broker. The trunk; read the modules in this order.
 
-pub mod config;
-
 pub mod clock;
+pub mod config;
 pub mod db;
 pub mod error;
 pub mod ids;
+
+pub mod body;
+pub mod egress;
+pub mod keys;
+pub mod paging;
+pub mod query;
+pub mod scope;
+pub mod tenant;
+
+pub mod app;
+pub mod audit;
+pub mod callers;
+pub mod outbox;
+
+pub mod projects;
+pub mod users;
+
+pub mod apps;
+pub mod tokens;
+
+pub mod accounts;
+
+pub mod connect;
+
+pub(crate) mod authn;
+pub(crate) mod cors;
+pub mod jobs;
+pub mod router;

@@ -1,0 +1,110 @@
+//! What every request shares.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use grantkeep_catalog::Catalog;
+use moka::future::Cache;
+
+use crate::audit::Audit;
+use crate::callers::Caller;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::db::Db;
+use crate::egress::Egress;
+use crate::error::Result;
+use crate::ids::ProjectId;
+use crate::keys::Keys;
+use crate::paging::CursorKey;
+use crate::projects;
+
+/// How long a revoked credential may still be honoured by another process.
+const TRUST: Duration = Duration::from_millis(1_000);
+/// Callers remembered at once.
+const CALLERS_MAX: u64 = 10_000;
+
+pub struct App {
+    pub config: Config,
+    pub db: Db,
+    pub clock: Clock,
+    pub keys: Keys,
+    pub cursors: CursorKey,
+    pub egress: Egress,
+    pub catalog: Catalog,
+    pub audit: Audit,
+    callers: Cache<[u8; 32], Caller>,
+    projects: Cache<ProjectId, ()>,
+}
+
+/// What an [`App`] is put together from.
+pub struct Parts {
+    pub config: Config,
+    pub db: Db,
+    pub clock: Clock,
+    pub keys: Keys,
+    pub cursors: CursorKey,
+    pub egress: Egress,
+    pub catalog: Catalog,
+    pub audit: Audit,
+}
+
+impl App {
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let Parts { config, db, clock, keys, cursors, egress, catalog, audit } = parts;
+        let callers = Cache::builder().max_capacity(CALLERS_MAX).time_to_live(TRUST).build();
+        let projects = Cache::builder().max_capacity(CALLERS_MAX).time_to_live(TRUST).build();
+        Arc::new(Self {
+            config,
+            db,
+            clock,
+            keys,
+            cursors,
+            egress,
+            catalog,
+            audit,
+            callers,
+            projects,
+        })
+    }
+
+    /// A URL of this server as browsers and providers see it. Never made from a request's own headers (RFC 9700
+    /// section 4.1.3: redirect URIs are compared exactly).
+    pub fn url(&self, path: &str) -> url::Url {
+        let mut url = self.config.public_url.clone();
+        let base = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&format!("{base}{path}"));
+        url
+    }
+
+    pub(crate) async fn project_exists(&self, id: &ProjectId) -> Result<bool> {
+        if self.projects.get(id).await.is_some() {
+            return Ok(true);
+        }
+        match projects::find(&self.db, id).await {
+            Ok(_) => {
+                self.projects.insert(id.clone(), ()).await;
+                Ok(true)
+            }
+            Err(error) if error.kind().status == 404 => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(crate) async fn forget_project(&self, id: &ProjectId) {
+        self.projects.invalidate(id).await;
+    }
+
+    pub(crate) async fn remembered_caller(&self, hash: &[u8; 32]) -> Option<Caller> {
+        self.callers.get(hash).await
+    }
+
+    pub(crate) async fn remember_caller(&self, hash: [u8; 32], caller: &Caller) {
+        self.callers.insert(hash, caller.clone()).await;
+    }
+
+    /// After a revocation: this process honours nothing from memory; others follow within [`TRUST`].
+    pub(crate) async fn forget_callers(&self) {
+        self.callers.invalidate_all();
+        self.callers.run_pending_tasks().await;
+    }
+}

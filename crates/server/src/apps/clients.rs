@@ -1,0 +1,207 @@
+//! OAuth clients at providers: made, changed, chosen. The secret goes in and never comes out of the API.
+
+use std::sync::Arc;
+
+use grantkeep_vault::{Place, Secret};
+
+use super::store;
+use crate::app::App;
+use crate::error::{self, Error, Result};
+use crate::ids::{OAuthAppId, ProjectId};
+use crate::keys::unreadable;
+use crate::paging::Page;
+
+/// A client registered at a provider, for one app and one project.
+#[derive(Clone)]
+pub struct OAuthApp {
+    pub id: OAuthAppId,
+    pub project: ProjectId,
+    pub app_slug: String,
+    pub name: String,
+    pub description: Option<String>,
+    /// Empty until the operator has registered the redirect URI and come back with the id.
+    pub client_id: String,
+    pub(super) sealed_secret: Option<Vec<u8>>,
+    /// Scopes to ask for; the app's own when absent.
+    pub scopes: Option<Vec<String>>,
+    pub additional_scopes: Vec<String>,
+    pub(super) version: i64,
+    pub created_at_ms: i64,
+    pub updated_at_ms: i64,
+}
+
+impl OAuthApp {
+    /// The redirect URI to register at the provider, unlike that of any other client (so that a code cannot be
+    /// brought to the wrong one).
+    pub fn redirect_uri(&self, app: &App) -> String {
+        app.url(&format!("/connect/oauth/{}/callback", self.id)).into()
+    }
+
+    pub fn has_secret(&self) -> bool {
+        self.sealed_secret.is_some()
+    }
+}
+
+/// What to write; `None` leaves as it is.
+#[derive(Default)]
+pub struct Edit {
+    pub name: Option<String>,
+    pub description: Option<Option<String>>,
+    pub client_id: Option<String>,
+    /// Blank keeps the stored one.
+    pub client_secret: Option<Secret>,
+    pub scopes: Option<Vec<String>>,
+    pub additional_scopes: Option<Vec<String>>,
+}
+
+/// Makes a client. Id and secret may follow later by [`update_oauth_app`], since the redirect URI to register
+/// holds the id that is made here.
+///
+/// # Errors
+/// [`error::APP_NOT_FOUND`]; [`error::INVALID_FIELD`] when the app takes no OAuth client, or when the registration
+/// belongs to another project.
+pub async fn create_oauth_app(
+    app: &Arc<App>,
+    project: &ProjectId,
+    app_name: &str,
+    edit: Edit,
+) -> Result<OAuthApp> {
+    let found = super::find(app, app_name)?;
+    if found.oauth2().is_none() && found.oauth1().is_none() {
+        return Err(error::INVALID_FIELD
+            .saying("This app is connected with keys; it takes no OAuth client."));
+    }
+    let now_ms = app.clock.now_ms();
+    let client = OAuthApp {
+        id: OAuthAppId::mint(),
+        project: project.clone(),
+        app_slug: found.slug.clone(),
+        name: found.name.clone(),
+        description: None,
+        client_id: String::new(),
+        sealed_secret: None,
+        scopes: None,
+        additional_scopes: Vec::new(),
+        version: 0,
+        created_at_ms: now_ms,
+        updated_at_ms: now_ms,
+    };
+    write(app, client, edit, true).await
+}
+
+/// # Errors
+/// [`error::NOT_FOUND`]; otherwise as for [`create_oauth_app`].
+pub async fn update_oauth_app(
+    app: &Arc<App>,
+    project: &ProjectId,
+    id: &str,
+    edit: Edit,
+) -> Result<OAuthApp> {
+    let client = find_oauth_app(app, project, id).await?;
+    write(app, client, edit, false).await
+}
+
+async fn write(app: &Arc<App>, mut client: OAuthApp, edit: Edit, fresh: bool) -> Result<OAuthApp> {
+    let now_ms = app.clock.now_ms();
+    let mut tx = app.db.begin().await?;
+    let old_secret = match (&client.sealed_secret, &edit.client_secret) {
+        // The seal is bound to the row's version, so what is kept is sealed anew.
+        (Some(_), None) => oauth_app_secret(app, &client).await?,
+        _ => None,
+    };
+    client.version += 1;
+    client.updated_at_ms = now_ms;
+    if let Some(name) = edit.name.filter(|name| !name.trim().is_empty()) {
+        client.name = name;
+    }
+    client.description = edit.description.unwrap_or(client.description);
+    client.client_id = edit.client_id.unwrap_or(client.client_id);
+    client.scopes = edit.scopes.or(client.scopes);
+    client.additional_scopes = edit.additional_scopes.unwrap_or(client.additional_scopes);
+    if let Some(secret) = edit.client_secret.filter(|secret| !secret.is_empty()).or(old_secret) {
+        let key = app.keys.project_for_sealing(&mut tx, &client.project, now_ms).await?;
+        let sealed = key.seal(&place(&client), secret.expose().as_bytes());
+        client.sealed_secret = Some(sealed);
+    }
+    if !client.client_id.is_empty()
+        && !store::register(&mut tx, &client.project, &client.app_slug, &client.client_id).await?
+    {
+        return Err(error::INVALID_FIELD.saying(
+            "This client id is already used by another project. Register a client of its own for \
+             each project: a shared one lets one product's users be connected to another's.",
+        ));
+    }
+    if fresh {
+        store::insert(&mut tx, &client).await?;
+    } else if !store::update(&mut tx, &client).await? {
+        return Err(
+            error::INVALID_REQUEST.saying("The client was changed meanwhile. Read it again.")
+        );
+    }
+    store::release(&mut tx, &client.project).await?;
+    tx.commit().await?;
+    Ok(client)
+}
+
+/// # Errors
+/// [`error::INVALID_REQUEST`] while accounts still depend on the client.
+pub async fn delete_oauth_app(app: &Arc<App>, project: &ProjectId, id: &str) -> Result<()> {
+    let client = find_oauth_app(app, project, id).await?;
+    let mut tx = app.db.begin().await?;
+    let accounts = store::accounts_of(&mut tx, project, &client.id).await?;
+    if accounts > 0 {
+        return Err(error::INVALID_REQUEST.saying(format!(
+            "{accounts} account(s) were connected with this client and could no longer be refreshed. Delete them first."
+        )));
+    }
+    store::delete(&mut tx, project, &client.id).await?;
+    store::release(&mut tx, project).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// # Errors
+/// [`error::NOT_FOUND`], for another project's client too.
+pub async fn find_oauth_app(app: &App, project: &ProjectId, id: &str) -> Result<OAuthApp> {
+    let missing = || Error::from(error::NOT_FOUND);
+    let id = OAuthAppId::parse(id).ok_or_else(missing)?;
+    store::find(&app.db, project, &id).await?.ok_or_else(missing)
+}
+
+/// The client to use when nobody names one: the project's newest for the app.
+///
+/// # Errors
+/// [`error::OAUTH_CLIENT_MISSING`].
+pub async fn oauth_app_for(app: &App, project: &ProjectId, app_slug: &str) -> Result<OAuthApp> {
+    store::newest(&app.db, project, app_slug)
+        .await?
+        .ok_or_else(|| error::OAUTH_CLIENT_MISSING.into())
+}
+
+pub async fn list_oauth_apps(
+    app: &App,
+    project: &ProjectId,
+    app_slug: Option<&str>,
+    part: Option<&str>,
+    page: &Page,
+) -> Result<(Vec<OAuthApp>, i64)> {
+    Ok(store::list(&app.db, project, app_slug, part, page).await?)
+}
+
+/// The client's secret, for a request to the provider and nothing else.
+pub async fn oauth_app_secret(app: &App, client: &OAuthApp) -> Result<Option<Secret>> {
+    let Some(sealed) = &client.sealed_secret else { return Ok(None) };
+    let key = app.keys.project(&app.db, &client.project).await?;
+    key.open_text(&place(client), sealed).map(Some).map_err(unreadable)
+}
+
+fn place(client: &OAuthApp) -> Place<'_> {
+    Place {
+        project: client.project.as_str(),
+        environment: "",
+        table: "oauth_apps",
+        record: client.id.as_str(),
+        column: "client_secret",
+        version: client.version,
+    }
+}

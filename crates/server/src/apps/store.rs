@@ -1,0 +1,192 @@
+//! Rows of `oauth_apps` and `oauth_registrations`. SQL and nothing else.
+
+use sqlx::FromRow;
+
+use super::OAuthApp;
+use crate::db::{Db, Tx};
+use crate::ids::{OAuthAppId, ProjectId};
+use crate::on;
+use crate::paging::Page;
+
+#[derive(FromRow)]
+struct Row {
+    id: OAuthAppId,
+    project_id: ProjectId,
+    app_slug: String,
+    name: String,
+    description: Option<String>,
+    client_id: String,
+    client_secret: Option<Vec<u8>>,
+    scopes: Option<String>,
+    additional_scopes: String,
+    version: i64,
+    created_at_ms: i64,
+    updated_at_ms: i64,
+}
+
+impl TryFrom<Row> for OAuthApp {
+    type Error = sqlx::Error;
+
+    fn try_from(row: Row) -> Result<Self, sqlx::Error> {
+        let list = |text: &str| {
+            serde_json::from_str::<Vec<String>>(text)
+                .map_err(|_| sqlx::Error::Decode(format!("oauth_apps scopes of {}", row.id).into()))
+        };
+        Ok(Self {
+            scopes: row.scopes.as_deref().map(list).transpose()?,
+            additional_scopes: list(&row.additional_scopes)?,
+            id: row.id,
+            project: row.project_id,
+            app_slug: row.app_slug,
+            name: row.name,
+            description: row.description,
+            client_id: row.client_id,
+            sealed_secret: row.client_secret,
+            version: row.version,
+            created_at_ms: row.created_at_ms,
+            updated_at_ms: row.updated_at_ms,
+        })
+    }
+}
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "select id, project_id, app_slug, name, description, client_id, client_secret, scopes, \
+             additional_scopes, version, created_at_ms, updated_at_ms from oauth_apps ",
+            $rest
+        )
+    };
+}
+
+pub(super) async fn find(
+    db: &Db,
+    project: &ProjectId,
+    id: &OAuthAppId,
+) -> sqlx::Result<Option<OAuthApp>> {
+    let sql = select!("where project_id = $1 and id = $2");
+    let row: Option<Row> = on!(db.read(), conn => sqlx::query_as(sql).bind(project).bind(id).fetch_optional(conn).await?);
+    row.map(OAuthApp::try_from).transpose()
+}
+
+/// The project's newest client of an app that has a client id.
+pub(super) async fn newest(
+    db: &Db,
+    project: &ProjectId,
+    app_slug: &str,
+) -> sqlx::Result<Option<OAuthApp>> {
+    let sql = select!(
+        "where project_id = $1 and app_slug = $2 and client_id <> '' order by created_at_ms desc, id limit 1"
+    );
+    let row: Option<Row> = on!(db.read(), conn =>
+        sqlx::query_as(sql).bind(project).bind(app_slug).fetch_optional(conn).await?);
+    row.map(OAuthApp::try_from).transpose()
+}
+
+pub(super) async fn list(
+    db: &Db,
+    project: &ProjectId,
+    app_slug: Option<&str>,
+    part: Option<&str>,
+    page: &Page,
+) -> sqlx::Result<(Vec<OAuthApp>, i64)> {
+    let (app_slug, part) = (app_slug.unwrap_or_default(), part.unwrap_or_default());
+    let total_sql = "select count(*) from oauth_apps where project_id = $1 and ($2 = '' or app_slug = $2) \
+                     and ($3 = '' or replace(lower(name), lower($3), '') <> lower(name))";
+    let total = on!(db.read(), conn => sqlx::query_scalar(total_sql)
+        .bind(project).bind(app_slug).bind(part).fetch_one(conn).await?);
+    let forward = select!(
+        "where project_id = $1 and ($2 = '' or app_slug = $2) \
+         and ($3 = '' or replace(lower(name), lower($3), '') <> lower(name)) \
+         and (created_at_ms < $4 or (created_at_ms = $4 and id < $5)) order by created_at_ms desc, id desc limit $6"
+    );
+    let backward = select!(
+        "where project_id = $1 and ($2 = '' or app_slug = $2) \
+         and ($3 = '' or replace(lower(name), lower($3), '') <> lower(name)) \
+         and (created_at_ms > $4 or (created_at_ms = $4 and id > $5)) order by created_at_ms, id limit $6"
+    );
+    let (sql, key, id) = page.bounds(forward, backward);
+    let rows: Vec<Row> = on!(db.read(), conn => sqlx::query_as(sql)
+        .bind(project).bind(app_slug).bind(part).bind(key).bind(id).bind(page.limit + 1)
+        .fetch_all(conn).await?);
+    let apps = rows.into_iter().map(OAuthApp::try_from).collect::<Result<_, _>>()?;
+    Ok((apps, total))
+}
+
+pub(super) async fn insert(tx: &mut Tx, app: &OAuthApp) -> sqlx::Result<()> {
+    let sql = "insert into oauth_apps (id, project_id, app_slug, name, description, client_id, client_secret, scopes, \
+               additional_scopes, version, created_at_ms, updated_at_ms) \
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+    let (scopes, additional) = scope_texts(app)?;
+    on!(tx.conn(), conn => sqlx::query(sql)
+        .bind(&app.id).bind(&app.project).bind(&app.app_slug).bind(&app.name)
+        .bind(&app.description).bind(&app.client_id).bind(&app.sealed_secret).bind(&scopes)
+        .bind(&additional).bind(app.version).bind(app.created_at_ms).bind(app.updated_at_ms)
+        .execute(conn).await?.rows_affected());
+    Ok(())
+}
+
+/// Writes `app` over its earlier version. `false`: another writer was first, or the row is gone.
+pub(super) async fn update(tx: &mut Tx, app: &OAuthApp) -> sqlx::Result<bool> {
+    let sql = "update oauth_apps set name = $4, description = $5, client_id = $6, client_secret = $7, scopes = $8, \
+               additional_scopes = $9, version = $3, updated_at_ms = $10 \
+               where project_id = $1 and id = $2 and version = $3 - 1";
+    let (scopes, additional) = scope_texts(app)?;
+    let done = on!(tx.conn(), conn => sqlx::query(sql)
+        .bind(&app.project).bind(&app.id).bind(app.version).bind(&app.name)
+        .bind(&app.description).bind(&app.client_id).bind(&app.sealed_secret).bind(&scopes)
+        .bind(&additional).bind(app.updated_at_ms).execute(conn).await?.rows_affected());
+    Ok(done == 1)
+}
+
+fn scope_texts(app: &OAuthApp) -> sqlx::Result<(Option<String>, String)> {
+    let text = |list: &Vec<String>| {
+        serde_json::to_string(list).map_err(|error| sqlx::Error::Encode(error.into()))
+    };
+    Ok((app.scopes.as_ref().map(text).transpose()?, text(&app.additional_scopes)?))
+}
+
+/// Notes that the registration is this project's. `false`: it is already another's.
+pub(super) async fn register(
+    tx: &mut Tx,
+    project: &ProjectId,
+    app_slug: &str,
+    client_id: &str,
+) -> sqlx::Result<bool> {
+    let sql = "insert into oauth_registrations (app_slug, client_id, project_id) values ($1, $2, $3) \
+               on conflict (app_slug, client_id) do update set client_id = $2 returning project_id";
+    let owner: ProjectId = on!(tx.conn(), conn => sqlx::query_scalar(sql)
+        .bind(app_slug).bind(client_id).bind(project).fetch_one(conn).await?);
+    Ok(owner == *project)
+}
+
+/// Frees a registration that no client of the project uses any more.
+pub(super) async fn release(tx: &mut Tx, project: &ProjectId) -> sqlx::Result<()> {
+    let sql = "delete from oauth_registrations where project_id = $1 and not exists (select 1 from oauth_apps a \
+               where a.project_id = $1 and a.app_slug = oauth_registrations.app_slug \
+               and a.client_id = oauth_registrations.client_id)";
+    on!(tx.conn(), conn => sqlx::query(sql).bind(project).execute(conn).await?.rows_affected());
+    Ok(())
+}
+
+pub(super) async fn accounts_of(
+    tx: &mut Tx,
+    project: &ProjectId,
+    id: &OAuthAppId,
+) -> sqlx::Result<i64> {
+    let sql = "select count(*) from accounts where project_id = $1 and oauth_app_id = $2";
+    Ok(
+        on!(tx.conn(), conn => sqlx::query_scalar(sql).bind(project).bind(id).fetch_one(conn).await?),
+    )
+}
+
+pub(super) async fn delete(
+    tx: &mut Tx,
+    project: &ProjectId,
+    id: &OAuthAppId,
+) -> sqlx::Result<bool> {
+    let sql = "delete from oauth_apps where project_id = $1 and id = $2";
+    let done = on!(tx.conn(), conn =>
+        sqlx::query(sql).bind(project).bind(id).execute(conn).await?.rows_affected());
+    Ok(done == 1)
+}

@@ -1,0 +1,264 @@
+//! Who did what, when, from where. Always on: events are written in groups, one commit for many.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::io::AsyncWriteExt;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::callers::{Actor, Origin};
+use crate::clock::Clock;
+use crate::db::Db;
+use crate::error::{self, Result};
+use crate::ids::{EventId, ProjectId};
+use crate::on;
+use crate::tenant::{Environment, Tenant};
+
+/// Events that may wait for the writer. A caller beyond that waits for a place.
+const QUEUE_EVENTS_MAX: usize = 4_096;
+/// Events in one commit.
+const GROUP_EVENTS_MAX: usize = 256;
+
+/// What happens when an event cannot be stored.
+#[derive(Clone, Debug)]
+pub enum Policy {
+    /// The act is refused.
+    Strict,
+    /// The event goes to a file of at most `bytes_max`, and from there to the store once that works again.
+    Spool { file: PathBuf, bytes_max: u64 },
+}
+
+/// An act, as it is to be remembered. Holds names and outcomes, never a credential.
+#[derive(Clone, Debug)]
+pub struct Event {
+    pub action: &'static str,
+    pub actor: Actor,
+    pub origin: Origin,
+    project: Option<ProjectId>,
+    environment: Option<Environment>,
+    target: Option<(&'static str, String)>,
+    external_id: Option<String>,
+    outcome: &'static str,
+    detail: Option<Value>,
+}
+
+impl Event {
+    pub fn new(action: &'static str, actor: &Actor, origin: &Origin) -> Self {
+        Self {
+            action,
+            actor: actor.clone(),
+            origin: origin.clone(),
+            project: None,
+            environment: None,
+            target: None,
+            external_id: None,
+            outcome: "ok",
+            detail: None,
+        }
+    }
+
+    #[must_use]
+    pub fn tenant(mut self, tenant: &Tenant) -> Self {
+        self.project = Some(tenant.project.clone());
+        self.environment = Some(tenant.environment);
+        self
+    }
+
+    #[must_use]
+    pub fn project(mut self, project: &ProjectId) -> Self {
+        self.project = Some(project.clone());
+        self
+    }
+
+    #[must_use]
+    pub fn target(mut self, kind: &'static str, id: impl Into<String>) -> Self {
+        self.target = Some((kind, id.into()));
+        self
+    }
+
+    #[must_use]
+    pub fn user(mut self, external_id: &str) -> Self {
+        self.external_id = Some(external_id.to_owned());
+        self
+    }
+
+    /// `ok` unless said otherwise; a short stable word.
+    #[must_use]
+    pub fn outcome(mut self, outcome: &'static str) -> Self {
+        self.outcome = outcome;
+        self
+    }
+
+    #[must_use]
+    pub fn detail(mut self, detail: Value) -> Self {
+        self.detail = Some(detail);
+        self
+    }
+}
+
+/// One row, ready to be stored or spooled.
+#[derive(Serialize, Deserialize)]
+struct Row {
+    id: String,
+    project_id: Option<String>,
+    environment: Option<String>,
+    at_ms: i64,
+    actor_kind: String,
+    actor_id: String,
+    action: String,
+    target_kind: Option<String>,
+    target_id: Option<String>,
+    external_id: Option<String>,
+    ip: Option<String>,
+    request_id: Option<String>,
+    outcome: String,
+    detail: Option<String>,
+}
+
+impl Row {
+    fn of(event: Event, at_ms: i64) -> Self {
+        let (target_kind, target_id) =
+            event.target.map_or((None, None), |(kind, id)| (Some(kind.to_owned()), Some(id)));
+        Self {
+            id: EventId::mint().as_str().to_owned(),
+            project_id: event.project.map(|id| id.as_str().to_owned()),
+            environment: event.environment.map(|it| it.as_str().to_owned()),
+            at_ms,
+            actor_kind: event.actor.kind().to_owned(),
+            actor_id: event.actor.id().to_owned(),
+            action: event.action.to_owned(),
+            target_kind,
+            target_id,
+            external_id: event.external_id,
+            ip: event.origin.ip.map(|ip| ip.to_string()),
+            request_id: event.origin.request_id.map(|id| id.as_str().to_owned()),
+            outcome: event.outcome.to_owned(),
+            detail: event.detail.map(|detail| detail.to_string()),
+        }
+    }
+}
+
+type Written = std::result::Result<(), ()>;
+
+/// The way to the audit writer; cheap to clone.
+#[derive(Clone)]
+pub struct Audit {
+    queue: mpsc::Sender<(Row, oneshot::Sender<Written>)>,
+    clock: Clock,
+}
+
+impl Audit {
+    /// Starts the writer. It ends, with all it took written, when the last clone is dropped.
+    pub fn start(db: Db, clock: Clock, policy: Policy) -> Self {
+        let (queue, events) = mpsc::channel(QUEUE_EVENTS_MAX);
+        tokio::spawn(write_groups(db, policy, events));
+        Self { queue, clock }
+    }
+
+    /// Returns once the event is durable.
+    ///
+    /// # Errors
+    /// [`error::AUDIT_UNAVAILABLE`] when the policy cannot be kept; the caller must not do what it announced.
+    pub async fn record(&self, event: Event) -> Result<()> {
+        let (done, written) = oneshot::channel();
+        let row = Row::of(event, self.clock.now_ms());
+        self.queue.send((row, done)).await.map_err(|_| error::AUDIT_UNAVAILABLE)?;
+        match written.await {
+            Ok(Ok(())) => Ok(()),
+            _ => Err(error::AUDIT_UNAVAILABLE.into()),
+        }
+    }
+
+    /// For acts that already happened: stored in the background, and a failure is logged.
+    pub fn note(&self, event: Event) {
+        let this = self.clone();
+        tokio::spawn(async move {
+            let action = event.action;
+            if this.record(event).await.is_err() {
+                tracing::error!(action, "an audit event could not be stored");
+            }
+        });
+    }
+}
+
+async fn write_groups(
+    db: Db,
+    policy: Policy,
+    mut events: mpsc::Receiver<(Row, oneshot::Sender<Written>)>,
+) {
+    let mut group = Vec::new();
+    while events.recv_many(&mut group, GROUP_EVENTS_MAX).await > 0 {
+        let (rows, waiting): (Vec<_>, Vec<_>) = group.drain(..).unzip();
+        let written = write(&db, &policy, rows).await;
+        for done in waiting {
+            // Whoever gave up waiting does not want to know.
+            let _ = done.send(written);
+        }
+    }
+}
+
+async fn write(db: &Db, policy: &Policy, rows: Vec<Row>) -> Written {
+    let stored = match policy {
+        Policy::Strict => insert(db, &rows).await,
+        Policy::Spool { file, .. } => match drain(db, file).await {
+            Ok(()) => insert(db, &rows).await,
+            Err(error) => Err(error),
+        },
+    };
+    let Err(error) = stored else { return Ok(()) };
+    tracing::error!(%error, events = rows.len(), "audit events could not be stored");
+    match policy {
+        Policy::Strict => Err(()),
+        Policy::Spool { file, bytes_max } => {
+            spool(file, *bytes_max, &rows).await.map_err(|error| {
+                tracing::error!(%error, "audit events could not be spooled");
+            })
+        }
+    }
+}
+
+async fn insert(db: &Db, rows: &[Row]) -> sqlx::Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let sql = "insert into audit_events (id, project_id, environment, at_ms, actor_kind, actor_id, action, \
+               target_kind, target_id, external_id, ip, request_id, outcome, detail) ";
+    on!(db.write(), conn => {
+        let mut insert = sqlx::QueryBuilder::new(sql);
+        insert.push_values(rows, |mut to, row| {
+            to.push_bind(&row.id).push_bind(&row.project_id).push_bind(&row.environment);
+            to.push_bind(row.at_ms).push_bind(&row.actor_kind).push_bind(&row.actor_id);
+            to.push_bind(&row.action).push_bind(&row.target_kind).push_bind(&row.target_id);
+            to.push_bind(&row.external_id).push_bind(&row.ip).push_bind(&row.request_id);
+            to.push_bind(&row.outcome).push_bind(&row.detail);
+        });
+        // A spool that was stored but not yet emptied is offered again.
+        insert.push(" on conflict (id) do nothing");
+        insert.build().execute(conn).await?;
+    });
+    Ok(())
+}
+
+async fn spool(file: &PathBuf, bytes_max: u64, rows: &[Row]) -> std::io::Result<()> {
+    let mut text = String::new();
+    for row in rows {
+        text.push_str(&serde_json::to_string(row)?);
+        text.push('\n');
+    }
+    let mut to = tokio::fs::OpenOptions::new().create(true).append(true).open(file).await?;
+    if to.metadata().await?.len() + text.len() as u64 > bytes_max {
+        return Err(std::io::Error::other("the audit spool is full"));
+    }
+    to.write_all(text.as_bytes()).await?;
+    to.sync_data().await
+}
+
+async fn drain(db: &Db, file: &PathBuf) -> sqlx::Result<()> {
+    let Ok(text) = tokio::fs::read_to_string(file).await else { return Ok(()) };
+    let rows: Vec<Row> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    for group in rows.chunks(GROUP_EVENTS_MAX) {
+        insert(db, group).await?;
+    }
+    tokio::fs::remove_file(file).await.map_err(sqlx::Error::Io)
+}

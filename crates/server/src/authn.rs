@@ -1,0 +1,103 @@
+//! From credential to caller. Runs before every route that is not public.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, Uri, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use grantkeep_vault::token;
+
+use crate::app::App;
+use crate::callers::Caller;
+use crate::error::{self, Error, Result};
+use crate::query::Query;
+use crate::{cors, projects, tokens};
+
+/// Query parameters by which careless clients send credentials.
+const CREDENTIAL_PARAMETERS: [&str; 4] = ["access_token", "api_key", "apikey", "authorization"];
+
+/// Puts the [`Caller`] into the request, or refuses it.
+pub(crate) async fn authenticate(
+    State(app): State<Arc<App>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    match caller(&app, request.uri(), request.headers()).await {
+        Ok(found) => {
+            let origin = found.allowed_origin;
+            request.extensions_mut().insert(found.caller);
+            let mut response = next.run(request).await;
+            if let Some(origin) = origin {
+                cors::allow(response.headers_mut(), &origin);
+            }
+            response
+        }
+        Err(error) => error.into_response(),
+    }
+}
+
+struct Found {
+    caller: Caller,
+    /// The web origin that may read the answer.
+    allowed_origin: Option<String>,
+}
+
+async fn caller(app: &App, uri: &Uri, headers: &HeaderMap) -> Result<Found> {
+    let query = Query::parse(uri.query().unwrap_or_default());
+    if CREDENTIAL_PARAMETERS.iter().any(|name| query.all(name).next().is_some()) {
+        return Err(error::CREDENTIALS_IN_URL.into());
+    }
+    let text = bearer(headers)?;
+    if text.starts_with(tokens::PREFIX) {
+        return connect_caller(app, text, headers).await;
+    }
+    if !token::verify_checksum(text) {
+        return Err(error::INVALID_TOKEN.into());
+    }
+    let hash = token::digest(text);
+    if let Some(caller) = app.remembered_caller(&hash).await {
+        return Ok(Found { caller, allowed_origin: None });
+    }
+    let kind = text.rsplit_once('_').map_or("", |(kind, _)| kind);
+    let caller = match kind {
+        projects::ACCESS_TOKEN_PREFIX => projects::caller_by_token(app, text).await?,
+        projects::KEY_PREFIX => projects::caller_by_key(app, text).await?,
+        _ => None,
+    };
+    let caller = caller.ok_or(error::INVALID_TOKEN)?;
+    app.remember_caller(hash, &caller).await;
+    Ok(Found { caller, allowed_origin: None })
+}
+
+/// A connect token serves the browser pages of its own origins; after the connection that used it up, it is over.
+async fn connect_caller(app: &App, text: &str, headers: &HeaderMap) -> Result<Found> {
+    let token = tokens::find(app, text).await?.ok_or(error::INVALID_TOKEN)?;
+    token.usable(app.clock.now_ms()).map_err(|_| Error::from(error::INVALID_TOKEN))?;
+    let origin = match headers.get(header::ORIGIN) {
+        None => None,
+        Some(value) => {
+            let text = value.to_str().unwrap_or_default();
+            let own = app.config.public_url.origin().ascii_serialization();
+            if text != own && !token.allowed_origins.iter().any(|allowed| allowed == text) {
+                return Err(error::ORIGIN_NOT_ALLOWED.into());
+            }
+            Some(text.to_owned())
+        }
+    };
+    Ok(Found { caller: token.caller(), allowed_origin: origin })
+}
+
+/// The bearer token (RFC 6750 section 2.1); the scheme in any case.
+fn bearer(headers: &HeaderMap) -> Result<&str> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let value = values.next().ok_or(error::INVALID_TOKEN)?;
+    if values.next().is_some() {
+        return Err(error::INVALID_REQUEST.saying("Send one Authorization header."));
+    }
+    let text = value.to_str().map_err(|_| error::INVALID_TOKEN)?;
+    match text.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),
+        _ => Err(error::INVALID_TOKEN.into()),
+    }
+}

@@ -1,0 +1,1 @@
+//! The hosted flow: page, start, callback, result.

@@ -1,0 +1,196 @@
+//! `/v1/connect/projects...`: projects over HTTP.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::{Change, Project};
+use crate::app::App;
+use crate::audit::Event;
+use crate::body::Json;
+use crate::callers::{Call, Server};
+use crate::error::{self, Error, Result};
+use crate::ids::ProjectId;
+use crate::paging::{Boundary, Listed, Page};
+use crate::query::Query;
+use crate::scope::need;
+
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct ProjectView {
+    id: ProjectId,
+    name: String,
+    app_name: Option<String>,
+    support_email: Option<String>,
+    connect_require_key_auth_test: bool,
+}
+
+impl From<Project> for ProjectView {
+    fn from(project: Project) -> Self {
+        Self {
+            id: project.id,
+            name: project.name,
+            app_name: project.app_name,
+            support_email: project.support_email,
+            connect_require_key_auth_test: project.require_key_test,
+        }
+    }
+}
+
+#[derive(Deserialize, utoipa::ToSchema)]
+pub struct ProjectWish {
+    name: Option<String>,
+    /// The product's name as its users know it. Null takes it away.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    app_name: Option<Option<String>>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    support_email: Option<Option<String>>,
+    connect_require_key_auth_test: Option<bool>,
+}
+
+impl ProjectWish {
+    fn change(self) -> Change {
+        Change {
+            name: self.name,
+            app_name: self.app_name,
+            support_email: self.support_email,
+            require_key_test: self.connect_require_key_auth_test,
+            settings: None,
+        }
+    }
+}
+
+/// Tells `null` from absent.
+fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(from).map(Some)
+}
+
+#[derive(Deserialize, utoipa::ToSchema)]
+pub struct LogoWish {
+    /// A `data:` URL of a PNG, JPEG, GIF or WebP image of at most 256 KiB.
+    logo: String,
+}
+
+/// Lists the projects that the caller reaches, newest first.
+#[utoipa::path(get, path = "/v1/connect/projects", tag = "Projects",
+    params(("q" = Option<String>, Query), ("limit" = Option<i64>, Query), ("after" = Option<String>, Query),
+        ("before" = Option<String>, Query)),
+    responses((status = 200, body = Listed<ProjectView>)), security(("client" = [])))]
+pub(crate) async fn list(
+    State(app): State<Arc<App>>,
+    call: Call<Server, need::ProjectsRead>,
+    query: Query,
+) -> Result<axum::Json<Listed<ProjectView>>> {
+    let part = query.one("q")?.map(str::to_lowercase);
+    let name = format!("projects\n{}\n{part:?}", call.caller.actor.id());
+    let page = Page::of(&query, &app.cursors, name)?;
+    let mut all = super::list(&app.db).await?;
+    all.retain(|project| {
+        let reached = call.caller.project.as_ref().is_none_or(|bound| *bound == project.id);
+        reached && part.as_ref().is_none_or(|part| project.name.to_lowercase().contains(part))
+    });
+    let total = i64::try_from(all.len()).unwrap_or(i64::MAX);
+    let boundary = |it: &Project| Boundary { key: it.created_at_ms, id: it.id.as_str().to_owned() };
+    let items = page.cut(all, boundary);
+    let (items, page_info) = page.answer(&app.cursors, items, total, boundary);
+    let data = items.into_iter().map(ProjectView::from).collect();
+    Ok(axum::Json(Listed { data, page_info }))
+}
+
+/// Makes a project. A caller that is bound to one project cannot.
+#[utoipa::path(post, path = "/v1/connect/projects", tag = "Projects", request_body = ProjectWish,
+    responses((status = 201, body = ProjectView)), security(("client" = [])))]
+pub(crate) async fn create(
+    State(app): State<Arc<App>>,
+    call: Call<Server, need::ProjectsWrite>,
+    Json(wish): Json<ProjectWish>,
+) -> Result<(StatusCode, axum::Json<ProjectView>)> {
+    if call.caller.project.is_some() {
+        return Err(error::SCOPE_MISSING.saying("This client is bound to one project."));
+    }
+    let name =
+        wish.name.clone().ok_or_else(|| error::INVALID_FIELD.saying("`name` is missing."))?;
+    let project = super::create(&app, &name, wish.change()).await?;
+    let event = Event::new("project.create", &call.caller.actor, &call.origin);
+    app.audit.record(event.project(&project.id).target("project", project.id.as_str())).await?;
+    Ok((StatusCode::CREATED, axum::Json(project.into())))
+}
+
+#[utoipa::path(get, path = "/v1/connect/projects/{id}", tag = "Projects", params(("id" = String, Path)),
+    responses((status = 200, body = ProjectView)), security(("client" = [])))]
+pub(crate) async fn retrieve(
+    State(app): State<Arc<App>>,
+    call: Call<Server, need::ProjectsRead>,
+    Path(id): Path<String>,
+) -> Result<axum::Json<ProjectView>> {
+    let id = reach(&call, &id)?;
+    Ok(axum::Json(super::find(&app.db, &id).await?.into()))
+}
+
+#[utoipa::path(patch, path = "/v1/connect/projects/{id}", tag = "Projects", params(("id" = String, Path)),
+    request_body = ProjectWish, responses((status = 200, body = ProjectView)), security(("client" = [])))]
+pub(crate) async fn update(
+    State(app): State<Arc<App>>,
+    call: Call<Server, need::ProjectsWrite>,
+    Path(id): Path<String>,
+    Json(wish): Json<ProjectWish>,
+) -> Result<axum::Json<ProjectView>> {
+    let id = reach(&call, &id)?;
+    let project = super::update(&app, &id, wish.change()).await?;
+    let event = Event::new("project.update", &call.caller.actor, &call.origin);
+    app.audit.record(event.project(&id).target("project", id.as_str())).await?;
+    Ok(axum::Json(project.into()))
+}
+
+#[utoipa::path(delete, path = "/v1/connect/projects/{id}", tag = "Projects", params(("id" = String, Path)),
+    responses((status = 204)), security(("client" = [])))]
+pub(crate) async fn delete(
+    State(app): State<Arc<App>>,
+    call: Call<Server, need::ProjectsWrite>,
+    Path(id): Path<String>,
+) -> Result<StatusCode> {
+    let id = reach(&call, &id)?;
+    super::delete(&app, &id).await?;
+    let event = Event::new("project.delete", &call.caller.actor, &call.origin);
+    app.audit.record(event.project(&id).target("project", id.as_str())).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[utoipa::path(post, path = "/v1/connect/projects/{id}/logo", tag = "Projects", params(("id" = String, Path)),
+    request_body = LogoWish, responses((status = 200)), security(("client" = [])))]
+pub(crate) async fn set_logo(
+    State(app): State<Arc<App>>,
+    call: Call<Server, need::ProjectsWrite>,
+    Path(id): Path<String>,
+    Json(wish): Json<LogoWish>,
+) -> Result<StatusCode> {
+    let id = reach(&call, &id)?;
+    super::set_logo(&app, &id, &wish.logo).await?;
+    let event = Event::new("project.update", &call.caller.actor, &call.origin);
+    app.audit.record(event.project(&id).target("project", id.as_str())).await?;
+    Ok(StatusCode::OK)
+}
+
+/// The product's logo, for the connect page. Public: everybody who connects an account sees it.
+pub(crate) async fn logo(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Response> {
+    let missing = || Error::from(error::NOT_FOUND);
+    let id = ProjectId::parse(&id).ok_or_else(missing)?;
+    let (kind, bytes) = super::logo(&app.db, &id).await?.ok_or_else(missing)?;
+    let headers = [
+        (header::CONTENT_TYPE, kind),
+        (header::CACHE_CONTROL, "public, max-age=300".to_owned()),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox".to_owned()),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
+    ];
+    Ok((headers, bytes).into_response())
+}
+
+fn reach<N: crate::scope::Need>(call: &Call<Server, N>, id: &str) -> Result<ProjectId> {
+    ProjectId::parse(id)
+        .filter(|id| call.caller.project.as_ref().is_none_or(|bound| bound == id))
+        .ok_or_else(|| error::NOT_FOUND.into())
+}

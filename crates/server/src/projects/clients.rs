@@ -1,0 +1,163 @@
+//! OAuth clients of this server's own API, and the access tokens that they trade their secret for (RFC 6749 section 4.4).
+
+use std::sync::Arc;
+
+use grantkeep_vault::{Secret, token};
+
+use super::store::{self, ClientRow};
+use crate::app::App;
+use crate::callers::{Actor, Caller};
+use crate::error::{self, Result};
+use crate::ids::{ClientId, ProjectId};
+use crate::scope::{Scope, Scopes};
+
+/// Life of an access token. Clients cache it for its whole life, so it is never revoked early without reason.
+pub const ACCESS_TOKEN_LIFE_S: i64 = 3_600;
+
+const SECRET_PREFIX: &str = "gk_secret";
+/// What every access token begins with.
+pub const ACCESS_TOKEN_PREFIX: &str = "gk_access";
+
+/// A client, without its secret.
+#[derive(Clone, Debug)]
+pub struct Client {
+    pub id: ClientId,
+    /// The only project it reaches; `None` for all.
+    pub project: Option<ProjectId>,
+    pub name: String,
+    pub scopes: Scopes,
+    pub created_at_ms: i64,
+    pub last_used_at_ms: Option<i64>,
+    pub revoked_at_ms: Option<i64>,
+}
+
+impl From<ClientRow> for Client {
+    fn from(row: ClientRow) -> Self {
+        Self {
+            id: row.id,
+            project: row.project_id,
+            name: row.name,
+            scopes: Scopes::parse(&row.scopes).unwrap_or_default(),
+            created_at_ms: row.created_at_ms,
+            last_used_at_ms: row.last_used_at_ms,
+            revoked_at_ms: row.revoked_at_ms,
+        }
+    }
+}
+
+/// A client as just made: the only time that its secret is shown.
+pub struct NewClient {
+    pub client: Client,
+    pub secret: Secret,
+}
+
+/// Makes a client. `scopes` are all that its tokens can ever carry.
+pub async fn create_client(
+    app: &Arc<App>,
+    project: Option<&ProjectId>,
+    name: &str,
+    scopes: &Scopes,
+) -> Result<NewClient> {
+    if let Some(project) = project {
+        super::find(&app.db, project).await?;
+    }
+    let secret = token::key(SECRET_PREFIX);
+    let row = ClientRow {
+        id: ClientId::mint(),
+        project_id: project.cloned(),
+        name: name.to_owned(),
+        secret_hash: token::digest(secret.expose()).to_vec(),
+        scopes: scopes.to_string(),
+        created_at_ms: app.clock.now_ms(),
+        last_used_at_ms: None,
+        revoked_at_ms: None,
+    };
+    store::insert_client(&app.db, &row).await?;
+    Ok(NewClient { client: row.into(), secret })
+}
+
+pub async fn list_clients(app: &Arc<App>) -> Result<Vec<Client>> {
+    Ok(store::list_clients(&app.db).await?.into_iter().map(Client::from).collect())
+}
+
+/// # Errors
+/// [`error::NOT_FOUND`] when there is no such client that is not revoked yet.
+pub async fn revoke_client(app: &Arc<App>, id: &ClientId) -> Result<()> {
+    let mut tx = app.db.begin().await?;
+    let done = store::revoke_client(&mut tx, id, app.clock.now_ms()).await?;
+    tx.commit().await?;
+    app.forget_callers().await;
+    if done { Ok(()) } else { Err(error::NOT_FOUND.into()) }
+}
+
+/// A token as just made, and what it carries.
+pub(crate) struct Issued {
+    pub token: Secret,
+    pub client: ClientId,
+    pub scopes: Scopes,
+}
+
+/// Why no token was issued (RFC 6749 section 5.2).
+pub(crate) enum Refusal {
+    InvalidClient,
+    InvalidScope,
+    Failed(error::Error),
+}
+
+impl From<sqlx::Error> for Refusal {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// Trades a client's secret for an access token. `asked` is the `scope` parameter.
+pub(crate) async fn exchange(
+    app: &Arc<App>,
+    client_id: &str,
+    secret: &str,
+    asked: Option<&str>,
+) -> Result<Issued, Refusal> {
+    let row = store::find_client(&app.db, client_id).await?;
+    // An unknown client takes the same comparison as a wrong secret, so that time tells nothing (D-09).
+    let stored = row.as_ref().map_or([0_u8; 32].as_slice(), |row| &row.secret_hash);
+    let right = token::equal(stored, &token::digest(secret));
+    let client = match row {
+        Some(row) if right && row.revoked_at_ms.is_none() => Client::from(row),
+        _ => return Err(Refusal::InvalidClient),
+    };
+    let scopes = match asked {
+        None | Some("") => client.scopes.clone(),
+        Some(text) => granted(&client.scopes, text).ok_or(Refusal::InvalidScope)?,
+    };
+    let secret = token::key(ACCESS_TOKEN_PREFIX);
+    let now_ms = app.clock.now_ms();
+    let mut tx = app.db.begin().await?;
+    store::forget_expired_tokens(&mut tx, now_ms).await?;
+    let expires_at_ms = now_ms + ACCESS_TOKEN_LIFE_S * 1_000;
+    let hash = token::digest(secret.expose());
+    store::insert_token(&mut tx, &hash, &client.id, &scopes.to_string(), expires_at_ms).await?;
+    store::client_used(&mut tx, &client.id, now_ms).await?;
+    tx.commit().await?;
+    Ok(Issued { token: secret, client: client.id, scopes })
+}
+
+/// `*` asks for all that the client has; anything else must be within it.
+fn granted(own: &Scopes, asked: &str) -> Option<Scopes> {
+    let asked = Scopes::parse(asked)?;
+    if asked == Scopes::of(&[Scope::Everything]) && own.allow(Scope::Everything) {
+        return Some(own.clone());
+    }
+    (!asked.is_empty() && asked.within(own)).then_some(asked)
+}
+
+/// The caller behind an access token, or `None` when it is unknown, expired or revoked.
+pub(crate) async fn caller_by_token(app: &App, text: &str) -> Result<Option<Caller>> {
+    let hash = token::digest(text);
+    let row = store::find_token(&app.db, &hash, app.clock.now_ms()).await?;
+    Ok(row.map(|row| Caller {
+        actor: Actor::Client(row.client_id),
+        scopes: Scopes::parse(&row.scopes).unwrap_or_default(),
+        project: row.project_id,
+        connect: None,
+    }))
+}

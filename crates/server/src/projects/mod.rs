@@ -1,0 +1,108 @@
+//! Projects: one for each product of the operator, with its brand, its policy, and who may call for it.
+
+pub mod api;
+mod clients;
+mod edit;
+mod keys;
+mod store;
+pub(crate) mod token;
+
+pub use clients::{
+    ACCESS_TOKEN_LIFE_S, ACCESS_TOKEN_PREFIX, Client, NewClient, create_client, list_clients,
+    revoke_client,
+};
+pub(crate) use clients::{Refusal, caller_by_token, exchange};
+pub(crate) use edit::redirect_uri;
+pub use edit::{Change, create, delete, set_logo, update};
+pub(crate) use keys::caller_by_key;
+pub use keys::{KEY_PREFIX, Key, create_key, list_keys, revoke_key};
+
+use serde::{Deserialize, Serialize};
+
+use crate::db::Db;
+use crate::error::{self, Result};
+use crate::ids::ProjectId;
+
+/// A product whose users connect accounts.
+#[derive(Clone, Debug)]
+pub struct Project {
+    pub id: ProjectId,
+    pub name: String,
+    /// The product's name as its users know it; `name` when absent.
+    pub app_name: Option<String>,
+    pub support_email: Option<String>,
+    pub settings: Settings,
+    /// Whether credentials of key apps are tried out before they are stored.
+    pub require_key_test: bool,
+    pub has_logo: bool,
+    pub created_at_ms: i64,
+    pub updated_at_ms: i64,
+}
+
+impl Project {
+    /// The name that the connect page shows.
+    pub fn product(&self) -> &str {
+        self.app_name.as_deref().unwrap_or(&self.name)
+    }
+}
+
+/// How a project's connect page looks and what it permits.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// Where a connect link may send the browser: exact matches only.
+    pub redirect_uris: Vec<String>,
+    /// Accent colour as `#rrggbb`.
+    pub accent: Option<String>,
+    pub privacy_url: Option<String>,
+    pub terms_url: Option<String>,
+    /// Whether the page may be framed only with a token that names its origins.
+    pub require_allowed_origins: bool,
+    /// Whether a connect link works though nothing proves who opened it. Such accounts say `binding: none`.
+    pub allow_unverified_links: bool,
+    /// Whether redirect URIs outside the list are taken from the project's own callers.
+    pub allow_unlisted_redirects: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            redirect_uris: Vec::new(),
+            accent: None,
+            privacy_url: None,
+            terms_url: None,
+            require_allowed_origins: true,
+            allow_unverified_links: false,
+            allow_unlisted_redirects: false,
+        }
+    }
+}
+
+impl Settings {
+    /// For clients written for the rented service and not changed: everything that they do works, and each
+    /// account that was connected without proof of the person says so.
+    #[must_use]
+    pub fn compatible(self) -> Self {
+        Self {
+            require_allowed_origins: false,
+            allow_unverified_links: true,
+            allow_unlisted_redirects: true,
+            ..self
+        }
+    }
+}
+
+/// # Errors
+/// [`error::NOT_FOUND`] when there is no such project.
+pub async fn find(db: &Db, id: &ProjectId) -> Result<Project> {
+    store::find(db, id).await?.ok_or_else(|| error::NOT_FOUND.into())
+}
+
+pub async fn list(db: &Db) -> Result<Vec<Project>> {
+    Ok(store::list(db).await?)
+}
+
+/// The logo as uploaded: media type and bytes.
+pub async fn logo(db: &Db, id: &ProjectId) -> Result<Option<(String, Vec<u8>)>> {
+    Ok(store::logo(db, id).await?)
+}

@@ -1,0 +1,262 @@
+//! Rows of `projects`, `api_clients`, `access_tokens` and `api_keys`. SQL and nothing else.
+
+use sqlx::FromRow;
+
+use super::{Project, Settings};
+use crate::db::{Db, Tx};
+use crate::ids::{ClientId, KeyId, ProjectId};
+use crate::on;
+
+#[derive(FromRow)]
+struct ProjectRow {
+    id: ProjectId,
+    name: String,
+    app_name: Option<String>,
+    support_email: Option<String>,
+    settings: String,
+    require_key_test: bool,
+    has_logo: bool,
+    created_at_ms: i64,
+    updated_at_ms: i64,
+}
+
+impl TryFrom<ProjectRow> for Project {
+    type Error = sqlx::Error;
+
+    fn try_from(row: ProjectRow) -> Result<Self, sqlx::Error> {
+        let settings: Settings = serde_json::from_str(&row.settings).map_err(|error| {
+            sqlx::Error::Decode(format!("projects.settings of {}: {error}", row.id).into())
+        })?;
+        Ok(Self {
+            id: row.id,
+            name: row.name,
+            app_name: row.app_name,
+            support_email: row.support_email,
+            settings,
+            require_key_test: row.require_key_test,
+            has_logo: row.has_logo,
+            created_at_ms: row.created_at_ms,
+            updated_at_ms: row.updated_at_ms,
+        })
+    }
+}
+
+macro_rules! select_projects {
+    ($rest:literal) => {
+        concat!(
+            "select id, name, app_name, support_email, settings, require_key_test, \
+             logo is not null as has_logo, created_at_ms, updated_at_ms from projects ",
+            $rest
+        )
+    };
+}
+
+pub(super) async fn find(db: &Db, id: &ProjectId) -> sqlx::Result<Option<Project>> {
+    let sql = select_projects!("where id = $1");
+    let row: Option<ProjectRow> =
+        on!(db.read(), conn => sqlx::query_as(sql).bind(id).fetch_optional(conn).await?);
+    row.map(Project::try_from).transpose()
+}
+
+pub(super) async fn list(db: &Db) -> sqlx::Result<Vec<Project>> {
+    let sql = select_projects!("order by created_at_ms desc, id");
+    let rows: Vec<ProjectRow> = on!(db.read(), conn => sqlx::query_as(sql).fetch_all(conn).await?);
+    rows.into_iter().map(Project::try_from).collect()
+}
+
+pub(super) async fn insert(tx: &mut Tx, project: &Project) -> sqlx::Result<()> {
+    let sql = "insert into projects (id, name, app_name, support_email, settings, require_key_test, created_at_ms, \
+               updated_at_ms) values ($1, $2, $3, $4, $5, $6, $7, $8)";
+    let settings = settings_text(&project.settings)?;
+    on!(tx.conn(), conn => sqlx::query(sql)
+        .bind(&project.id).bind(&project.name).bind(&project.app_name)
+        .bind(&project.support_email).bind(&settings).bind(project.require_key_test)
+        .bind(project.created_at_ms).bind(project.updated_at_ms)
+        .execute(conn).await?.rows_affected());
+    Ok(())
+}
+
+pub(super) async fn update(tx: &mut Tx, project: &Project) -> sqlx::Result<()> {
+    let sql = "update projects set name = $2, app_name = $3, support_email = $4, settings = $5, \
+               require_key_test = $6, updated_at_ms = $7 where id = $1";
+    let settings = settings_text(&project.settings)?;
+    on!(tx.conn(), conn => sqlx::query(sql)
+        .bind(&project.id).bind(&project.name).bind(&project.app_name)
+        .bind(&project.support_email).bind(&settings).bind(project.require_key_test)
+        .bind(project.updated_at_ms).execute(conn).await?.rows_affected());
+    Ok(())
+}
+
+fn settings_text(settings: &Settings) -> sqlx::Result<String> {
+    serde_json::to_string(settings).map_err(|error| sqlx::Error::Encode(error.into()))
+}
+
+pub(super) async fn delete(tx: &mut Tx, id: &ProjectId) -> sqlx::Result<bool> {
+    let sql = "delete from projects where id = $1";
+    let done = on!(tx.conn(), conn =>
+        sqlx::query(sql).bind(id).execute(conn).await?.rows_affected());
+    Ok(done == 1)
+}
+
+pub(super) async fn count_accounts(tx: &mut Tx, id: &ProjectId) -> sqlx::Result<i64> {
+    let sql = "select count(*) from accounts where project_id = $1";
+    Ok(on!(tx.conn(), conn => sqlx::query_scalar(sql).bind(id).fetch_one(conn).await?))
+}
+
+pub(super) async fn set_logo(
+    db: &Db,
+    id: &ProjectId,
+    media_type: &str,
+    bytes: &[u8],
+    now_ms: i64,
+) -> sqlx::Result<bool> {
+    let sql = "update projects set logo_type = $2, logo = $3, updated_at_ms = $4 where id = $1";
+    let done = on!(db.write(), conn => sqlx::query(sql).bind(id).bind(media_type).bind(bytes)
+        .bind(now_ms).execute(conn).await?.rows_affected());
+    Ok(done == 1)
+}
+
+pub(super) async fn logo(db: &Db, id: &ProjectId) -> sqlx::Result<Option<(String, Vec<u8>)>> {
+    let sql = "select logo_type, logo from projects where id = $1 and logo is not null";
+    Ok(on!(db.read(), conn => sqlx::query_as(sql).bind(id).fetch_optional(conn).await?))
+}
+
+#[derive(Clone, FromRow)]
+pub(super) struct ClientRow {
+    pub id: ClientId,
+    pub project_id: Option<ProjectId>,
+    pub name: String,
+    pub secret_hash: Vec<u8>,
+    pub scopes: String,
+    pub created_at_ms: i64,
+    pub last_used_at_ms: Option<i64>,
+    pub revoked_at_ms: Option<i64>,
+}
+
+pub(super) async fn insert_client(db: &Db, row: &ClientRow) -> sqlx::Result<()> {
+    let sql = "insert into api_clients (id, project_id, name, secret_hash, scopes, created_at_ms) \
+               values ($1, $2, $3, $4, $5, $6)";
+    on!(db.write(), conn => sqlx::query(sql)
+        .bind(&row.id).bind(&row.project_id).bind(&row.name).bind(&row.secret_hash)
+        .bind(&row.scopes).bind(row.created_at_ms).execute(conn).await?.rows_affected());
+    Ok(())
+}
+
+pub(super) async fn find_client(db: &Db, id: &str) -> sqlx::Result<Option<ClientRow>> {
+    let sql = "select id, project_id, name, secret_hash, scopes, created_at_ms, last_used_at_ms, revoked_at_ms \
+               from api_clients where id = $1";
+    Ok(on!(db.read(), conn => sqlx::query_as(sql).bind(id).fetch_optional(conn).await?))
+}
+
+pub(super) async fn list_clients(db: &Db) -> sqlx::Result<Vec<ClientRow>> {
+    let sql = "select id, project_id, name, secret_hash, scopes, created_at_ms, last_used_at_ms, revoked_at_ms \
+               from api_clients order by created_at_ms, id";
+    Ok(on!(db.read(), conn => sqlx::query_as(sql).fetch_all(conn).await?))
+}
+
+/// Revokes the client and forgets its access tokens. `false`: there is no such client, or it was revoked before.
+pub(super) async fn revoke_client(tx: &mut Tx, id: &ClientId, now_ms: i64) -> sqlx::Result<bool> {
+    let sql = "update api_clients set revoked_at_ms = $2 where id = $1 and revoked_at_ms is null";
+    let done = on!(tx.conn(), conn =>
+        sqlx::query(sql).bind(id).bind(now_ms).execute(conn).await?.rows_affected());
+    let sql = "delete from access_tokens where client_id = $1";
+    on!(tx.conn(), conn => sqlx::query(sql).bind(id).execute(conn).await?.rows_affected());
+    Ok(done == 1)
+}
+
+pub(super) async fn insert_token(
+    tx: &mut Tx,
+    hash: &[u8],
+    client: &ClientId,
+    scopes: &str,
+    expires_at_ms: i64,
+) -> sqlx::Result<()> {
+    let sql = "insert into access_tokens (hash, client_id, scopes, expires_at_ms) values ($1, $2, $3, $4)";
+    on!(tx.conn(), conn => sqlx::query(sql)
+        .bind(hash).bind(client).bind(scopes).bind(expires_at_ms).execute(conn).await?.rows_affected());
+    Ok(())
+}
+
+pub(super) async fn client_used(tx: &mut Tx, client: &ClientId, now_ms: i64) -> sqlx::Result<()> {
+    let sql = "update api_clients set last_used_at_ms = $2 where id = $1";
+    on!(tx.conn(), conn => sqlx::query(sql).bind(client).bind(now_ms).execute(conn).await?.rows_affected());
+    Ok(())
+}
+
+pub(super) async fn forget_expired_tokens(tx: &mut Tx, now_ms: i64) -> sqlx::Result<()> {
+    let sql = "delete from access_tokens where expires_at_ms <= $1";
+    on!(tx.conn(), conn => sqlx::query(sql).bind(now_ms).execute(conn).await?.rows_affected());
+    Ok(())
+}
+
+#[derive(FromRow)]
+pub(super) struct TokenRow {
+    pub client_id: ClientId,
+    pub project_id: Option<ProjectId>,
+    pub scopes: String,
+}
+
+/// A live access token of a client that is not revoked.
+pub(super) async fn find_token(
+    db: &Db,
+    hash: &[u8],
+    now_ms: i64,
+) -> sqlx::Result<Option<TokenRow>> {
+    let sql = "select t.client_id, c.project_id, t.scopes from access_tokens t \
+               join api_clients c on c.id = t.client_id \
+               where t.hash = $1 and t.expires_at_ms > $2 and c.revoked_at_ms is null";
+    Ok(
+        on!(db.read(), conn => sqlx::query_as(sql).bind(hash).bind(now_ms).fetch_optional(conn).await?),
+    )
+}
+
+#[derive(Clone, FromRow)]
+pub(super) struct KeyRow {
+    pub id: KeyId,
+    pub project_id: ProjectId,
+    pub name: String,
+    pub key_hash: Vec<u8>,
+    pub scopes: String,
+    pub created_at_ms: i64,
+    pub last_used_at_ms: Option<i64>,
+    pub revoked_at_ms: Option<i64>,
+}
+
+pub(super) async fn insert_key(db: &Db, row: &KeyRow) -> sqlx::Result<()> {
+    let sql = "insert into api_keys (id, project_id, name, key_hash, scopes, created_at_ms) \
+               values ($1, $2, $3, $4, $5, $6)";
+    on!(db.write(), conn => sqlx::query(sql)
+        .bind(&row.id).bind(&row.project_id).bind(&row.name).bind(&row.key_hash)
+        .bind(&row.scopes).bind(row.created_at_ms).execute(conn).await?.rows_affected());
+    Ok(())
+}
+
+pub(super) async fn find_key(db: &Db, hash: &[u8]) -> sqlx::Result<Option<KeyRow>> {
+    let sql = "select id, project_id, name, key_hash, scopes, created_at_ms, last_used_at_ms, revoked_at_ms \
+               from api_keys where key_hash = $1 and revoked_at_ms is null";
+    Ok(on!(db.read(), conn => sqlx::query_as(sql).bind(hash).fetch_optional(conn).await?))
+}
+
+pub(super) async fn list_keys(db: &Db, project: &ProjectId) -> sqlx::Result<Vec<KeyRow>> {
+    let sql = "select id, project_id, name, key_hash, scopes, created_at_ms, last_used_at_ms, revoked_at_ms \
+               from api_keys where project_id = $1 order by created_at_ms, id";
+    Ok(on!(db.read(), conn => sqlx::query_as(sql).bind(project).fetch_all(conn).await?))
+}
+
+pub(super) async fn revoke_key(
+    db: &Db,
+    project: &ProjectId,
+    id: &KeyId,
+    now_ms: i64,
+) -> sqlx::Result<bool> {
+    let sql = "update api_keys set revoked_at_ms = $3 where project_id = $1 and id = $2 and revoked_at_ms is null";
+    let done = on!(db.write(), conn => sqlx::query(sql)
+        .bind(project).bind(id).bind(now_ms).execute(conn).await?.rows_affected());
+    Ok(done == 1)
+}
+
+pub(super) async fn key_used(db: &Db, id: &KeyId, now_ms: i64) -> sqlx::Result<()> {
+    let sql = "update api_keys set last_used_at_ms = $2 where id = $1";
+    on!(db.write(), conn => sqlx::query(sql).bind(id).bind(now_ms).execute(conn).await?.rows_affected());
+    Ok(())
+}

@@ -1,0 +1,223 @@
+//! `POST /v1/oauth/token`: client credentials for an access token (RFC 6749 section 4.4).
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use grantkeep_vault::Secret;
+use percent_encoding::percent_decode_str;
+use serde_json::{Value, json};
+
+use super::{ACCESS_TOKEN_LIFE_S, Refusal, exchange};
+use crate::app::App;
+use crate::audit::Event;
+use crate::callers::{Actor, Origin};
+use crate::ids::ClientId;
+
+/// What went wrong, by the names of RFC 6749 section 5.2.
+#[derive(Debug)]
+struct Wrong {
+    status: StatusCode,
+    code: &'static str,
+    text: &'static str,
+    /// Whether the client tried HTTP Basic, which must be answered with a challenge.
+    basic: bool,
+}
+
+impl Wrong {
+    fn new(code: &'static str, text: &'static str) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, code, text, basic: false }
+    }
+}
+
+impl IntoResponse for Wrong {
+    fn into_response(self) -> Response {
+        let body = json!({ "error": self.code, "error_description": self.text });
+        let mut response = (self.status, Json(body)).into_response();
+        no_store(response.headers_mut());
+        if self.basic {
+            let challenge = HeaderValue::from_static("Basic realm=\"grantkeep\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+}
+
+fn no_store(headers: &mut HeaderMap) {
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+}
+
+/// The parameters of a token request, from a form or from JSON.
+#[derive(Default)]
+struct Form(Vec<(String, String)>);
+
+impl Form {
+    fn one(&self, name: &'static str) -> Result<Option<&str>, Wrong> {
+        let mut values = self.0.iter().filter(|(key, _)| key == name).map(|(_, value)| value);
+        let first = values.next();
+        if values.next().is_some() {
+            return Err(Wrong::new("invalid_request", "A parameter is given twice."));
+        }
+        Ok(first.map(String::as_str).filter(|value| !value.is_empty()))
+    }
+}
+
+/// Trades a client id and secret for an access token that lives an hour.
+///
+/// Takes JSON or a form; the client authenticates in the body or by HTTP Basic, not both.
+#[utoipa::path(post, path = "/v1/oauth/token", tag = "Authentication",
+    request_body(content = Value, description = "grant_type=client_credentials, client_id, client_secret, scope"),
+    responses((status = 200, description = "An access token"), (status = 400, description = "RFC 6749 section 5.2"),
+        (status = 401, description = "Unknown client or wrong secret")), security(()))]
+pub(crate) async fn token(
+    State(app): State<Arc<App>>,
+    origin: axum::Extension<Origin>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    match answer(&app, &uri, &headers, &body, &origin).await {
+        Ok(response) => response,
+        Err(wrong) => wrong.into_response(),
+    }
+}
+
+async fn answer(
+    app: &Arc<App>,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: &[u8],
+    origin: &Origin,
+) -> Result<Response, Wrong> {
+    if uri.query().is_some_and(|query| query.contains("secret")) {
+        return Err(Wrong::new("invalid_request", "Send the secret in the body. Rotate this one."));
+    }
+    let form = read(headers, body)?;
+    match form.one("grant_type")? {
+        Some("client_credentials") => {}
+        Some(_) => {
+            let text = "Only client_credentials is supported.";
+            return Err(Wrong::new("unsupported_grant_type", text));
+        }
+        None => return Err(Wrong::new("invalid_request", "`grant_type` is missing.")),
+    }
+    let basic = basic(headers)?;
+    let by_basic = basic.is_some();
+    let (id, secret) = match (basic, form.one("client_secret")?) {
+        (Some(_), Some(_)) => {
+            return Err(Wrong::new("invalid_request", "Authenticate in one way, not in two."));
+        }
+        (Some(pair), None) => pair,
+        (None, Some(secret)) => {
+            let id = form.one("client_id")?;
+            let id = id.ok_or_else(|| Wrong::new("invalid_request", "`client_id` is missing."))?;
+            (id.to_owned(), Secret::new(secret))
+        }
+        (None, None) => {
+            return Err(Wrong::new("invalid_request", "`client_secret` is missing."));
+        }
+    };
+    let issued = match exchange(app, &id, secret.expose(), form.one("scope")?).await {
+        Ok(issued) => issued,
+        Err(Refusal::InvalidScope) => {
+            return Err(Wrong::new("invalid_scope", "The client does not have this scope."));
+        }
+        Err(Refusal::InvalidClient) => {
+            if let Some(client) = ClientId::parse(&id) {
+                let event = Event::new("access_token.create", &Actor::Client(client), origin);
+                app.audit.note(event.outcome("refused"));
+            }
+            let text = "The client is unknown or the secret is wrong.";
+            let status = StatusCode::UNAUTHORIZED;
+            return Err(Wrong { status, code: "invalid_client", text, basic: by_basic });
+        }
+        Err(Refusal::Failed(error)) => return Ok(error.into_response()),
+    };
+    let event = Event::new("access_token.create", &Actor::Client(issued.client), origin);
+    if let Err(error) = app.audit.record(event).await {
+        return Ok(error.into_response());
+    }
+    let mut response = Json(json!({
+        "access_token": issued.token.expose(),
+        "token_type": "Bearer",
+        "expires_in": ACCESS_TOKEN_LIFE_S,
+        "created_at": app.clock.now_ms() / 1_000,
+        "scope": issued.scopes.to_string(),
+    }))
+    .into_response();
+    no_store(response.headers_mut());
+    Ok(response)
+}
+
+fn read(headers: &HeaderMap, body: &[u8]) -> Result<Form, Wrong> {
+    let kind =
+        headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    match kind.as_str() {
+        "application/x-www-form-urlencoded" => {
+            Ok(Form(url::form_urlencoded::parse(body).into_owned().collect()))
+        }
+        "application/json" => {
+            let bad = || Wrong::new("invalid_request", "The body is not a JSON object of strings.");
+            let Pairs(pairs) = serde_json::from_slice(body).map_err(|_| bad())?;
+            Ok(Form(pairs))
+        }
+        _ => Err(Wrong {
+            status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            ..Wrong::new("invalid_request", "Send application/json or a form.")
+        }),
+    }
+}
+
+/// A JSON object with its duplicates kept, so that they can be refused as in a form.
+struct Pairs(Vec<(String, String)>);
+
+impl<'de> serde::Deserialize<'de> for Pairs {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Pairs;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<M: serde::de::MapAccess<'de>>(
+                self,
+                mut map: M,
+            ) -> Result<Pairs, M::Error> {
+                let mut pairs = Vec::new();
+                while let Some((name, value)) = map.next_entry::<String, Value>()? {
+                    if let Value::String(value) = value {
+                        pairs.push((name, value));
+                    }
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+        deserializer.deserialize_map(Visitor)
+    }
+}
+
+/// Client id and secret of HTTP Basic, form-decoded as RFC 6749 section 2.3.1 wants.
+fn basic(headers: &HeaderMap) -> Result<Option<(String, Secret)>, Wrong> {
+    let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
+    let bad = || Wrong::new("invalid_request", "The Authorization header cannot be read.");
+    let text = value.to_str().map_err(|_| bad())?;
+    let Some((scheme, encoded)) = text.split_once(' ') else { return Err(bad()) };
+    if !scheme.eq_ignore_ascii_case("basic") {
+        // Some clients send an old bearer along; it authenticates nobody here.
+        return Ok(None);
+    }
+    let bytes = STANDARD.decode(encoded.trim()).map_err(|_| bad())?;
+    let text = String::from_utf8(bytes).map_err(|_| bad())?;
+    let (id, secret) = text.split_once(':').ok_or_else(bad)?;
+    let decode =
+        |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
+    Ok(Some((decode(id), Secret::new(decode(secret)))))
+}

@@ -1,0 +1,101 @@
+//! Query strings, read strictly: a parameter sent twice with two meanings is refused, not guessed at.
+
+use std::convert::Infallible;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+
+use crate::error::{self, Error, Result};
+
+/// Items on a page when the caller does not say.
+pub const LIMIT_DEFAULT: i64 = 10;
+/// Items on a page at most.
+pub const LIMIT_MAX: i64 = 100;
+
+/// All parameters in order, decoded.
+pub struct Query(Vec<(String, String)>);
+
+impl Query {
+    pub fn parse(text: &str) -> Self {
+        Self(url::form_urlencoded::parse(text.as_bytes()).into_owned().collect())
+    }
+
+    /// The one value of `name`; an empty one counts as absent.
+    ///
+    /// # Errors
+    /// [`error::INVALID_PARAMETER`] when it is given twice with different values.
+    pub fn one<'a>(&'a self, name: &'a str) -> Result<Option<&'a str>> {
+        let mut values = self.all(name);
+        let first = values.next();
+        if values.any(|value| Some(value) != first) {
+            return Err(bad(name, "It is given twice with different values."));
+        }
+        Ok(first.filter(|value| !value.is_empty()))
+    }
+
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// `true` or `false`, or `1` or `0` as older clients send.
+    pub fn flag(&self, name: &str) -> Result<Option<bool>> {
+        match self.one(name)? {
+            None => Ok(None),
+            Some("true" | "1") => Ok(Some(true)),
+            Some("false" | "0") => Ok(Some(false)),
+            Some(_) => Err(bad(name, "It must be `true` or `false`.")),
+        }
+    }
+
+    /// How many items to give: 1 to [`LIMIT_MAX`].
+    pub fn limit(&self) -> Result<i64> {
+        match self.one("limit")? {
+            None => Ok(LIMIT_DEFAULT),
+            Some(text) => text
+                .parse()
+                .ok()
+                .filter(|limit| (1..=LIMIT_MAX).contains(limit))
+                .ok_or_else(|| error::INVALID_LIMIT.into()),
+        }
+    }
+}
+
+fn bad(name: &str, why: &str) -> Error {
+    error::INVALID_PARAMETER.saying(format!("The query parameter `{name}` cannot be used. {why}"))
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Query {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::parse(parts.uri.query().unwrap_or_default()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn row_53_flags_have_one_meaning() {
+        let flag = |text| Query::parse(text).flag("x").map_err(|error| error.kind().code);
+        assert_eq!(flag(""), Ok(None));
+        assert_eq!(flag("x=true&x=true"), Ok(Some(true)));
+        assert_eq!(flag("x=1"), Ok(Some(true)));
+        for text in ["x=TRUE", "x=true&x=false", "x=yes"] {
+            assert_eq!(flag(text), Err("invalid_parameter"), "{text}");
+        }
+    }
+
+    #[test]
+    fn row_54_limits_outside_1_to_100_are_refused() {
+        let limit = |text| Query::parse(text).limit().map_err(|error| error.kind().code);
+        assert_eq!(limit(""), Ok(10));
+        assert_eq!(limit("limit=100"), Ok(100));
+        for text in
+            ["limit=0", "limit=-1", "limit=101", "limit=1000000000", "limit=ten", "limit=1.5"]
+        {
+            assert_eq!(limit(text), Err("invalid_limit"), "{text}");
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Every route on one page.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware;
+use axum::routing::{get, post};
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::App;
+use crate::{authn, cors, error, projects, tokens, users};
+
+/// What the document says besides the routes.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Grantkeep",
+        description = "Connect your users' accounts, keep their tokens fresh, use them from your code.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    modifiers(&Schemes)
+)]
+struct Document;
+
+struct Schemes;
+
+impl utoipa::Modify for Schemes {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+        let bearer = |text: &str| {
+            let http = HttpBuilder::new().scheme(HttpAuthScheme::Bearer);
+            SecurityScheme::Http(http.description(Some(text)).build())
+        };
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("client", bearer("An access token, or an API key"));
+        components.add_security_scheme("connect", bearer("A connect token"));
+    }
+}
+
+/// The API proper: a bearer is needed, and the handlers' signatures say which.
+///
+/// Routes added with `routes!` are in the document. Those added with `route` are other paths to the same handlers:
+/// without a project for connect tokens and API keys, and older ones.
+fn guarded() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(projects::api::list, projects::api::create))
+        .routes(routes!(projects::api::retrieve, projects::api::update, projects::api::delete))
+        .routes(routes!(projects::api::set_logo))
+        .routes(routes!(tokens::api::create_token))
+        .route("/v1/connect/tokens", post(tokens::api::create_token))
+        .routes(routes!(users::api::list))
+}
+
+/// What needs no bearer.
+fn open() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(projects::token::token))
+        .route("/_static/logo/{id}", get(projects::api::logo))
+}
+
+/// The OpenAPI document of the routes.
+pub fn document() -> utoipa::openapi::OpenApi {
+    OpenApiRouter::<Arc<App>>::with_openapi(Document::openapi())
+        .merge(guarded())
+        .merge(open())
+        .into_openapi()
+}
+
+/// The whole service, for the listener to wrap in its limits.
+pub fn router(app: &Arc<App>) -> Router {
+    let (guarded, _) = guarded().split_for_parts();
+    let (open, _) = open().split_for_parts();
+    let authenticate = middleware::from_fn_with_state(Arc::clone(app), authn::authenticate);
+    guarded
+        .route_layer(authenticate)
+        .merge(open)
+        .fallback(|| async { error::Error::from(error::NOT_FOUND) })
+        .method_not_allowed_fallback(|| async { error::Error::from(error::METHOD_NOT_ALLOWED) })
+        .layer(middleware::from_fn(cors::preflight))
+        .with_state(Arc::clone(app))
+}

@@ -1,0 +1,162 @@
+//! Making connect tokens.
+
+use std::sync::Arc;
+
+use grantkeep_vault::{Secret, token};
+
+use super::{ConnectToken, PREFIX, store};
+use crate::app::App;
+use crate::callers::Caller;
+use crate::error::{self, Error, Result};
+use crate::ids::OAuthAppId;
+use crate::projects::{self, Settings};
+use crate::scope::{Scope, Scopes};
+use crate::tenant::Tenant;
+use crate::users;
+
+/// Longest life of a connect token, in seconds.
+pub const LIFE_S_MAX: i64 = 14_400;
+/// Origins in one token.
+const ORIGINS_MAX: usize = 20;
+/// Characters in a URI handed in with a token.
+const URI_CHARS_MAX: usize = 2_048;
+/// Ended tokens are kept this long, so that a late visitor is told what happened.
+const KEEP_ENDED_MS: i64 = 24 * 3_600_000;
+
+/// What the caller asks for.
+#[derive(Debug, Default)]
+pub struct Wish {
+    pub external_user_id: String,
+    pub allowed_origins: Vec<String>,
+    pub success_redirect_uri: Option<String>,
+    pub error_redirect_uri: Option<String>,
+    pub webhook_uri: Option<String>,
+    pub expires_in_s: Option<i64>,
+    pub scope: Option<String>,
+    pub allow_progressive_scopes: bool,
+    pub app: Option<String>,
+    pub oauth_app: Option<String>,
+}
+
+/// Makes a token; its text is given this once.
+///
+/// # Errors
+/// A kind of [`error`] for each wish that cannot be met; nothing is stored then.
+pub async fn create(
+    app: &Arc<App>,
+    caller: &Caller,
+    tenant: &Tenant,
+    wish: Wish,
+) -> Result<(ConnectToken, Secret)> {
+    let project = projects::find(&app.db, &tenant.project).await?;
+    users::check_external_id(&wish.external_user_id)?;
+    for origin in &wish.allowed_origins {
+        check_origin(origin)?;
+    }
+    if wish.allowed_origins.len() > ORIGINS_MAX {
+        return Err(error::INVALID_ORIGIN.saying("A token takes at most 20 allowed origins."));
+    }
+    for uri in [&wish.success_redirect_uri, &wish.error_redirect_uri].into_iter().flatten() {
+        check_redirect(&project.settings, uri)?;
+    }
+    if let Some(uri) = &wish.webhook_uri {
+        check_webhook(app, uri)?;
+    }
+    let scopes = scopes(caller, wish.scope.as_deref())?;
+    let (app_slug, oauth_app) = app_of(app, tenant, &wish).await?;
+    let life_s = wish.expires_in_s.unwrap_or_else(|| app.config.connect_token_life_seconds.into());
+    if !(1..=LIFE_S_MAX).contains(&life_s) {
+        return Err(error::INVALID_EXPIRES_IN.into());
+    }
+    let now_ms = app.clock.now_ms();
+    let secret = token::hex(PREFIX, 16);
+    let mut tx = app.db.begin().await?;
+    store::forget(&mut tx, now_ms - KEEP_ENDED_MS).await?;
+    let user = users::ensure(&mut tx, tenant, &wish.external_user_id, now_ms).await?;
+    let token = ConnectToken {
+        hash: token::digest(secret.expose()),
+        tenant: tenant.clone(),
+        user: user.id,
+        external_id: user.external_id,
+        allowed_origins: wish.allowed_origins,
+        success_redirect_uri: wish.success_redirect_uri,
+        error_redirect_uri: wish.error_redirect_uri,
+        webhook_uri: wish.webhook_uri,
+        scopes,
+        app_slug,
+        oauth_app,
+        allow_progressive_scopes: wish.allow_progressive_scopes,
+        created_at_ms: now_ms,
+        expires_at_ms: now_ms + life_s * 1_000,
+        used_at_ms: None,
+    };
+    store::insert(&mut tx, &token, caller.actor.id()).await?;
+    tx.commit().await?;
+    Ok((token, secret))
+}
+
+fn scopes(caller: &Caller, asked: Option<&str>) -> Result<Scopes> {
+    let Some(asked) = asked.filter(|text| !text.trim().is_empty()) else {
+        return Ok(Scopes::of(&[Scope::Connect]));
+    };
+    let scopes = Scopes::parse(asked).ok_or_else(|| {
+        error::INVALID_REQUEST.saying("`scope` holds a word that is not a scope of this server.")
+    })?;
+    if scopes.contains_server_only() || !scopes.within(&caller.scopes) {
+        return Err(error::SCOPE_NOT_GRANTED.into());
+    }
+    Ok(scopes)
+}
+
+/// Which app and which OAuth client the token is for, if it says so.
+async fn app_of(
+    app: &Arc<App>,
+    tenant: &Tenant,
+    wish: &Wish,
+) -> Result<(Option<String>, Option<OAuthAppId>)> {
+    let found = match wish.app.as_deref() {
+        None => None,
+        Some(name) => Some(crate::apps::find(app, name)?.slug.clone()),
+    };
+    let Some(name) = wish.oauth_app.as_deref() else { return Ok((found, None)) };
+    let client = crate::apps::find_oauth_app(app, &tenant.project, name).await?;
+    if found.as_ref().is_some_and(|slug| *slug != client.app_slug) {
+        return Err(error::NOT_FOUND.saying("This OAuth client belongs to another app."));
+    }
+    Ok((Some(client.app_slug), Some(client.id)))
+}
+
+/// An origin as browsers send it: `https://host[:port]`, or http on loopback.
+fn check_origin(text: &str) -> Result<()> {
+    let url = url::Url::parse(text).map_err(|_| Error::from(error::INVALID_ORIGIN))?;
+    let loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    let scheme = url.scheme() == "https" || (url.scheme() == "http" && loopback);
+    if scheme && url.origin().ascii_serialization() == text {
+        return Ok(());
+    }
+    Err(error::INVALID_ORIGIN.into())
+}
+
+fn check_redirect(settings: &Settings, uri: &str) -> Result<()> {
+    if uri.len() > URI_CHARS_MAX {
+        return Err(error::REDIRECT_NOT_ALLOWED.into());
+    }
+    if settings.redirect_uris.iter().any(|listed| listed == uri) {
+        return Ok(());
+    }
+    if settings.allow_unlisted_redirects {
+        return projects::redirect_uri(uri);
+    }
+    Err(error::REDIRECT_NOT_ALLOWED.into())
+}
+
+/// The sender resolves and checks the address again at each delivery; here only what can be seen at once is refused.
+fn check_webhook(app: &Arc<App>, uri: &str) -> Result<()> {
+    let refuse = || Error::from(error::URL_NOT_ALLOWED);
+    let url = url::Url::parse(uri).map_err(|_| refuse())?;
+    let plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
+    if uri.len() > URI_CHARS_MAX || !plain {
+        return Err(refuse());
+    }
+    app.egress.judge_url(&url).map_err(|error| refuse().logging(error))
+}

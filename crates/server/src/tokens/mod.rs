@@ -1,0 +1,103 @@
+//! Connect tokens: for a browser, bound to one project, environment and external user. Each connects one account.
+
+pub mod api;
+mod create;
+mod store;
+
+use std::sync::Arc;
+
+use grantkeep_vault::token;
+
+pub use create::{LIFE_S_MAX, Wish, create};
+
+use crate::app::App;
+use crate::callers::{Actor, Caller, ConnectGrant};
+use crate::db::Tx;
+use crate::error::{self, Result};
+use crate::ids::{OAuthAppId, UserId};
+use crate::scope::Scopes;
+use crate::tenant::Tenant;
+
+/// What every connect token begins with; 32 lower-case hexadecimal digits follow.
+pub const PREFIX: &str = "ctok_";
+
+/// A connect token's row; the token itself is nowhere.
+#[derive(Clone, Debug)]
+pub struct ConnectToken {
+    pub hash: [u8; 32],
+    pub tenant: Tenant,
+    pub user: UserId,
+    pub external_id: String,
+    /// Web origins that may use the token from a browser and frame the connect page.
+    pub allowed_origins: Vec<String>,
+    pub success_redirect_uri: Option<String>,
+    pub error_redirect_uri: Option<String>,
+    pub webhook_uri: Option<String>,
+    pub scopes: Scopes,
+    pub app_slug: Option<String>,
+    pub oauth_app: Option<OAuthAppId>,
+    pub allow_progressive_scopes: bool,
+    pub created_at_ms: i64,
+    pub expires_at_ms: i64,
+    pub used_at_ms: Option<i64>,
+}
+
+impl ConnectToken {
+    /// Whether the token can still connect an account.
+    ///
+    /// # Errors
+    /// [`error::CONNECT_TOKEN_USED`], [`error::CONNECT_TOKEN_EXPIRED`].
+    pub fn usable(&self, now_ms: i64) -> Result<()> {
+        if self.used_at_ms.is_some() {
+            return Err(error::CONNECT_TOKEN_USED.into());
+        }
+        if self.expires_at_ms <= now_ms {
+            return Err(error::CONNECT_TOKEN_EXPIRED.into());
+        }
+        Ok(())
+    }
+
+    pub fn caller(&self) -> Caller {
+        Caller {
+            actor: Actor::User(self.user.clone()),
+            scopes: self.scopes.clone(),
+            project: Some(self.tenant.project.clone()),
+            connect: Some(Arc::new(ConnectGrant {
+                hash: self.hash,
+                tenant: self.tenant.clone(),
+                user: self.user.clone(),
+                external_id: self.external_id.clone(),
+            })),
+        }
+    }
+}
+
+/// Whether `text` has the form of a connect token; says nothing of whether it exists.
+pub fn well_formed(text: &str) -> bool {
+    text.strip_prefix(PREFIX).is_some_and(|hex| {
+        hex.len() == 32 && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    })
+}
+
+/// Finds a token by its text, used and expired ones too, so that a page can say which it is.
+pub async fn find(app: &App, text: &str) -> Result<Option<ConnectToken>> {
+    if !well_formed(text) {
+        return Ok(None);
+    }
+    find_by_hash(app, &token::digest(text)).await
+}
+
+pub(crate) async fn find_by_hash(app: &App, hash: &[u8]) -> Result<Option<ConnectToken>> {
+    Ok(store::find(&app.db, hash).await?)
+}
+
+/// Uses the token up, in the transaction that stores the account. Of many at once exactly one succeeds.
+///
+/// # Errors
+/// [`error::CONNECT_TOKEN_USED`] when another was first.
+pub(crate) async fn consume(tx: &mut Tx, hash: &[u8], now_ms: i64) -> Result<()> {
+    if store::consume(tx, hash, now_ms).await? {
+        return Ok(());
+    }
+    Err(error::CONNECT_TOKEN_USED.into())
+}

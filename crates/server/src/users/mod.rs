@@ -1,0 +1,60 @@
+//! External users: the users of the operator's products. Made on first use, one for each environment.
+
+pub mod api;
+mod store;
+
+use crate::db::{Db, Tx};
+use crate::error::{self, Result};
+use crate::ids::UserId;
+use crate::paging::Page;
+use crate::tenant::Tenant;
+
+pub(crate) use store::UserRow as User;
+
+/// Characters in an operator's own id of a user.
+pub const EXTERNAL_ID_CHARS_MAX: usize = 250;
+
+/// Judges an external id: 1 to 250 characters, something visible, nothing that hides or turns text.
+///
+/// # Errors
+/// [`error::INVALID_EXTERNAL_USER`].
+pub fn check_external_id(text: &str) -> Result<()> {
+    let hiding = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    };
+    let good = !text.trim().is_empty()
+        && text.chars().count() <= EXTERNAL_ID_CHARS_MAX
+        && !text.chars().any(hiding);
+    if good { Ok(()) } else { Err(error::INVALID_EXTERNAL_USER.into()) }
+}
+
+/// Finds the user, or makes him. Any number of callers may do so at once for one user.
+pub(crate) async fn ensure(
+    tx: &mut Tx,
+    tenant: &Tenant,
+    external_id: &str,
+    now_ms: i64,
+) -> Result<User> {
+    check_external_id(external_id)?;
+    Ok(store::ensure(tx, tenant, &UserId::mint(), external_id, now_ms).await?)
+}
+
+pub(crate) async fn find(db: &Db, tenant: &Tenant, external_id: &str) -> Result<Option<User>> {
+    Ok(store::find(db, tenant, external_id).await?)
+}
+
+/// One page, newest first, of the users whose external id contains `part`.
+pub(crate) async fn list(
+    db: &Db,
+    tenant: &Tenant,
+    part: Option<&str>,
+    page: &Page,
+) -> Result<(Vec<User>, i64)> {
+    Ok(store::list(db, tenant, part, page).await?)
+}
+
+/// Forgets the user's row. His accounts must have been deleted before, so that their grants are revoked.
+pub(crate) async fn delete(tx: &mut Tx, tenant: &Tenant, id: &UserId) -> Result<bool> {
+    Ok(store::delete(tx, tenant, id).await?)
+}
