@@ -1,0 +1,519 @@
+/*
+ * The script of the connect pages: the question, the popup's first page, the result and the error.
+ *
+ * The server renders every state; this shows one at a time, calls the server, and tells the embedding page the result.
+ * The result is taken from the server by polling; a message from the popup only makes that sooner. No message carries
+ * a token, and each goes to an exact origin.
+ */
+(() => {
+'use strict';
+
+const POLL_MS = 500;
+const SLOW_POLL_MS = 1500;
+/** After this long a flow is polled less often. */
+const PATIENCE_MS = 120_000;
+/** A flow's life on the server. */
+const FLOW_MS = 600_000;
+/** A ticket lives 60 s; an older one than this is not handed out. */
+const TICKET_MS = 50_000;
+/** How long the result stays to be read. */
+const READ_MS = 1500;
+/** A provider's page that cuts its opener off looks like a closed window, within this long of leaving our own page. */
+const CUT_MS = 4000;
+/** Checking a key may wait for the app. */
+const CALL_MS = 60_000;
+/** The popup asks its opener for the ticket this often, this many times. */
+const ASK_MS = 250;
+const ASKS_MAX = 40;
+
+const find = (selector) => document.querySelector(selector);
+const all = (selector) => [...document.querySelectorAll(selector)];
+const boot = JSON.parse(find('#boot').textContent);
+const sheet = find('#sheet');
+const embedded = boot.mode === 'iframe';
+const isText = (it) => typeof it === 'string' && it !== '';
+const isRecord = (it) => typeof it === 'object' && it !== null && !Array.isArray(it);
+
+const loaded = new Promise((done) => {
+  if (document.readyState === 'complete') done();
+  else addEventListener('load', () => done(), { once: true });
+});
+
+// ---- what all pages do -------------------------------------------------------------------------------------------
+
+/** A logo that cannot be loaded gives way to its letter. */
+function mendLogos() {
+  for (const image of all('.logo img')) {
+    const mend = () => { image.nextElementSibling.hidden = false; image.remove(); };
+    if (image.complete && image.naturalWidth === 0 && image.src) mend();
+    else image.addEventListener('error', mend, { once: true });
+  }
+}
+
+const sections = all('#views > section');
+let view = sheet.dataset.view;
+
+function show(name) {
+  const views = find('#views');
+  if (innerWidth > 480) views.style.minHeight = `${Math.min(views.offsetHeight, 300)}px`;
+  for (const it of sections) it.hidden = it.dataset.name !== name;
+  const heading = sections.find((it) => it.dataset.name === name).querySelector('h1');
+  view = sheet.dataset.view = name;
+  if (sheet.getAttribute('role') === 'dialog') sheet.setAttribute('aria-labelledby', heading.id);
+  heading.focus({ preventScroll: true });
+  sheet.scrollIntoView({ block: 'start' });
+}
+
+/** Runs what the pressed control names in `data-do`. */
+function onPress(acts) {
+  document.addEventListener('click', (event) => {
+    const control = event.target.closest('[data-do]');
+    if (control && acts[control.dataset.do]) acts[control.dataset.do](control);
+  });
+}
+
+function originOf(address) {
+  try { return new URL(address).origin; } catch { return ''; }
+}
+
+/** Where the embedding page may be reached: its exact origin, if the token allows it. */
+function parentOrigins() {
+  const seen = location.ancestorOrigins?.[0] ?? originOf(document.referrer);
+  const allowed = boot.targetOrigins ?? [];
+  // A hidden referrer: the browser delivers to the one allowed origin that the parent really has, or to none.
+  if (allowed.length > 0) return allowed.includes(seen) ? [seen] : allowed;
+  return [seen || '*'];
+}
+
+/** Not before our own `load`: embedding clients record their frame on it. */
+async function tellParent(message) {
+  if (!embedded || window.parent === window) return;
+  await loaded;
+  for (const origin of parentOrigins()) window.parent.postMessage(message, origin);
+}
+
+// ---- the popup's first page --------------------------------------------------------------------------------------
+
+function startPage() {
+  onPress({ close: () => window.close() });
+  const opener = window.opener;
+  if (!opener) return show('failure');
+  let asked = 0;
+  const timer = setInterval(ask, ASK_MS);
+  function ask() {
+    asked += 1;
+    if (asked > ASKS_MAX) { clearInterval(timer); show('failure'); return; }
+    opener.postMessage({ type: 'grantkeep:ready', flow: boot.flow }, location.origin);
+  }
+  addEventListener('message', function take(event) {
+    if (event.origin !== location.origin || event.source !== opener || !isRecord(event.data)) return;
+    const { type, flow, ticket } = event.data;
+    if (type !== 'grantkeep:ticket' || flow !== boot.flow) return;
+    if (!isText(ticket) || !/^ctk_[\w-]{8,256}$/.test(ticket)) return;
+    removeEventListener('message', take);
+    clearInterval(timer);
+    const form = find('#ticket');
+    form.elements.ticket.value = ticket;
+    form.submit();
+  });
+  ask();
+}
+
+// ---- the end of the callback -------------------------------------------------------------------------------------
+
+function resultPage() {
+  onPress({ close: () => window.close() });
+  if (!boot.popup) return;
+  window.opener?.postMessage({ type: 'grantkeep:done', flow: boot.flow }, location.origin);
+  if (boot.done || window.opener) setTimeout(() => window.close(), boot.done ? 700 : READ_MS);
+}
+
+// ---- the error page ----------------------------------------------------------------------------------------------
+
+function errorPage() {
+  const close = () => tellParent({ type: 'close' });
+  onPress({ close });
+  addEventListener('keydown', (event) => { if (event.key === 'Escape') close(); });
+  tellParent({ type: 'error', error: String(boot.error ?? '') });
+  if (embedded) sheet.focus({ preventScroll: true });
+}
+
+// ---- the question ------------------------------------------------------------------------------------------------
+
+function connectPage() {
+  const form = find('#form');
+  const go = find('#go');
+  const words = Object.fromEntries(all('#words [data-word]').map((it) => [it.dataset.word, it.textContent]));
+  const say = (text) => { find('#live').textContent = text; };
+  /** The sign-in under way: { id, path, ticket, at, win, state, leftAt, timer }. */
+  let flow = null;
+  let busy = false;
+  let dirty = false;
+  let failure = null;
+  let finished = false;
+  let leaving = false;
+
+  async function call(method, path, body, keepalive = false) {
+    const headers = { authorization: `Bearer ${boot.session}` };
+    if (body) headers['content-type'] = 'application/json';
+    let answer;
+    try {
+      answer = await fetch(path, {
+        method, headers, keepalive, body: body && JSON.stringify(body), credentials: 'omit', cache: 'no-store',
+        signal: AbortSignal.timeout(CALL_MS),
+      });
+    } catch {
+      throw { error: words.offline, code: 'offline' };
+    }
+    const data = answer.status === 204 ? {} : await answer.json().catch(() => ({}));
+    if (answer.ok) return isRecord(data) ? data : {};
+    if (answer.status === 401 || answer.status === 410) throw { error: words.ended, code: 'page_ended', ...data, final: true };
+    throw { error: words.offline, code: `http_${answer.status}`, ...data };
+  }
+
+  const note = (event) => { call('POST', '/connect/session/event', { event }, true).catch(() => {}); };
+
+  // -- the form
+
+  function fail(name, text) {
+    const field = find(`[data-field="${CSS.escape(name)}"]`);
+    const input = field?.querySelector('input, select');
+    const place = field ? field.querySelector('.error') : find('#form-error');
+    place.textContent = text;
+    place.hidden = false;
+    input?.setAttribute('aria-invalid', 'true');
+    return input;
+  }
+
+  function clear(field) {
+    field.querySelector('.error').hidden = true;
+    field.querySelector('[aria-invalid]')?.removeAttribute('aria-invalid');
+  }
+
+  /** What was typed, without the spaces that come along when something is pasted. */
+  function tidy(input) {
+    let value = input.value.trim();
+    const suffix = input.dataset.suffix;
+    if (suffix) {
+      value = value.replace(/^[a-z]+:\/\//i, '');
+      const at = value.toLowerCase().indexOf(suffix.toLowerCase());
+      if (at > 0) value = value.slice(0, at);
+    }
+    if (value !== input.value) input.value = value;
+    return value;
+  }
+
+  /** The values, or null after saying what is missing. */
+  function read() {
+    find('#form-error').hidden = true;
+    const values = {};
+    let first = null;
+    for (const field of all('[data-field]')) {
+      clear(field);
+      const input = field.querySelector('input, select');
+      const value = input.type === 'checkbox' ? String(input.checked) : tidy(input);
+      if (value !== '') values[input.name] = value;
+      else if (input.required) first ??= fail(input.name, field.querySelector('.error').dataset.missing);
+    }
+    first?.focus();
+    return first ? null : values;
+  }
+
+  function setBusy(on) {
+    busy = on;
+    const label = go.firstElementChild;
+    label.dataset.idle ??= label.textContent;
+    label.textContent = on ? go.dataset.busy : label.dataset.idle;
+    if (on) { go.setAttribute('aria-busy', 'true'); say(go.dataset.busy); } else go.removeAttribute('aria-busy');
+  }
+
+  form.addEventListener('input', (event) => {
+    dirty = true;
+    const field = event.target.closest('[data-field]');
+    if (field) clear(field);
+  });
+  form.addEventListener('change', (event) => { if (event.target.matches('input[data-suffix]')) tidy(event.target); });
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    if (busy) return;
+    const values = read();
+    if (!values) return;
+    if (boot.kind === 'oauth') authorize(values);
+    else keep(values);
+  });
+
+  function peek(control) {
+    const input = control.closest('.box').querySelector('input');
+    const shown = control.getAttribute('aria-pressed') === 'true';
+    input.type = shown ? 'password' : 'text';
+    control.setAttribute('aria-pressed', String(!shown));
+    input.focus();
+  }
+
+  /** Says why something did not work: beside the field, above the button, or on a page of its own. */
+  function refuse(problem) {
+    const named = isRecord(problem.details) && isText(problem.details.field) ? problem.details.field : '';
+    if (problem.final || (boot.kind === 'oauth' && !named && problem.code !== 'offline')) return fallen(problem);
+    show('ask');
+    (fail(named, problem.error) ?? go).focus();
+  }
+
+  async function keep(fields) {
+    setBusy(true);
+    note('chosen');
+    try {
+      const made = await call('POST', '/connect/session/account', { fields });
+      succeed(made);
+    } catch (problem) {
+      setBusy(false);
+      refuse(problem);
+    }
+  }
+
+  // -- signing in at the app
+
+  /** Called inside the click: some browsers open a window at no other time. */
+  function openWindow() {
+    if (!embedded) return null;
+    const left = Math.max(0, screenX + (outerWidth - 520) / 2);
+    const top = Math.max(0, screenY + (outerHeight - 720) / 2);
+    const win = window.open('about:blank', 'grantkeep_connect', `popup,width=520,height=720,left=${left},top=${top}`);
+    if (win) try { win.document.title = document.title; } catch { /* an old window, still at the app */ }
+    return win;
+  }
+
+  async function authorize(fields) {
+    const win = openWindow();
+    setBusy(true);
+    note('chosen');
+    try {
+      await begin(fields);
+    } catch (problem) {
+      win?.close();
+      setBusy(false);
+      return refuse(problem);
+    }
+    if (!embedded) return submitTicket();
+    setBusy(false);
+    if (win) sendTo(win); else blocked();
+  }
+
+  async function begin(fields) {
+    if (flow) drop();
+    const body = { fields };
+    if (boot.scopeProfile) body.scope_profile = boot.scopeProfile;
+    const made = await call('POST', '/connect/session/start', body);
+    if (!isText(made.start_path) || !made.start_path.startsWith('/connect/start/')) throw { error: words.offline, code: 'bad_start' };
+    flow = { id: made.flow, path: made.start_path, ticket: made.ticket, at: Date.now(), fields, win: null, state: 'waiting', leftAt: 0 };
+  }
+
+  /** Ends a flow that another takes the place of. */
+  function drop() {
+    clearTimeout(flow.timer);
+    call('POST', '/connect/session/cancel', { flow: flow.id }, true).catch(() => {});
+    flow = null;
+  }
+
+  /** Sends the window to its first page. */
+  function sendTo(win) {
+    flow.win = win;
+    win.location.replace(flow.path);
+    win.focus();
+    show('waiting');
+    say(words.waiting);
+    watch();
+  }
+
+  function blocked() {
+    find('#by-hand').href = flow.path;
+    note('window_blocked');
+    show('blocked');
+    watch();
+  }
+
+  async function again() {
+    if (flow?.win && !flow.win.closed) { flow.win.focus(); if (view === 'waiting') return; }
+    const fields = flow?.fields ?? read() ?? {};
+    authorize(fields);
+  }
+
+  function back() {
+    flow?.win?.close();
+    if (flow) drop();
+    show('ask');
+  }
+
+  function submitTicket() {
+    leaving = true;
+    const post = document.createElement('form');
+    post.method = 'post';
+    post.action = flow.path;
+    post.hidden = true;
+    const input = document.createElement('input');
+    input.name = 'ticket';
+    input.value = flow.ticket;
+    post.append(input);
+    document.body.append(post);
+    post.submit();
+  }
+
+  /** Asks the server how the flow stands until it ends. */
+  function watch() {
+    clearTimeout(flow.timer);
+    const mine = flow;
+    const wait = Date.now() - mine.at > PATIENCE_MS ? SLOW_POLL_MS : POLL_MS;
+    mine.timer = setTimeout(() => look(mine), wait);
+  }
+
+  async function look(mine) {
+    if (flow !== mine || finished) return;
+    clearTimeout(mine.timer);
+    let news;
+    try {
+      news = await call('GET', `/connect/session/status?flow=${encodeURIComponent(mine.id)}`);
+    } catch (problem) {
+      if (problem.final) return fallen(problem);
+      news = {};
+    }
+    if (flow !== mine || finished) return;
+    if (news.state === 'authorizing' && mine.state !== 'authorizing') mine.leftAt = Date.now();
+    if (isText(news.state)) mine.state = news.state;
+    if (mine.state === 'opened' || mine.state === 'authorizing') if (view === 'blocked') show('waiting');
+    if (mine.state === 'done') { mine.win?.close(); return succeed(news); }
+    if (mine.state === 'failed') { mine.win?.close(); return fallen(news); }
+    if (Date.now() - mine.at > FLOW_MS) return fallen({ error: words.late, code: 'flow_expired' });
+    noticeClosed(mine);
+    watch();
+  }
+
+  /** Polling goes on even then, since only the server knows for certain. */
+  function noticeClosed(mine) {
+    if (!mine.win?.closed || mine.gone) return;
+    mine.gone = true;
+    const cutOff = mine.state === 'authorizing' && Date.now() - mine.leftAt < CUT_MS;
+    if (cutOff) return;
+    note('window_closed');
+    if (view === 'waiting') show('closed');
+  }
+
+  addEventListener('message', (event) => {
+    if (!flow || event.origin !== location.origin || !isRecord(event.data) || event.data.flow !== flow.id) return;
+    if (!isOurWindow(event.source)) return;
+    if (event.data.type === 'grantkeep:ready') hand(event.source);
+    if (event.data.type === 'grantkeep:done') look(flow);
+  });
+
+  /** The window that we opened, or the one that the person opened by the link on this page. */
+  function isOurWindow(source) {
+    if (!source || source === window || source === window.parent) return false;
+    if (flow.win && source === flow.win) return true;
+    try { return source.opener === window; } catch { return false; }
+  }
+
+  async function hand(win) {
+    const mine = flow;
+    if (Date.now() - mine.at > TICKET_MS) {
+      try { await begin(mine.fields); } catch (problem) { return fallen(problem); }
+      return sendTo(win);
+    }
+    mine.win = win;
+    win.postMessage({ type: 'grantkeep:ticket', flow: mine.id, ticket: mine.ticket }, location.origin);
+  }
+
+  document.addEventListener('visibilitychange', () => { if (!document.hidden && flow && !finished) look(flow); });
+
+  // -- the end
+
+  function succeed(made) {
+    if (finished || !isText(made.account_id)) return;
+    finished = true;
+    failure = null;
+    if (flow) clearTimeout(flow.timer);
+    if (isText(made.account_name)) {
+      find('#who bdi').textContent = made.account_name;
+      find('#who').hidden = false;
+    }
+    if (embedded) find('#after').textContent = words.closing;
+    else if (boot.successUrl) find('#after').textContent = words.going;
+    show('success');
+    tellParent({ type: 'success', authProvisionId: made.account_id });
+    setTimeout(leave, READ_MS);
+  }
+
+  function fallen(problem) {
+    failure = problem;
+    if (flow) { clearTimeout(flow.timer); flow = null; }
+    setBusy(false);
+    find('#why').textContent = isText(problem.error) ? problem.error : words.offline;
+    const code = isText(problem.reference) ? problem.reference : problem.code;
+    find('#code').hidden = !isText(code);
+    find('#code code').textContent = code ?? '';
+    find('[data-do="retry"]').hidden = problem.final === true;
+    show('failure');
+  }
+
+  /** Closes, or asks first when something typed would be lost. */
+  function close() {
+    if (!finished && dirty && view === 'ask') return show('leave');
+    leave();
+  }
+
+  let left = false;
+  async function leave() {
+    if (left) return;
+    left = true;
+    if (!finished) abandon();
+    if (embedded) {
+      if (failure) await tellParent({ type: 'error', error: String(failure.error) });
+      return tellParent({ type: 'close' });
+    }
+    const to = finished ? boot.successUrl : boot.errorUrl;
+    leaving = true;
+    if (/^https?:/i.test(to ?? '')) location.replace(to);
+  }
+
+  function abandon() {
+    flow?.win?.close();
+    if (flow) drop();
+    note('closed');
+  }
+
+  function retry() {
+    failure = null;
+    show('ask');
+    go.focus();
+  }
+
+  // -- keys and focus
+
+  function onKey(event) {
+    if (event.key === 'Escape' && !event.isComposing) {
+      if (view === 'leave') return show('ask');
+      const may = !find('.bar [data-do="close"]')?.hidden || finished || failure;
+      if (may && find('[data-do="close"]')) close();
+    }
+    if (event.key === 'Tab' && embedded) keepFocus(event);
+  }
+
+  /** The page behind the dialog cannot be reached by Tab. */
+  function keepFocus(event) {
+    const stops = [...sheet.querySelectorAll('a[href], button, input, select, summary')].filter((it) => it.checkVisibility?.() ?? it.offsetParent);
+    const [first, last] = [stops[0], stops.at(-1)];
+    const here = document.activeElement;
+    const inside = stops.includes(here);
+    if (event.shiftKey && (here === first || !inside)) { last?.focus(); event.preventDefault(); }
+    else if (!event.shiftKey && here === last) { first?.focus(); event.preventDefault(); }
+  }
+
+  onPress({ close, peek, again, back, retry, leave, stay: () => show('ask') });
+  addEventListener('keydown', onKey);
+  addEventListener('pagehide', () => { if (!finished && !left && !leaving) note('closed'); });
+  addEventListener('pageshow', (event) => { if (event.persisted) { leaving = false; setBusy(false); show('ask'); } });
+  // A page of its own has nowhere to go without an address for it.
+  if (!embedded && !boot.errorUrl) for (const it of all('[data-do="close"]')) it.hidden = true;
+  if (embedded) sheet.focus({ preventScroll: true });
+}
+
+mendLogos();
+({ connect: connectPage, start: startPage, result: resultPage, error: errorPage })[document.body.dataset.page]?.();
+})();
