@@ -1,7 +1,6 @@
 //! The store: SQLite inside by default, PostgreSQL by URL. One SQL text for both.
 
 use std::path::Path;
-use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
@@ -10,12 +9,10 @@ use sqlx::sqlite::{
 };
 use sqlx::{PgConnection, Postgres, Sqlite, SqliteConnection, Transaction};
 
+use crate::config::{Config, Database};
+
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
-/// How long a SQLite writer waits for another process's lock.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a caller waits for a free connection before it is told that the store is overloaded.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// SQLite readers at once; each holds its own page cache.
 const SQLITE_READERS: u32 = 8;
 
@@ -68,13 +65,21 @@ pub enum OpenError {
          it to `on` for this role or database"
     )]
     NotDurable,
-    #[error("the database is {0} migration(s) behind. Run `grantkeep migrate`")]
-    Behind(usize),
 }
 
 impl Db {
-    /// Opens SQLite at `file`, making it if it is missing.
-    pub async fn open_sqlite(file: &Path) -> Result<Self, OpenError> {
+    /// Opens the store that the configuration names; SQLite's file is made if it is missing.
+    pub async fn open(config: &Config) -> Result<Self, OpenError> {
+        match config.database() {
+            Database::Sqlite(file) => Self::open_sqlite(&file, config).await,
+            Database::Postgres(url) => {
+                let options = url.parse().map_err(OpenError::Unreachable)?;
+                Self::open_postgres(options, config).await
+            }
+        }
+    }
+
+    async fn open_sqlite(file: &Path, config: &Config) -> Result<Self, OpenError> {
         let options = SqliteConnectOptions::new()
             .filename(file)
             .create_if_missing(true)
@@ -83,11 +88,11 @@ impl Db {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .pragma("cache_size", "-16000")
-            .busy_timeout(BUSY_TIMEOUT);
+            .busy_timeout(config.db_busy_timeout_ms.duration());
         let pool = |size: u32| {
             SqlitePoolOptions::new()
                 .max_connections(size)
-                .acquire_timeout(ACQUIRE_TIMEOUT)
+                .acquire_timeout(config.db_acquire_timeout_ms.duration())
                 .test_before_acquire(false)
                 .idle_timeout(None)
                 .max_lifetime(None)
@@ -100,13 +105,13 @@ impl Db {
         Ok(Self::Lite { readers, writer })
     }
 
-    /// Opens PostgreSQL. `size` bounds the connections of this process.
-    pub async fn open_postgres(options: PgConnectOptions, size: u32) -> Result<Self, OpenError> {
+    async fn open_postgres(options: PgConnectOptions, config: &Config) -> Result<Self, OpenError> {
+        let limit_ms = config.db_statement_timeout_ms.ms().to_string();
         let pool = PgPoolOptions::new()
-            .max_connections(size)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .max_connections(config.db_connections_max)
+            .acquire_timeout(config.db_acquire_timeout_ms.duration())
             .test_before_acquire(false)
-            .connect_with(options)
+            .connect_with(options.options([("statement_timeout", limit_ms.as_str())]))
             .await
             .map_err(OpenError::Unreachable)?;
         let durable: String = sqlx::query_scalar("select current_setting('synchronous_commit')")

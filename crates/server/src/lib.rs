@@ -16,6 +16,7 @@ pub mod tenant;
 
 pub mod app;
 pub mod audit;
+pub mod boot;
 pub mod callers;
 pub mod outbox;
 

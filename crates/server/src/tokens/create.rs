@@ -7,6 +7,7 @@ use grantkeep_vault::{Secret, token};
 use super::{ConnectToken, PREFIX, store};
 use crate::app::App;
 use crate::callers::Caller;
+use crate::egress::Ports;
 use crate::error::{self, Error, Result};
 use crate::ids::OAuthAppId;
 use crate::projects::{self, Settings};
@@ -16,6 +17,8 @@ use crate::users;
 
 /// Longest life of a connect token, in seconds.
 pub const LIFE_S_MAX: i64 = 14_400;
+/// Life of a token whose maker names none, unless the project keeps to older clients' habits.
+const STRICT_LIFE_S: i64 = 900;
 /// Origins in one token.
 const ORIGINS_MAX: usize = 20;
 /// Characters in a URI handed in with a token.
@@ -64,7 +67,7 @@ pub async fn create(
     }
     let scopes = scopes(caller, wish.scope.as_deref())?;
     let (app_slug, oauth_app) = app_of(app, tenant, &wish).await?;
-    let life_s = wish.expires_in_s.unwrap_or_else(|| app.config.connect_token_life_seconds.into());
+    let life_s = wish.expires_in_s.unwrap_or_else(|| default_life_s(app, &project.settings));
     if !(1..=LIFE_S_MAX).contains(&life_s) {
         return Err(error::INVALID_EXPIRES_IN.into());
     }
@@ -93,6 +96,13 @@ pub async fn create(
     store::insert(&mut tx, &token, caller.actor.id()).await?;
     tx.commit().await?;
     Ok((token, secret))
+}
+
+/// A token that a link may carry around the web unproved lives as long as clients of the rented service expect;
+/// any other no longer than a person needs.
+fn default_life_s(app: &App, settings: &Settings) -> i64 {
+    let configured = i64::from(app.config.connect_token_life_seconds);
+    if settings.allow_unverified_links { configured } else { configured.min(STRICT_LIFE_S) }
 }
 
 fn scopes(caller: &Caller, asked: Option<&str>) -> Result<Scopes> {
@@ -158,5 +168,6 @@ fn check_webhook(app: &Arc<App>, uri: &str) -> Result<()> {
     if uri.len() > URI_CHARS_MAX || !plain {
         return Err(refuse());
     }
-    app.egress.judge_url(&url).map_err(|error| refuse().logging(error))
+    let uri = url.as_str().parse().map_err(|_| refuse())?;
+    app.egress.check(&uri, Ports::Web).map_err(|error| refuse().logging(error))
 }

@@ -1,0 +1,123 @@
+//! From a configuration to a working [`App`], or to one line that says what must be mended first.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use grantkeep_catalog::{Catalog, LoadError, Options};
+use grantkeep_vault::{Keyring, RootKey, RootKeyError};
+
+use crate::app::{App, Parts};
+use crate::audit::{Audit, Policy};
+use crate::clock::Clock;
+use crate::config::{AuditPolicy, Config, ConfigError, Database};
+use crate::db::{Db, OpenError};
+use crate::egress::Egress;
+use crate::keys::{Keys, derived};
+use crate::on;
+use crate::paging::CursorKey;
+
+/// Name of the audit spool in the data folder.
+const SPOOL_FILE: &str = "audit.spool";
+
+/// Why it cannot start. Each line says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum BootError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("root_key: {0}. Make one with `openssl rand -base64 32`")]
+    RootKey(RootKeyError),
+    #[error(
+        "this store was sealed with the root key {0}, which is not configured. Set `root_key` (or \
+         `older_root_keys`) to that key; nothing was written"
+    )]
+    OtherRootKey(String),
+    #[error("cannot use the data folder {0}: {1}. Create it, or let this user write there")]
+    DataDir(PathBuf, #[source] std::io::Error),
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    #[error("the store does not answer: {0}")]
+    Query(#[from] sqlx::Error),
+    #[error("catalog_dir: {0}")]
+    Catalog(#[from] LoadError),
+}
+
+/// Opens everything that a server or a command needs. Migrations that are due are run.
+pub async fn open(config: Config, clock: Clock) -> Result<Arc<App>, BootError> {
+    let keyring = keyring(&config)?;
+    let root_key = config.required_root_key()?;
+    let keys_secret = derived(root_key.expose(), "cursors");
+    make_data_dir(&config)?;
+    let db = Db::open(&config).await?;
+    db.migrate().await?;
+    check_root_key(&db, &keyring, clock.now_ms()).await?;
+    let catalog = catalog(&config)?;
+    let egress = Egress::new(&config)?;
+    let audit = Audit::start(db.clone(), clock.clone(), audit_policy(&config));
+    let keys = Keys::new(keyring);
+    let cursors = CursorKey::new(&keys_secret);
+    Ok(App::new(Parts { config, db, clock, keys, cursors, egress, catalog, audit }))
+}
+
+/// The catalogue: what is built in, and the operator's own files over it.
+pub fn catalog(config: &Config) -> Result<Catalog, BootError> {
+    let builtin = Catalog::builtin();
+    let Some(folder) = &config.catalog_dir else { return Ok(builtin.clone()) };
+    let options = Options { allow_loopback: config.egress_allow_loopback };
+    Ok(builtin.with_dir(folder, options)?)
+}
+
+fn keyring(config: &Config) -> Result<Keyring, BootError> {
+    let current =
+        RootKey::parse(config.required_root_key()?.expose()).map_err(BootError::RootKey)?;
+    let older = config
+        .older_root_keys
+        .iter()
+        .map(|key| RootKey::parse(key.expose()).map_err(BootError::RootKey))
+        .collect::<Result<_, _>>()?;
+    Ok(Keyring::new(current, older))
+}
+
+/// The data folder, made for this user alone.
+fn make_data_dir(config: &Config) -> Result<(), BootError> {
+    let spools = config.audit_policy == AuditPolicy::Spool;
+    if matches!(config.database(), Database::Postgres(_)) && !spools {
+        return Ok(());
+    }
+    let dir = &config.data_dir;
+    private_dir(dir).map_err(|error| BootError::DataDir(dir.clone(), error))
+}
+
+/// Makes a folder that only this user can enter, and those above it as usual.
+pub fn private_dir(dir: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    if dir.is_dir() {
+        return Ok(());
+    }
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
+fn audit_policy(config: &Config) -> Policy {
+    match config.audit_policy {
+        AuditPolicy::Strict => Policy::Strict,
+        AuditPolicy::Spool => Policy::Spool {
+            file: config.data_dir.join(SPOOL_FILE),
+            bytes_max: config.audit_spool_bytes_max as u64,
+        },
+    }
+}
+
+/// Refuses a key that this store does not know, before anything is sealed with it that others cannot read.
+async fn check_root_key(db: &Db, keyring: &Keyring, now_ms: i64) -> Result<(), BootError> {
+    let known: Vec<String> = on!(db.read(), conn =>
+        sqlx::query_scalar("select id from root_keys order by first_seen_ms, id").fetch_all(conn).await?);
+    let ours: Vec<String> = keyring.ids().map(|id| id.to_string()).collect();
+    if let Some(missing) = known.iter().find(|id| !ours.contains(id)) {
+        return Err(BootError::OtherRootKey(missing.clone()));
+    }
+    let sql =
+        "insert into root_keys (id, first_seen_ms) values ($1, $2) on conflict (id) do nothing";
+    on!(db.write(), conn => sqlx::query(sql)
+        .bind(keyring.current_id().to_string()).bind(now_ms)
+        .execute(conn).await?.rows_affected());
+    Ok(())
+}
