@@ -1,4 +1,5 @@
-//! The repository's own tasks: `cargo xtask <task>`. Standard library only, so it builds in a second.
+//! The repository's own tasks: `cargo xtask <task>`. Standard library only, so it builds in a
+//! second.
 
 mod counts;
 mod place;

@@ -1,11 +1,13 @@
--- One text for SQLite and PostgreSQL. Times are UTC milliseconds, `*_ms`; JSON is text; secrets are only ever hashed or sealed.
+-- One text for SQLite and PostgreSQL. Times are UTC milliseconds, `*_ms`; JSON is text; secrets are
+-- only ever hashed or sealed.
 
 create table projects (
     id text primary key,
     name text not null,
     app_name text,
     support_email text,
-    -- Page settings (accent, links) and policy (redirect allow-list, origins), as JSON of projects::Settings.
+    -- Page settings (accent, links) and policy (redirect allow-list, origins), as JSON of
+    -- projects::Settings.
     settings text not null,
     require_key_test boolean not null,
     logo_type text,
@@ -14,7 +16,8 @@ create table projects (
     updated_at_ms bigint not null
 );
 
--- OAuth clients of this server's own API (RFC 6749 section 4.4). Without a project, a client reaches every project.
+-- OAuth clients of this server's own API (RFC 6749 section 4.4). Without a project, a client
+-- reaches every project.
 create table api_clients (
     id text primary key,
     project_id text references projects (id) on delete cascade,

@@ -1,4 +1,5 @@
--- OAuth clients registered at providers. A registration belongs to one project and is never shared (RFC 9700 update, context binding).
+-- OAuth clients registered at providers. A registration belongs to one project and is never shared
+-- (RFC 9700 update, context binding).
 create table oauth_apps (
     id text primary key,
     project_id text not null references projects (id) on delete cascade,
@@ -6,7 +7,8 @@ create table oauth_apps (
     name text not null,
     description text,
     client_id text not null,
-    -- Sealed under the project's key; null for public clients and while the secret is not known yet.
+    -- Sealed under the project's key; null for public clients and while the secret is not known
+    -- yet.
     client_secret bytea,
     scopes text,
     additional_scopes text not null,

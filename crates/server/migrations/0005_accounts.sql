@@ -35,9 +35,11 @@ create table accounts (
 create index accounts_by_user on accounts (project_id, environment, user_id, created_at_ms);
 create index accounts_by_tenant on accounts (project_id, environment, created_at_ms, id);
 create index accounts_by_app on accounts (project_id, environment, app_slug, created_at_ms);
-create index accounts_by_refresh on accounts (next_refresh_at_ms) where next_refresh_at_ms is not null;
+create index accounts_by_refresh on accounts (next_refresh_at_ms)
+    where next_refresh_at_ms is not null;
 
--- What became of grants whose account was deleted. The sealed token is wiped once the provider answered for good.
+-- What became of grants whose account was deleted. The sealed token is wiped once the provider
+-- answered for good.
 create table revocations (
     account_id text primary key,
     project_id text not null references projects (id) on delete cascade,

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Tells the time in UTC milliseconds. Clones share one offset, which tests move instead of sleeping.
+/// Tells the time in UTC milliseconds. Clones share one offset, which tests move instead of
+/// sleeping.
 #[derive(Clone, Default)]
 pub struct Clock {
     offset_ms: Arc<AtomicI64>,

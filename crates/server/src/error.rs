@@ -27,7 +27,8 @@ kinds! {
     INVALID_REQUEST = 400 "invalid_request" "The request cannot be understood.";
     INVALID_JSON = 400 "invalid_json" "The body is not valid JSON.";
     INVALID_TYPE = 400 "invalid_type" "A field has the wrong type.";
-    INVALID_PARAMETER = 400 "invalid_parameter" "A query parameter has a value that is not allowed.";
+    INVALID_PARAMETER = 400 "invalid_parameter"
+        "A query parameter has a value that is not allowed.";
     INVALID_LIMIT = 400 "invalid_limit" "`limit` must be a whole number from 1 to 100.";
     INVALID_CURSOR = 400 "invalid_cursor" "The cursor is not one that this list gave out.";
     INVALID_ENVIRONMENT = 400 "invalid_environment"
@@ -36,10 +37,11 @@ kinds! {
         "`external_user_id` must be 1 to 250 visible characters.";
     INVALID_ORIGIN = 400 "invalid_origin"
         "Each allowed origin must be scheme://host[:port] with https (http only for loopback).";
-    INVALID_EXPIRES_IN = 400 "invalid_expires_in" "`expires_in` must be a whole number of seconds from 1 to 14400.";
+    INVALID_EXPIRES_IN = 400 "invalid_expires_in"
+        "`expires_in` must be a whole number of seconds from 1 to 14400.";
     INVALID_FIELD = 400 "invalid_field" "A field of the form cannot be used.";
     REDIRECT_NOT_ALLOWED = 400 "redirect_uri_not_allowed"
-        "This redirect URI is not on the project's list. Add it with `grantkeep project redirects`.";
+        "This redirect URI is not on the project's list. Add it by `grantkeep project redirects`.";
     URL_NOT_ALLOWED = 400 "url_not_allowed" "This URL cannot be called from here.";
     CREDENTIALS_REFUSED = 400 "credentials_refused"
         "The app did not accept these credentials. Check them and try again.";
@@ -65,12 +67,16 @@ kinds! {
     UNSUPPORTED_MEDIA = 415 "unsupported_media_type" "Send the body as application/json.";
     RATE_LIMITED = 429 "rate_limited" "Throttled";
     INTERNAL = 500 "internal" "Something failed here. The request id names it in the server's log.";
-    DECRYPT_FAILED = 500 "decrypt_failed" "Stored credentials cannot be read. The operator was told.";
+    DECRYPT_FAILED = 500 "decrypt_failed"
+        "Stored credentials cannot be read. The operator was told.";
     NOT_IMPLEMENTED = 501 "not_implemented" "This endpoint is not built yet.";
-    PROVIDER_BAD_ANSWER = 502 "provider_bad_response" "The app's server gave an answer that cannot be used.";
+    PROVIDER_BAD_ANSWER = 502 "provider_bad_response"
+        "The app's server gave an answer that cannot be used.";
     STORE_UNAVAILABLE = 503 "store_unavailable" "The store cannot be reached. Try again shortly.";
-    AUDIT_UNAVAILABLE = 503 "audit_unavailable" "The audit log cannot be written, so nothing was done.";
-    PROVIDER_UNAVAILABLE = 503 "provider_unavailable" "The app's server does not answer. Try again shortly.";
+    AUDIT_UNAVAILABLE = 503 "audit_unavailable"
+        "The audit log cannot be written, so nothing was done.";
+    PROVIDER_UNAVAILABLE = 503 "provider_unavailable"
+        "The app's server does not answer. Try again shortly.";
 }
 
 /// A failure on its way to the caller. Boxed, because success is the common case.
@@ -101,7 +107,8 @@ impl Error {
         self.0.details.as_ref()
     }
 
-    /// Tells the caller something more exact. Must hold no secret and nothing that came unchecked from outside.
+    /// Tells the caller something more exact. Must hold no secret and nothing that came unchecked
+    /// from outside.
     #[must_use]
     pub fn saying(mut self, text: impl Into<Cow<'static, str>>) -> Self {
         self.0.text = text.into();

@@ -10,7 +10,8 @@ use crate::placeholders;
 const WORD: &str = "x0placeholder0x";
 
 impl Checks<'_> {
-    /// One URL: https, a real host, known names, and a host rule wherever a name can decide the host.
+    /// One URL: https, a real host, known names, and a host rule wherever a name can decide the
+    /// host.
     pub(super) fn url(&mut self, key: &str, text: &str, more: &[&str]) {
         self.names(key, text, more);
         let Some(parts) = split(text) else {

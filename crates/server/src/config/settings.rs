@@ -99,15 +99,17 @@ settings! {
     "Where it listens" {
         /// Address and port for the API and the connect page.
         listen: SocketAddr = "127.0.0.1:8080";
-        /// The URL under which browsers and providers reach this server. It must be https, except on
-        /// loopback. Needed as soon as `listen` is not a loopback address; otherwise `http://` and `listen`.
+        /// The URL under which browsers and providers reach this server. It must be https, except
+        /// on loopback. Needed as soon as `listen` is not a loopback address; otherwise `http://`
+        /// and `listen`.
         public_url: Url = "";
-        /// Certificate chain (PEM). With `tls_key_file` it turns native TLS on; without both, plain http
-        /// is served and a proxy in front does TLS. Read again when it changes and on SIGHUP.
+        /// Certificate chain (PEM). With `tls_key_file` it turns native TLS on; without both, plain
+        /// http is served and a proxy in front does TLS. Read again when it changes and on SIGHUP.
         tls_cert_file: Option<PathBuf> = "";
         /// Private key (PEM) of the certificate.
         tls_key_file: Option<PathBuf> = "";
-        /// Proxies in front of this server. Only from these addresses is `X-Forwarded-For` believed.
+        /// Proxies in front of this server. Only from these addresses is `X-Forwarded-For`
+        /// believed.
         trusted_proxies: Vec<IpNet> = "";
         /// Address and port for Prometheus metrics (`/metrics`), apart from the API. Empty: off.
         metrics_listen: Option<SocketAddr> = "";
@@ -115,11 +117,12 @@ settings! {
     "Data and keys" {
         /// Folder for the SQLite database and the audit spool.
         data_dir: PathBuf = "./data";
-        /// `postgres://user:password@host/database`. Empty: SQLite, in `grantkeep.db` in `data_dir`.
-        /// To a host that is not local, the server's certificate is checked unless `sslmode` says otherwise.
+        /// `postgres://user:password@host/database`. Empty: SQLite, in `grantkeep.db` in
+        /// `data_dir`. To a host that is not local, the server's certificate is checked unless
+        /// `sslmode` says otherwise.
         database_url: Option<Secret> = "";
-        /// The key over all keys. Make one with `openssl rand -base64 32`, keep a copy in a safe place:
-        /// without it nothing stored can be read.
+        /// The key over all keys. Make one with `openssl rand -base64 32`, keep a copy in a safe
+        /// place: without it nothing stored can be read.
         root_key: Option<Secret> = "";
         /// Earlier root keys, for reading what they sealed until all is sealed anew.
         older_root_keys: Vec<Secret> = "";
@@ -183,7 +186,8 @@ settings! {
         missing_environment: MissingEnvironment = "refuse";
         /// How long a connect token lives if its maker does not say, in seconds.
         connect_token_life_seconds: u32 = "14400", 1..=14_400;
-        /// Whether tokens are refreshed ahead of their end. Reading one that has ended refreshes it in any case.
+        /// Whether tokens are refreshed ahead of their end. Reading one that has ended refreshes it
+        /// in any case.
         refresh_scheduler: bool = "true";
         /// Part of a token's life, in percent, that is left when it is refreshed ahead.
         refresh_margin_percent: u32 = "20", 1..=90;
@@ -201,14 +205,15 @@ settings! {
         rate_accounts_per_5_minutes: u32 = "2000";
         /// Reads of components per five minutes and project. 0: no limit.
         rate_components_read_per_5_minutes: u32 = "3000";
-        /// Component calls (configure, props, run, deploy) per five minutes and project. 0: no limit.
+        /// Component calls (configure, props, run, deploy) per five minutes and project. 0: no
+        /// limit.
         rate_components_write_per_5_minutes: u32 = "2000";
         /// Calls through the proxy per five minutes and project. 0: no limit.
         rate_proxy_per_5_minutes: u32 = "1000";
     }
     "Audit" {
-        /// What happens to a credential read whose audit event cannot be written: `strict` refuses the
-        /// read, `spool` keeps the event in a file in `data_dir` and writes it later.
+        /// What happens to a credential read whose audit event cannot be written: `strict` refuses
+        /// the read, `spool` keeps the event in a file in `data_dir` and writes it later.
         audit_policy: AuditPolicy = "strict";
         /// Largest spool. Once it is full, reads are refused as with `strict`.
         audit_spool_bytes_max: usize = "64 MiB", 4096..=17_179_869_184;
