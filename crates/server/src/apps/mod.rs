@@ -1,6 +1,7 @@
 //! Apps: the catalogue, and the OAuth clients that a project registered at their providers.
 
 mod clients;
+pub mod fill;
 mod store;
 
 use grantkeep_catalog::App as CatalogApp;
