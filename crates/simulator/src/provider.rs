@@ -1,0 +1,144 @@
+//! One pretend provider: its brand, its books, and what it needs from the world.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::brands::{BRANDS, Brand, Kind, OAuth2, Rotation};
+use crate::clock::Clock;
+use crate::exchange::Call;
+use crate::faults::{Active, Endpoint};
+use crate::grants::{Books, Client, Now};
+
+/// How the consent pages call the client that every provider knows from the start.
+const CLIENT_NAME: &str = "Acme";
+
+pub(crate) struct Provider {
+    pub brand: &'static Brand,
+    pub base_url: Arc<str>,
+    pub clock: Arc<Clock>,
+    books: Mutex<Books>,
+}
+
+impl Provider {
+    fn new(brand: &'static Brand, base_url: Arc<str>, clock: Arc<Clock>) -> Self {
+        let provider = Self { brand, base_url, clock, books: Mutex::default() };
+        provider.reset();
+        provider
+    }
+
+    /// As at the start: nobody connected, default client, default class, no faults.
+    pub(crate) fn reset(&self) {
+        let mut books = Books::default();
+        books.rules = self.default_rules();
+        let client = Client {
+            secret: client_secret(self.brand.slug),
+            name: CLIENT_NAME.to_owned(),
+            redirect_uris: Vec::new(),
+        };
+        books.clients.insert(client_id(self.brand.slug), client);
+        *self.books() = books;
+    }
+
+    fn default_rules(&self) -> Option<(Rotation, u64)> {
+        self.oauth2().map(|it| (it.rotation, it.grace_ms.unwrap_or(it.rotation.grace_ms())))
+    }
+
+    /// The lock is never held across an await, and what panicked under it changed one row.
+    pub(crate) fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn oauth2(&self) -> Option<&'static OAuth2> {
+        match &self.brand.kind {
+            Kind::OAuth2(rules) => Some(rules),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn issuer(&self, call: &Call) -> String {
+        format!("{}{}", self.base_url, call.root())
+    }
+
+    pub(crate) fn now(&self) -> Now {
+        let life_s = self.oauth2().map_or(0, |it| it.access_life_s);
+        Now { ms: self.clock.now_ms(), access_life_ms: life_s * 1000 }
+    }
+
+    /// Counts an arrival and takes the faults it meets.
+    pub(crate) fn arrive(&self, place: Endpoint) -> Active {
+        let mut books = self.books();
+        let counters = &mut books.counters;
+        match place {
+            Endpoint::Authorize => counters.authorize += 1,
+            Endpoint::TokenCode => counters.token_code += 1,
+            Endpoint::TokenRefresh => counters.token_refresh += 1,
+            Endpoint::Revoke => counters.revoke += 1,
+            Endpoint::Verify => counters.verify += 1,
+            Endpoint::RequestToken => counters.request_token += 1,
+            Endpoint::AccessToken => counters.access_token += 1,
+            it if it.is_api() => counters.api_calls += 1,
+            _ => {}
+        }
+        Active::take(&mut books.faults, place)
+    }
+}
+
+/// Counts a refresh as in flight as long as it lives, even when its caller hangs up.
+pub(crate) struct Flight {
+    provider: Arc<Provider>,
+    grant: String,
+}
+
+impl Flight {
+    pub(crate) fn enter(provider: &Arc<Provider>, call: &Call) -> Option<Self> {
+        let mut books = provider.books();
+        let grant = books.grant_of(call.form().get("refresh_token"))?.to_owned();
+        let flying = books.in_flight.entry(grant.clone()).or_insert(0);
+        *flying += 1;
+        if *flying > 1 {
+            books.counters.overlap += 1;
+        }
+        drop(books);
+        Some(Self { provider: Arc::clone(provider), grant })
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        let mut books = self.provider.books();
+        if let Some(flying) = books.in_flight.get_mut(&self.grant) {
+            *flying = flying.saturating_sub(1);
+        }
+    }
+}
+
+/// Every provider, and the time they share.
+pub(crate) struct World {
+    pub base_url: Arc<str>,
+    pub clock: Arc<Clock>,
+    pub providers: BTreeMap<&'static str, Arc<Provider>>,
+}
+
+impl World {
+    pub(crate) fn new(base_url: &str) -> Self {
+        let (base_url, clock) = (Arc::<str>::from(base_url), Arc::new(Clock::new()));
+        let providers = BRANDS
+            .iter()
+            .map(|it| {
+                let provider = Provider::new(it, Arc::clone(&base_url), Arc::clone(&clock));
+                (it.slug, Arc::new(provider))
+            })
+            .collect();
+        Self { base_url, clock, providers }
+    }
+}
+
+/// The id of the client that a provider knows from the start: `<slug>-client`.
+pub fn client_id(provider: &str) -> String {
+    format!("{provider}-client")
+}
+
+/// Its secret: `<slug>-secret-0123456789abcdef`.
+pub fn client_secret(provider: &str) -> String {
+    format!("{provider}-secret-0123456789abcdef")
+}
