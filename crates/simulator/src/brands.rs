@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// What a provider does with a refresh token when it is used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Rotation {
     /// No new refresh token is given; the old one stays.
     P0,
