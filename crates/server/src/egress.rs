@@ -1,15 +1,203 @@
-//! Placeholder with the real one's signatures: the one door for outbound HTTP is being built.
-#[derive(Clone, Copy)]
-pub enum Ports {
-    Any,
-    Web,
+//! The only way out: every outbound HTTP request goes through [`Egress`].
+//!
+//! The address that was checked is the address that is connected to, so neither an IP literal nor
+//! a changing DNS answer leads into the private network. Redirects are answers, never followed.
+//! Nothing is decompressed, no proxy is taken from the environment.
+
+mod addresses;
+mod connector;
+mod error;
+mod target;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_LENGTH, HOST, HeaderMap};
+use hyper::{Request, Response, StatusCode};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::time::Instant;
+
+use crate::config::{Config, ConfigError};
+use addresses::Policy;
+use connector::Connector;
+pub use connector::Resolve;
+pub use error::{EgressError, Failure};
+pub use target::Ports;
+
+/// Most header fields in an answer.
+const ANSWER_HEADERS_MAX: usize = 100;
+
+/// Largest head of an answer, in bytes.
+const ANSWER_HEAD_BYTES_MAX: u32 = 64 * 1024;
+
+/// Most idle connections kept per host.
+const IDLE_PER_HOST_MAX: usize = 32;
+
+/// What a request's body fails with on its way in.
+pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A request body of any kind, for [`Egress::stream`].
+pub type Body = UnsyncBoxBody<Bytes, BodyError>;
+
+/// How long and how large one exchange may get.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Largest body of the answer, in bytes. More is [`Failure::TooLarge`].
+    pub answer_bytes_max: usize,
+    /// Until the head of the answer is here, connecting included.
+    pub first_byte_timeout: Duration,
+    /// Until the whole answer is here.
+    pub total_timeout: Duration,
+    /// To which ports the request may go.
+    pub ports: Ports,
 }
-pub struct Egress;
+
+impl Limits {
+    /// The same, for a URL that a tenant chose.
+    #[must_use]
+    pub const fn for_tenant_url(mut self) -> Self {
+        self.ports = Ports::Web;
+        self
+    }
+}
+
+/// A whole answer. Not printable: the body may hold tokens.
+pub struct Answer {
+    /// Any status, 3xx included.
+    pub status: StatusCode,
+    /// As sent, `content-encoding` and all.
+    pub headers: HeaderMap,
+    /// As sent, at most [`Limits::answer_bytes_max`] bytes.
+    pub body: Bytes,
+}
+
+/// The outbound HTTP client. Copies share one pool of connections.
+#[derive(Clone)]
+pub struct Egress {
+    client: Client<Connector, Body>,
+    policy: Policy,
+    limits: Limits,
+}
+
 impl Egress {
-    pub fn new(_: &crate::config::Config) -> Result<Self, crate::config::ConfigError> {
-        Ok(Self)
+    /// The client for providers and for URLs that tenants choose.
+    pub fn new(config: &Config) -> Result<Self, ConfigError> {
+        Self::with_resolver(config, connector::system_resolver())
     }
-    pub fn check(&self, _: &axum::http::Uri, _: Ports) -> Result<(), String> {
-        Ok(())
+
+    /// The client for a service that the operator named in the configuration, such as a collector
+    /// of traces: private addresses and plain http are allowed.
+    pub fn for_operator(config: &Config) -> Result<Self, ConfigError> {
+        Self::build(config, Policy::open(), connector::system_resolver())
+    }
+
+    /// With another way to look names up. For tests.
+    pub fn with_resolver(config: &Config, resolve: Resolve) -> Result<Self, ConfigError> {
+        Self::build(config, Policy::new(config), resolve)
+    }
+
+    fn build(config: &Config, policy: Policy, resolve: Resolve) -> Result<Self, ConfigError> {
+        let connector = Connector::new(config, policy.clone(), resolve)?;
+        let client = Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(config.egress_pool_idle_timeout_ms.duration())
+            .pool_max_idle_per_host(IDLE_PER_HOST_MAX)
+            .http1_max_headers(ANSWER_HEADERS_MAX)
+            .http1_max_buf_size(ANSWER_HEAD_BYTES_MAX as usize)
+            .http2_max_header_list_size(ANSWER_HEAD_BYTES_MAX)
+            .build(connector);
+        let limits = Limits {
+            answer_bytes_max: config.egress_answer_bytes_max,
+            first_byte_timeout: config.egress_first_byte_timeout_ms.duration(),
+            total_timeout: config.egress_total_timeout_ms.duration(),
+            ports: Ports::Any,
+        };
+        Ok(Self { client, policy, limits })
+    }
+
+    /// The limits that the configuration sets.
+    pub const fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Whether a request to `uri` may be tried at all; what its name resolves to is judged later.
+    pub fn check(&self, uri: &hyper::Uri, ports: Ports) -> Result<(), EgressError> {
+        target::admit(uri, ports, &self.policy).map(|_| ())
+    }
+
+    /// Sends `request`, whose URI is absolute, and reads the whole answer.
+    pub async fn send(
+        &self,
+        request: Request<Full<Bytes>>,
+        limits: Limits,
+    ) -> Result<Answer, EgressError> {
+        let deadline = Instant::now() + limits.total_timeout;
+        let limits = Limits {
+            first_byte_timeout: limits.first_byte_timeout.min(limits.total_timeout),
+            ..limits
+        };
+        let request = request.map(|it| it.map_err(|never| match never {}).boxed_unsync());
+        let response = self.stream(request, limits).await?;
+        let reading = read(response, limits.answer_bytes_max);
+        tokio::time::timeout_at(deadline, reading)
+            .await
+            .map_err(|_| EgressError::sent(Failure::Timeout, "the answer did not end in time"))?
+    }
+
+    /// Sends `request` and returns once the head of the answer is here; bodies flow unbuffered.
+    ///
+    /// Only [`Limits::first_byte_timeout`] and [`Limits::ports`] hold: the caller bounds the body.
+    pub async fn stream(
+        &self,
+        mut request: Request<Body>,
+        limits: Limits,
+    ) -> Result<Response<Incoming>, EgressError> {
+        *request.uri_mut() = target::admit(request.uri(), limits.ports, &self.policy)?;
+        request.headers_mut().remove(HOST);
+        let connection = capture_connection(&mut request);
+        match tokio::time::timeout(limits.first_byte_timeout, self.client.request(request)).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) => Err(EgressError::from_client(&error, was_sent(&connection))),
+            Err(_) => {
+                let sent = was_sent(&connection);
+                Err(EgressError::new(Failure::Timeout, "no answer began in time", sent))
+            }
+        }
     }
 }
+
+/// Whether a connection was there, so that the other side may have seen the request.
+fn was_sent(connection: &CaptureConnection) -> bool {
+    connection.connection_metadata().is_some()
+}
+
+/// Reads the body up to `bytes_max`.
+async fn read(response: Response<Incoming>, bytes_max: usize) -> Result<Answer, EgressError> {
+    let too_large = || EgressError::sent(Failure::TooLarge, "the answer is too large");
+    let (head, mut incoming) = response.into_parts();
+    let announced = head.headers.get(CONTENT_LENGTH).and_then(|it| it.to_str().ok());
+    if announced.and_then(|it| it.parse::<usize>().ok()).is_some_and(|it| it > bytes_max) {
+        return Err(too_large());
+    }
+    let mut body = Vec::new();
+    while let Some(frame) = incoming.frame().await {
+        let frame = frame.map_err(|error| {
+            EgressError::sent(Failure::Protocol, &format!("the answer broke off: {error}"))
+        })?;
+        let Ok(data) = frame.into_data() else { continue };
+        if body.len() + data.len() > bytes_max {
+            return Err(too_large());
+        }
+        body.extend_from_slice(&data);
+    }
+    Ok(Answer { status: head.status, headers: head.headers, body: body.into() })
+}
+
+#[cfg(test)]
+mod tests;

@@ -3,11 +3,11 @@
 pub mod clock;
 pub mod config;
 pub mod db;
+pub mod egress;
 pub mod error;
 pub mod ids;
 
 pub mod body;
-pub mod egress;
 pub mod keys;
 pub mod paging;
 pub mod query;

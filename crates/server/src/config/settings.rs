@@ -168,6 +168,8 @@ settings! {
         egress_allow_loopback: bool = "false";
         /// Allows plain http to addresses within `egress_allow`.
         egress_allow_http: bool = "false";
+        /// Certificates (PEM) of further authorities to trust, such as your own network's.
+        egress_ca_file: Option<PathBuf> = "";
         /// How long connecting may take, name look-up and TLS included.
         egress_connect_timeout_ms: Millis = "5000", 50..=60_000;
         /// How long a provider may take until its answer begins.

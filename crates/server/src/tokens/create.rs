@@ -169,5 +169,5 @@ fn check_webhook(app: &Arc<App>, uri: &str) -> Result<()> {
         return Err(refuse());
     }
     let uri = url.as_str().parse().map_err(|_| refuse())?;
-    app.egress.check(&uri, Ports::Web).map_err(|error| refuse().logging(error))
+    app.egress.check(&uri, Ports::Web).map_err(|error| refuse().logging(error.detail()))
 }

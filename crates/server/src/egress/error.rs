@@ -1,0 +1,86 @@
+//! Why there is no answer: one text for callers, details for the operator's log.
+
+use std::error::Error;
+use std::fmt;
+
+/// The kind of failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The URL, or an address it resolves to, must not be called.
+    NotAllowed,
+    /// The name could not be resolved.
+    Dns,
+    /// Nobody took the connection.
+    Connect,
+    /// The other side could not prove who it is, or TLS failed otherwise.
+    Tls,
+    /// It took too long.
+    Timeout,
+    /// The answer is larger than allowed.
+    TooLarge,
+    /// What came back is not HTTP, or broke off.
+    Protocol,
+}
+
+/// A request that got no usable answer.
+///
+/// Shown to a caller it always says the same, so that nobody can look around in the operator's
+/// network by it. [`EgressError::detail`] is for the operator's log.
+#[derive(Clone, Debug)]
+pub struct EgressError {
+    failure: Failure,
+    detail: String,
+    sent: bool,
+}
+
+impl fmt::Display for EgressError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the address could not be reached")
+    }
+}
+
+impl Error for EgressError {}
+
+impl EgressError {
+    pub(super) fn new(failure: Failure, detail: &str, sent: bool) -> Self {
+        Self { failure, detail: detail.to_owned(), sent }
+    }
+
+    pub(super) fn sent(failure: Failure, detail: &str) -> Self {
+        Self::new(failure, detail, true)
+    }
+
+    pub(super) fn unsent(failure: Failure, detail: &str) -> Self {
+        Self::new(failure, detail, false)
+    }
+
+    /// What the connector said, else what the client says.
+    pub(super) fn from_client(error: &hyper_util::client::legacy::Error, sent: bool) -> Self {
+        let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+        let mut texts = Vec::new();
+        while let Some(it) = cause {
+            if let Some(own) = it.downcast_ref::<Self>() {
+                return own.clone();
+            }
+            texts.push(it.to_string());
+            cause = it.source();
+        }
+        let failure = if error.is_connect() { Failure::Connect } else { Failure::Protocol };
+        Self::new(failure, &texts.join(": "), sent && !error.is_connect())
+    }
+
+    /// The kind of failure, for decisions and metrics. Not for callers.
+    pub const fn failure(&self) -> Failure {
+        self.failure
+    }
+
+    /// What happened, for the operator's log. Holds addresses, never bodies or headers.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// Whether the other side may have got the request. `false`: it is safe to send it again.
+    pub const fn maybe_sent(&self) -> bool {
+        self.sent
+    }
+}
