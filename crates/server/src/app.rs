@@ -19,7 +19,7 @@ use crate::paging::CursorKey;
 use crate::projects;
 
 /// How long a revoked credential may still be honoured by another process.
-const TRUST: Duration = Duration::from_millis(1_000);
+const TRUST: Duration = Duration::from_secs(1);
 /// Callers remembered at once.
 const CALLERS_MAX: u64 = 10_000;
 
@@ -67,8 +67,8 @@ impl App {
         })
     }
 
-    /// A URL of this server as browsers and providers see it. Never made from a request's own headers (RFC 9700
-    /// section 4.1.3: redirect URIs are compared exactly).
+    /// A URL of this server as browsers and providers see it. Never made from a request's own
+    /// headers (RFC 9700 section 4.1.3: redirect URIs are compared exactly).
     pub fn url(&self, path: &str) -> url::Url {
         let mut url = self.config.public_url.clone();
         let base = url.path().trim_end_matches('/').to_owned();
@@ -102,7 +102,8 @@ impl App {
         self.callers.insert(hash, caller.clone()).await;
     }
 
-    /// After a revocation: this process honours nothing from memory; others follow within [`TRUST`].
+    /// After a revocation: this process honours nothing from memory; others follow within
+    /// [`TRUST`].
     pub(crate) async fn forget_callers(&self) {
         self.callers.invalidate_all();
         self.callers.run_pending_tasks().await;

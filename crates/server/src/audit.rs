@@ -25,7 +25,8 @@ const GROUP_EVENTS_MAX: usize = 256;
 pub enum Policy {
     /// The act is refused.
     Strict,
-    /// The event goes to a file of at most `bytes_max`, and from there to the store once that works again.
+    /// The event goes to a file of at most `bytes_max`, and from there to the store once that works
+    /// again.
     Spool { file: PathBuf, bytes_max: u64 },
 }
 
@@ -159,7 +160,8 @@ impl Audit {
     /// Returns once the event is durable.
     ///
     /// # Errors
-    /// [`error::AUDIT_UNAVAILABLE`] when the policy cannot be kept; the caller must not do what it announced.
+    /// [`error::AUDIT_UNAVAILABLE`] when the policy cannot be kept; the caller must not do what it
+    /// announced.
     pub async fn record(&self, event: Event) -> Result<()> {
         let (done, written) = oneshot::channel();
         let row = Row::of(event, self.clock.now_ms());
@@ -222,8 +224,9 @@ async fn insert(db: &Db, rows: &[Row]) -> sqlx::Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
-    let sql = "insert into audit_events (id, project_id, environment, at_ms, actor_kind, actor_id, action, \
-               target_kind, target_id, external_id, ip, request_id, outcome, detail) ";
+    let sql = "insert into audit_events (id, project_id, environment, at_ms, actor_kind, \
+               actor_id, action, target_kind, target_id, external_id, ip, request_id, outcome, \
+               detail) ";
     on!(db.write(), conn => {
         let mut insert = sqlx::QueryBuilder::new(sql);
         insert.push_values(rows, |mut to, row| {

@@ -70,7 +70,8 @@ async fn caller(app: &App, uri: &Uri, headers: &HeaderMap) -> Result<Found> {
     Ok(Found { caller, allowed_origin: None })
 }
 
-/// A connect token serves the browser pages of its own origins; after the connection that used it up, it is over.
+/// A connect token serves the browser pages of its own origins; after the connection that used it
+/// up, it is over.
 async fn connect_caller(app: &App, text: &str, headers: &HeaderMap) -> Result<Found> {
     let token = tokens::find(app, text).await?.ok_or(error::INVALID_TOKEN)?;
     token.usable(app.clock.now_ms()).map_err(|_| Error::from(error::INVALID_TOKEN))?;

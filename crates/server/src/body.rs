@@ -7,7 +7,8 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{self, Error};
 
-/// A JSON body. Unknown fields are ignored, because clients of the wire API send more than is documented.
+/// A JSON body. Unknown fields are ignored, because clients of the wire API send more than is
+/// documented.
 pub struct Json<T>(pub T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
@@ -25,7 +26,8 @@ fn refusal(rejection: &JsonRejection) -> Error {
     match rejection {
         JsonRejection::MissingJsonContentType(_) => error::UNSUPPORTED_MEDIA.into(),
         JsonRejection::JsonSyntaxError(_) => error::INVALID_JSON.into(),
-        // The text names the field and the type wanted, and holds nothing of the value but its kind.
+        // The text names the field and the type wanted, and holds nothing of the value but its
+        // kind.
         JsonRejection::JsonDataError(data) => {
             let text = data.body_text();
             let short = text.split_once(": ").map_or(text.as_str(), |(_, rest)| rest);
@@ -39,7 +41,8 @@ fn refusal(rejection: &JsonRejection) -> Error {
     }
 }
 
-/// Serde quotes strings that do not fit (`invalid type: string "..."`); such a string may be a secret.
+/// Serde quotes strings that do not fit (`invalid type: string "..."`); such a string may be a
+/// secret.
 fn without_values(text: &str) -> String {
     let mut out = String::new();
     let mut quoted = false;

@@ -106,10 +106,12 @@ fn audit_policy(config: &Config) -> Policy {
     }
 }
 
-/// Refuses a key that this store does not know, before anything is sealed with it that others cannot read.
+/// Refuses a key that this store does not know, before anything is sealed with it that others
+/// cannot read.
 async fn check_root_key(db: &Db, keyring: &Keyring, now_ms: i64) -> Result<(), BootError> {
     let known: Vec<String> = on!(db.read(), conn =>
-        sqlx::query_scalar("select id from root_keys order by first_seen_ms, id").fetch_all(conn).await?);
+        sqlx::query_scalar("select id from root_keys order by first_seen_ms, id")
+            .fetch_all(conn).await?);
     let ours: Vec<String> = keyring.ids().map(|id| id.to_string()).collect();
     if let Some(missing) = known.iter().find(|id| !ours.contains(id)) {
         return Err(BootError::OtherRootKey(missing.clone()));

@@ -1,4 +1,5 @@
-//! Who calls, as extractors: a handler's signature says which kinds of caller it takes and with what scope.
+//! Who calls, as extractors: a handler's signature says which kinds of caller it takes and with
+//! what scope.
 //!
 //! `authn.rs` turned the credential into a [`Caller`] before; here it is only judged.
 
@@ -130,8 +131,8 @@ pub struct InTenant<W: Who, N: Need> {
 }
 
 impl<W: Who, N: Need> InTenant<W, N> {
-    /// The external user that the call is limited to. A connect token is limited to its own user, and naming
-    /// another is answered as if he did not exist.
+    /// The external user that the call is limited to. A connect token is limited to its own user,
+    /// and naming another is answered as if he did not exist.
     pub fn only_user(&self, asked: Option<&str>) -> Result<Option<String>> {
         let bound = self.caller.connect.as_ref().map(|grant| grant.external_id.as_str());
         match (bound.or(self.path_user.as_deref()), asked) {
@@ -180,8 +181,8 @@ impl<W: Who, N: Need> FromRequestParts<Arc<App>> for InTenant<W, N> {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self> {
         let caller = judge::<W, N>(parts)?;
         let Place { project, user } = place(parts, app, &caller).await?;
-        // A connect token implies its environment; a header that says otherwise is not listened to, since old
-        // browser clients send one by habit.
+        // A connect token implies its environment; a header that says otherwise is not listened to,
+        // since old browser clients send one by habit.
         let environment = match &caller.connect {
             Some(grant) => grant.tenant.environment,
             None => environment(parts, app)?,
@@ -211,7 +212,8 @@ struct Place {
     user: Option<String>,
 }
 
-/// Finds the project. Another's project is answered as if it did not exist (OWASP API1, object-level authorization).
+/// Finds the project. Another's project is answered as if it did not exist (OWASP API1,
+/// object-level authorization).
 async fn place(parts: &mut Parts, app: &Arc<App>, caller: &Caller) -> Result<Place> {
     let params =
         RawPathParams::from_request_parts(parts, app).await.map_err(|_| error::NOT_FOUND)?;

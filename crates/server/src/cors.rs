@@ -1,7 +1,8 @@
-//! Cross-origin calls: browsers call with a connect token from the pages of the token's origins, and from no others.
+//! Cross-origin calls: browsers call with a connect token from the pages of the token's origins,
+//! and from no others.
 //!
-//! A preflight carries no token, so it is answered for any origin; the call itself is judged by `authn.rs`. There are
-//! no cookies in the API, so credentials are never allowed.
+//! A preflight carries no token, so it is answered for any origin; the call itself is judged by
+//! `authn.rs`. There are no cookies in the API, so credentials are never allowed.
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};

@@ -136,6 +136,7 @@ impl Error {
 
     /// For the operator's log only.
     #[must_use]
+    #[allow(clippy::needless_pass_by_value, reason = "callers hand over what they are done with")]
     pub fn logging(mut self, detail: impl ToString) -> Self {
         self.0.log = Some(detail.to_string());
         self

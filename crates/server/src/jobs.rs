@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::error::Result;
-use crate::outbox::{self, Claimed, Job};
+use crate::outbox::{self, Claimed, Done, Job};
 
 /// How often the outbox is looked at when it was empty.
 const IDLE: Duration = Duration::from_millis(500);
@@ -63,13 +63,6 @@ async fn one(app: &Arc<App>, claimed: Claimed) {
         // The lease ends by itself, and the job is done again.
         tracing::error!(%error, job = %id, "a job's end could not be stored");
     }
-}
-
-/// How a job ended.
-pub(crate) enum Done {
-    Finished,
-    /// To be tried again at this time.
-    Later(i64),
 }
 
 async fn perform(app: &Arc<App>, job: &Job, attempts: i64) -> Result<Done> {

@@ -1,4 +1,5 @@
-//! The keys that seal: one for each external user and one for each project, kept wrapped by the root key.
+//! The keys that seal: one for each external user and one for each project, kept wrapped by the
+//! root key.
 
 use std::sync::Arc;
 
@@ -105,10 +106,12 @@ impl Keys {
 
     async fn ensure(&self, tx: &mut Tx, name: &Name, now_ms: i64) -> Result<Arc<OwnerKey>> {
         let (_, wrapped) = self.keyring.new_owner_key(&name.owner());
-        // Another process may make the key at the same time; the first row stays, and both read it back.
-        let sql = "insert into owner_keys (project_id, environment, owner_id, wrapped, root_key_id, created_at_ms) \
-                   values ($1, $2, $3, $4, $5, $6) \
-                   on conflict (project_id, environment, owner_id) do update set owner_id = $3 returning wrapped";
+        // Another process may make the key at the same time; the first row stays, and both read it
+        // back.
+        let sql = "insert into owner_keys (project_id, environment, owner_id, wrapped, \
+                   root_key_id, created_at_ms) values ($1, $2, $3, $4, $5, $6) \
+                   on conflict (project_id, environment, owner_id) do update set owner_id = $3 \
+                   returning wrapped";
         let wrapped: Vec<u8> = on!(tx.conn(), conn => sqlx::query_scalar(sql)
             .bind(&name.project).bind(name.environment).bind(&name.owner)
             .bind(wrapped).bind(self.keyring.current_id().to_string()).bind(now_ms)
@@ -121,7 +124,8 @@ impl Keys {
         if let Some(key) = self.cache.get(&name).await {
             return Ok(key);
         }
-        let sql = "select wrapped from owner_keys where project_id = $1 and environment = $2 and owner_id = $3";
+        let sql = "select wrapped from owner_keys where project_id = $1 and environment = $2 \
+                   and owner_id = $3";
         let wrapped: Option<Vec<u8>> = on!(db.read(), conn => sqlx::query_scalar(sql)
             .bind(&name.project).bind(name.environment).bind(&name.owner)
             .fetch_optional(conn).await?);
@@ -137,7 +141,8 @@ impl Keys {
     }
 }
 
-/// Something stored could not be opened: an alert for the operator, and never the stored bytes for the caller.
+/// Something stored could not be opened: an alert for the operator, and never the stored bytes for
+/// the caller.
 pub fn unreadable(error: grantkeep_vault::OpenError) -> Error {
     metrics::counter!("grantkeep_decrypt_failed_total").increment(1);
     error::DECRYPT_FAILED.logging(error)

@@ -35,23 +35,32 @@ pub struct Claimed {
 pub async fn enqueue(tx: &mut Tx, job: &Job, now_ms: i64, run_at_ms: i64) -> sqlx::Result<JobId> {
     let id = JobId::mint();
     let payload = serde_json::to_string(job).map_err(|error| sqlx::Error::Encode(error.into()))?;
-    let sql = "insert into jobs (id, kind, payload, run_at_ms, attempts, lease_until_ms, created_at_ms) \
-               values ($1, $2, $3, $4, 0, 0, $5)";
+    let sql = "insert into jobs (id, kind, payload, run_at_ms, attempts, lease_until_ms, \
+               created_at_ms) values ($1, $2, $3, $4, 0, 0, $5)";
     on!(tx.conn(), conn => sqlx::query(sql)
         .bind(&id).bind(job.kind()).bind(&payload).bind(run_at_ms).bind(now_ms)
         .execute(conn).await?.rows_affected());
     Ok(id)
 }
 
-/// Takes up to `most` due jobs and holds them until `until_ms`. Two processes never hold one job at once.
+/// How a job ended.
+pub(crate) enum Done {
+    Finished,
+    /// To be tried again at this time.
+    Later(i64),
+}
+
+/// Takes up to `most` due jobs and holds them until `until_ms`. Two processes never hold one job at
+/// once.
 pub(crate) async fn claim(
     db: &Db,
     now_ms: i64,
     until_ms: i64,
     most: i64,
 ) -> sqlx::Result<Vec<Claimed>> {
-    let sql = "update jobs set lease_until_ms = $2, attempts = attempts + 1 where lease_until_ms <= $1 and id in \
-               (select id from jobs where run_at_ms <= $1 and lease_until_ms <= $1 order by run_at_ms limit $3) \
+    let sql = "update jobs set lease_until_ms = $2, attempts = attempts + 1 \
+               where lease_until_ms <= $1 and id in (select id from jobs where run_at_ms <= $1 \
+               and lease_until_ms <= $1 order by run_at_ms limit $3) \
                returning id, payload, attempts, created_at_ms";
     let rows: Vec<(JobId, String, i64, i64)> = on!(db.write(), conn => sqlx::query_as(sql)
         .bind(now_ms).bind(until_ms).bind(most).fetch_all(conn).await?);
@@ -75,13 +84,13 @@ pub(crate) async fn finish(db: &Db, id: &JobId) -> sqlx::Result<()> {
 /// Gives a job back, to be tried again at `run_at_ms`.
 pub(crate) async fn put_off(db: &Db, id: &JobId, run_at_ms: i64, error: &str) -> sqlx::Result<()> {
     let sql = "update jobs set run_at_ms = $2, lease_until_ms = 0, last_error = $3 where id = $1";
-    on!(db.write(), conn => sqlx::query(sql).bind(id).bind(run_at_ms).bind(error).execute(conn).await?.rows_affected());
+    on!(db.write(), conn => sqlx::query(sql).bind(id).bind(run_at_ms).bind(error)
+        .execute(conn).await?.rows_affected());
     Ok(())
 }
 
 /// Jobs that are not done yet, for tests, metrics and `doctor`.
 pub async fn left(db: &Db) -> sqlx::Result<i64> {
-    Ok(
-        on!(db.read(), conn => sqlx::query_scalar("select count(*) from jobs").fetch_one(conn).await?),
-    )
+    Ok(on!(db.read(), conn => sqlx::query_scalar("select count(*) from jobs")
+            .fetch_one(conn).await?))
 }

@@ -73,7 +73,8 @@ impl Page {
         Ok(Self { limit: query.limit()?, after, before, list })
     }
 
-    /// Chooses the statement for this direction, and the boundary to bind; without one, the list's own end.
+    /// Chooses the statement for this direction, and the boundary to bind; without one, the list's
+    /// own end.
     pub fn bounds(
         &self,
         forward: &'static str,
@@ -103,7 +104,8 @@ impl Page {
         }
     }
 
-    /// Makes the answer of up to `limit + 1` items: the one too many tells whether there is a further page.
+    /// Makes the answer of up to `limit + 1` items: the one too many tells whether there is a
+    /// further page.
     pub fn answer<T>(
         &self,
         key: &CursorKey,

@@ -1,4 +1,5 @@
-//! Query strings, read strictly: a parameter sent twice with two meanings is refused, not guessed at.
+//! Query strings, read strictly: a parameter sent twice with two meanings is refused, not guessed
+//! at.
 
 use std::convert::Infallible;
 

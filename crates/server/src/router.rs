@@ -17,7 +17,8 @@ use crate::{authn, cors, error, projects, tokens, users};
 #[openapi(
     info(
         title = "Grantkeep",
-        description = "Connect your users' accounts, keep their tokens fresh, use them from your code.",
+        description = "Connect your users' accounts, keep their tokens fresh, use them \
+                       from your code.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     modifiers(&Schemes)
@@ -41,8 +42,8 @@ impl utoipa::Modify for Schemes {
 
 /// The API proper: a bearer is needed, and the handlers' signatures say which.
 ///
-/// Routes added with `routes!` are in the document. Those added with `route` are other paths to the same handlers:
-/// without a project for connect tokens and API keys, and older ones.
+/// Routes added with `routes!` are in the document. Those added with `route` are other paths to the
+/// same handlers: without a project for connect tokens and API keys, and older ones.
 fn guarded() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(projects::api::list, projects::api::create))

@@ -80,8 +80,8 @@ impl Scopes {
         self.0.is_empty()
     }
 
-    /// Whether a call that needs `scope` may be made. `*` and `connect:*` never cover the two scopes
-    /// that reveal or use credentials: those are switched on for each client by name.
+    /// Whether a call that needs `scope` may be made. `*` and `connect:*` never cover the two
+    /// scopes that reveal or use credentials: those are switched on for each client by name.
     pub fn allow(&self, scope: Scope) -> bool {
         if self.0.contains(&scope) {
             return true;

@@ -1,4 +1,5 @@
-//! OAuth clients at providers: made, changed, chosen. The secret goes in and never comes out of the API.
+//! OAuth clients at providers: made, changed, chosen. The secret goes in and never comes out of the
+//! API.
 
 use std::sync::Arc;
 
@@ -31,8 +32,8 @@ pub struct OAuthApp {
 }
 
 impl OAuthApp {
-    /// The redirect URI to register at the provider, unlike that of any other client (so that a code cannot be
-    /// brought to the wrong one).
+    /// The redirect URI to register at the provider, unlike that of any other client (so that a
+    /// code cannot be brought to the wrong one).
     pub fn redirect_uri(&self, app: &App) -> String {
         app.url(&format!("/connect/oauth/{}/callback", self.id)).into()
     }
@@ -54,12 +55,12 @@ pub struct Edit {
     pub additional_scopes: Option<Vec<String>>,
 }
 
-/// Makes a client. Id and secret may follow later by [`update_oauth_app`], since the redirect URI to register
-/// holds the id that is made here.
+/// Makes a client. Id and secret may follow later by [`update_oauth_app`], since the redirect URI
+/// to register holds the id that is made here.
 ///
 /// # Errors
-/// [`error::APP_NOT_FOUND`]; [`error::INVALID_FIELD`] when the app takes no OAuth client, or when the registration
-/// belongs to another project.
+/// [`error::APP_NOT_FOUND`]; [`error::INVALID_FIELD`] when the app takes no OAuth client, or when
+/// the registration belongs to another project.
 pub async fn create_oauth_app(
     app: &Arc<App>,
     project: &ProjectId,
@@ -151,7 +152,8 @@ pub async fn delete_oauth_app(app: &Arc<App>, project: &ProjectId, id: &str) -> 
     let accounts = store::accounts_of(&mut tx, project, &client.id).await?;
     if accounts > 0 {
         return Err(error::INVALID_REQUEST.saying(format!(
-            "{accounts} account(s) were connected with this client and could no longer be refreshed. Delete them first."
+            "{accounts} account(s) were connected with this client \
+             and could no longer be refreshed. Delete them first."
         )));
     }
     store::delete(&mut tx, project, &client.id).await?;

@@ -23,7 +23,7 @@ pub enum Unfilled {
 }
 
 /// The text with every placeholder replaced, as it is. For headers and bodies.
-pub fn fill<'a>(text: &str, values: &Values<'a>) -> Result<Secret, Unfilled> {
+pub fn fill(text: &str, values: &Values<'_>) -> Result<Secret, Unfilled> {
     let mut out = String::with_capacity(text.len() + 64);
     each(text, &mut out, &mut |name, out| {
         out.push_str(values(name).ok_or_else(|| Unfilled::Missing(name.to_owned()))?);
@@ -32,9 +32,9 @@ pub fn fill<'a>(text: &str, values: &Values<'a>) -> Result<Secret, Unfilled> {
     Ok(Secret::new(out))
 }
 
-/// The same for an address: after the host, values are percent-encoded; before, they must be (part of) a host, so
-/// that no value can lead the request elsewhere.
-pub fn fill_url<'a>(text: &str, values: &Values<'a>) -> Result<Secret, Unfilled> {
+/// The same for an address: after the host, values are percent-encoded; before, they must be (part
+/// of) a host, so that no value can lead the request elsewhere.
+pub fn fill_url(text: &str, values: &Values<'_>) -> Result<Secret, Unfilled> {
     let mut out = String::with_capacity(text.len() + 64);
     each(text, &mut out, &mut |name, out| {
         let value = values(name).ok_or_else(|| Unfilled::Missing(name.to_owned()))?;

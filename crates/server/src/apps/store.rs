@@ -65,7 +65,8 @@ pub(super) async fn find(
     id: &OAuthAppId,
 ) -> sqlx::Result<Option<OAuthApp>> {
     let sql = select!("where project_id = $1 and id = $2");
-    let row: Option<Row> = on!(db.read(), conn => sqlx::query_as(sql).bind(project).bind(id).fetch_optional(conn).await?);
+    let row: Option<Row> = on!(db.read(), conn => sqlx::query_as(sql).bind(project).bind(id)
+        .fetch_optional(conn).await?);
     row.map(OAuthApp::try_from).transpose()
 }
 
@@ -76,7 +77,8 @@ pub(super) async fn newest(
     app_slug: &str,
 ) -> sqlx::Result<Option<OAuthApp>> {
     let sql = select!(
-        "where project_id = $1 and app_slug = $2 and client_id <> '' order by created_at_ms desc, id limit 1"
+        "where project_id = $1 and app_slug = $2 and client_id <> '' \
+         order by created_at_ms desc, id limit 1"
     );
     let row: Option<Row> = on!(db.read(), conn =>
         sqlx::query_as(sql).bind(project).bind(app_slug).fetch_optional(conn).await?);
@@ -91,19 +93,22 @@ pub(super) async fn list(
     page: &Page,
 ) -> sqlx::Result<(Vec<OAuthApp>, i64)> {
     let (app_slug, part) = (app_slug.unwrap_or_default(), part.unwrap_or_default());
-    let total_sql = "select count(*) from oauth_apps where project_id = $1 and ($2 = '' or app_slug = $2) \
-                     and ($3 = '' or replace(lower(name), lower($3), '') <> lower(name))";
+    let total_sql = "select count(*) from oauth_apps where project_id = $1 \
+                     and ($2 = '' or app_slug = $2) and ($3 = '' or replace(lower(name), \
+                     lower($3), '') <> lower(name))";
     let total = on!(db.read(), conn => sqlx::query_scalar(total_sql)
         .bind(project).bind(app_slug).bind(part).fetch_one(conn).await?);
     let forward = select!(
         "where project_id = $1 and ($2 = '' or app_slug = $2) \
          and ($3 = '' or replace(lower(name), lower($3), '') <> lower(name)) \
-         and (created_at_ms < $4 or (created_at_ms = $4 and id < $5)) order by created_at_ms desc, id desc limit $6"
+         and (created_at_ms < $4 or (created_at_ms = $4 and id < $5)) \
+         order by created_at_ms desc, id desc limit $6"
     );
     let backward = select!(
         "where project_id = $1 and ($2 = '' or app_slug = $2) \
          and ($3 = '' or replace(lower(name), lower($3), '') <> lower(name)) \
-         and (created_at_ms > $4 or (created_at_ms = $4 and id > $5)) order by created_at_ms, id limit $6"
+         and (created_at_ms > $4 or (created_at_ms = $4 and id > $5)) order by created_at_ms, id \
+         limit $6"
     );
     let (sql, key, id) = page.bounds(forward, backward);
     let rows: Vec<Row> = on!(db.read(), conn => sqlx::query_as(sql)
@@ -114,8 +119,8 @@ pub(super) async fn list(
 }
 
 pub(super) async fn insert(tx: &mut Tx, app: &OAuthApp) -> sqlx::Result<()> {
-    let sql = "insert into oauth_apps (id, project_id, app_slug, name, description, client_id, client_secret, scopes, \
-               additional_scopes, version, created_at_ms, updated_at_ms) \
+    let sql = "insert into oauth_apps (id, project_id, app_slug, name, description, client_id, \
+               client_secret, scopes, additional_scopes, version, created_at_ms, updated_at_ms) \
                values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
     let (scopes, additional) = scope_texts(app)?;
     on!(tx.conn(), conn => sqlx::query(sql)
@@ -128,9 +133,9 @@ pub(super) async fn insert(tx: &mut Tx, app: &OAuthApp) -> sqlx::Result<()> {
 
 /// Writes `app` over its earlier version. `false`: another writer was first, or the row is gone.
 pub(super) async fn update(tx: &mut Tx, app: &OAuthApp) -> sqlx::Result<bool> {
-    let sql = "update oauth_apps set name = $4, description = $5, client_id = $6, client_secret = $7, scopes = $8, \
-               additional_scopes = $9, version = $3, updated_at_ms = $10 \
-               where project_id = $1 and id = $2 and version = $3 - 1";
+    let sql = "update oauth_apps set name = $4, description = $5, client_id = $6, \
+               client_secret = $7, scopes = $8, additional_scopes = $9, version = $3, \
+               updated_at_ms = $10 where project_id = $1 and id = $2 and version = $3 - 1";
     let (scopes, additional) = scope_texts(app)?;
     let done = on!(tx.conn(), conn => sqlx::query(sql)
         .bind(&app.project).bind(&app.id).bind(app.version).bind(&app.name)
@@ -153,8 +158,9 @@ pub(super) async fn register(
     app_slug: &str,
     client_id: &str,
 ) -> sqlx::Result<bool> {
-    let sql = "insert into oauth_registrations (app_slug, client_id, project_id) values ($1, $2, $3) \
-               on conflict (app_slug, client_id) do update set client_id = $2 returning project_id";
+    let sql = "insert into oauth_registrations (app_slug, client_id, project_id) \
+               values ($1, $2, $3) on conflict (app_slug, client_id) do update set client_id = $2 \
+               returning project_id";
     let owner: ProjectId = on!(tx.conn(), conn => sqlx::query_scalar(sql)
         .bind(app_slug).bind(client_id).bind(project).fetch_one(conn).await?);
     Ok(owner == *project)
@@ -162,8 +168,9 @@ pub(super) async fn register(
 
 /// Frees a registration that no client of the project uses any more.
 pub(super) async fn release(tx: &mut Tx, project: &ProjectId) -> sqlx::Result<()> {
-    let sql = "delete from oauth_registrations where project_id = $1 and not exists (select 1 from oauth_apps a \
-               where a.project_id = $1 and a.app_slug = oauth_registrations.app_slug \
+    let sql = "delete from oauth_registrations where project_id = $1 and not exists (select 1 \
+               from oauth_apps a where a.project_id = $1 \
+               and a.app_slug = oauth_registrations.app_slug \
                and a.client_id = oauth_registrations.client_id)";
     on!(tx.conn(), conn => sqlx::query(sql).bind(project).execute(conn).await?.rows_affected());
     Ok(())
@@ -175,9 +182,8 @@ pub(super) async fn accounts_of(
     id: &OAuthAppId,
 ) -> sqlx::Result<i64> {
     let sql = "select count(*) from accounts where project_id = $1 and oauth_app_id = $2";
-    Ok(
-        on!(tx.conn(), conn => sqlx::query_scalar(sql).bind(project).bind(id).fetch_one(conn).await?),
-    )
+    Ok(on!(tx.conn(), conn => sqlx::query_scalar(sql).bind(project).bind(id)
+            .fetch_one(conn).await?))
 }
 
 pub(super) async fn delete(

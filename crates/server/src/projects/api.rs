@@ -39,16 +39,20 @@ impl From<Project> for ProjectView {
     }
 }
 
+/// A field that may be absent (leave it), null (take it away), or given.
+#[allow(clippy::option_option, reason = "these are three cases, and serde has this form for them")]
+type Wish<T> = Option<Option<T>>;
+
 #[derive(Deserialize, utoipa::ToSchema)]
 pub struct ProjectWish {
     name: Option<String>,
     /// The product's name as its users know it. Null takes it away.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
-    app_name: Option<Option<String>>,
+    app_name: Wish<String>,
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
-    support_email: Option<Option<String>>,
+    support_email: Wish<String>,
     connect_require_key_auth_test: Option<bool>,
 }
 
@@ -65,7 +69,7 @@ impl ProjectWish {
 }
 
 /// Tells `null` from absent.
-fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<String>>, D::Error> {
+fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Wish<String>, D::Error> {
     Option::deserialize(from).map(Some)
 }
 
@@ -77,7 +81,8 @@ pub struct LogoWish {
 
 /// Lists the projects that the caller reaches, newest first.
 #[utoipa::path(get, path = "/v1/connect/projects", tag = "Projects",
-    params(("q" = Option<String>, Query), ("limit" = Option<i64>, Query), ("after" = Option<String>, Query),
+    params(("q" = Option<String>, Query), ("limit" = Option<i64>, Query),
+        ("after" = Option<String>, Query),
         ("before" = Option<String>, Query)),
     responses((status = 200, body = Listed<ProjectView>)), security(("client" = [])))]
 pub(crate) async fn list(
@@ -120,7 +125,8 @@ pub(crate) async fn create(
     Ok((StatusCode::CREATED, axum::Json(project.into())))
 }
 
-#[utoipa::path(get, path = "/v1/connect/projects/{id}", tag = "Projects", params(("id" = String, Path)),
+#[utoipa::path(get, path = "/v1/connect/projects/{id}", tag = "Projects",
+    params(("id" = String, Path)),
     responses((status = 200, body = ProjectView)), security(("client" = [])))]
 pub(crate) async fn retrieve(
     State(app): State<Arc<App>>,
@@ -131,8 +137,10 @@ pub(crate) async fn retrieve(
     Ok(axum::Json(super::find(&app.db, &id).await?.into()))
 }
 
-#[utoipa::path(patch, path = "/v1/connect/projects/{id}", tag = "Projects", params(("id" = String, Path)),
-    request_body = ProjectWish, responses((status = 200, body = ProjectView)), security(("client" = [])))]
+#[utoipa::path(patch, path = "/v1/connect/projects/{id}", tag = "Projects",
+    params(("id" = String, Path)),
+    request_body = ProjectWish, responses((status = 200, body = ProjectView)),
+    security(("client" = [])))]
 pub(crate) async fn update(
     State(app): State<Arc<App>>,
     call: Call<Server, need::ProjectsWrite>,
@@ -146,7 +154,8 @@ pub(crate) async fn update(
     Ok(axum::Json(project.into()))
 }
 
-#[utoipa::path(delete, path = "/v1/connect/projects/{id}", tag = "Projects", params(("id" = String, Path)),
+#[utoipa::path(delete, path = "/v1/connect/projects/{id}", tag = "Projects",
+    params(("id" = String, Path)),
     responses((status = 204)), security(("client" = [])))]
 pub(crate) async fn delete(
     State(app): State<Arc<App>>,
@@ -160,7 +169,8 @@ pub(crate) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-#[utoipa::path(post, path = "/v1/connect/projects/{id}/logo", tag = "Projects", params(("id" = String, Path)),
+#[utoipa::path(post, path = "/v1/connect/projects/{id}/logo", tag = "Projects",
+    params(("id" = String, Path)),
     request_body = LogoWish, responses((status = 200)), security(("client" = [])))]
 pub(crate) async fn set_logo(
     State(app): State<Arc<App>>,

@@ -1,4 +1,5 @@
-//! OAuth clients of this server's own API, and the access tokens that they trade their secret for (RFC 6749 section 4.4).
+//! OAuth clients of this server's own API, and the access tokens that they trade their secret for
+//! (RFC 6749 section 4.4).
 
 use std::sync::Arc;
 
@@ -11,7 +12,8 @@ use crate::error::{self, Result};
 use crate::ids::{ClientId, ProjectId};
 use crate::scope::{Scope, Scopes};
 
-/// Life of an access token. Clients cache it for its whole life, so it is never revoked early without reason.
+/// Life of an access token. Clients cache it for its whole life, so it is never revoked early
+/// without reason.
 pub const ACCESS_TOKEN_LIFE_S: i64 = 3_600;
 
 const SECRET_PREFIX: &str = "gk_secret";
@@ -118,7 +120,8 @@ pub(crate) async fn exchange(
     asked: Option<&str>,
 ) -> Result<Issued, Refusal> {
     let row = store::find_client(&app.db, client_id).await?;
-    // An unknown client takes the same comparison as a wrong secret, so that time tells nothing (D-09).
+    // An unknown client takes the same comparison as a wrong secret, so that time tells nothing
+    // (D-09).
     let stored = row.as_ref().map_or([0_u8; 32].as_slice(), |row| &row.secret_hash);
     let right = token::equal(stored, &token::digest(secret));
     let client = match row {

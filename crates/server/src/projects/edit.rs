@@ -61,7 +61,8 @@ pub async fn update(app: &Arc<App>, id: &ProjectId, change: Change) -> Result<Pr
     Ok(project)
 }
 
-/// Deletes an empty project. One with accounts is refused: their grants must be revoked first, which
+/// Deletes an empty project. One with accounts is refused: their grants must be revoked first,
+/// which
 /// `DELETE users/{id}` does and reports.
 pub async fn delete(app: &Arc<App>, id: &ProjectId) -> Result<()> {
     let mut tx = app.db.begin().await?;
@@ -81,7 +82,8 @@ pub async fn delete(app: &Arc<App>, id: &ProjectId) -> Result<()> {
     Ok(())
 }
 
-/// Takes a logo as a `data:` URL of a PNG, JPEG, GIF or WebP image. SVG is refused, since it can hold scripts.
+/// Takes a logo as a `data:` URL of a PNG, JPEG, GIF or WebP image. SVG is refused, since it can
+/// hold scripts.
 pub async fn set_logo(app: &Arc<App>, id: &ProjectId, data_url: &str) -> Result<()> {
     let refuse = |why: &'static str| error::INVALID_FIELD.saying(why);
     let (kind, text) = data_url
@@ -141,8 +143,8 @@ fn apply(project: &mut Project, change: Change) -> Result<()> {
     Ok(())
 }
 
-/// Judges a URI that a browser may be sent to: https (http on loopback), no userinfo, no fragment, and written as a
-/// URL parser would write it, so that an exact comparison means what it says.
+/// Judges a URI that a browser may be sent to: https (http on loopback), no userinfo, no fragment,
+/// and written as a URL parser would write it, so that an exact comparison means what it says.
 pub(crate) fn redirect_uri(text: &str) -> Result<()> {
     let url = url::Url::parse(text).map_err(|_| Error::from(error::REDIRECT_NOT_ALLOWED))?;
     let loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));

@@ -1,4 +1,5 @@
-//! Projects: one for each product of the operator, with its brand, its policy, and who may call for it.
+//! Projects: one for each product of the operator, with its brand, its policy, and who may call for
+//! it.
 
 pub mod api;
 mod clients;
@@ -58,7 +59,8 @@ pub struct Settings {
     pub terms_url: Option<String>,
     /// Whether the page may be framed only with a token that names its origins.
     pub require_allowed_origins: bool,
-    /// Whether a connect link works though nothing proves who opened it. Such accounts say `binding: none`.
+    /// Whether a connect link works though nothing proves who opened it. Such accounts say
+    /// `binding: none`.
     pub allow_unverified_links: bool,
     /// Whether redirect URIs outside the list are taken from the project's own callers.
     pub allow_unlisted_redirects: bool,
@@ -79,8 +81,8 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// For clients written for the rented service and not changed: everything that they do works, and each
-    /// account that was connected without proof of the person says so.
+    /// For clients written for the rented service and not changed: everything that they do works,
+    /// and each account that was connected without proof of the person says so.
     #[must_use]
     pub fn compatible(self) -> Self {
         Self {

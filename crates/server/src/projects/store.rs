@@ -65,8 +65,9 @@ pub(super) async fn list(db: &Db) -> sqlx::Result<Vec<Project>> {
 }
 
 pub(super) async fn insert(tx: &mut Tx, project: &Project) -> sqlx::Result<()> {
-    let sql = "insert into projects (id, name, app_name, support_email, settings, require_key_test, created_at_ms, \
-               updated_at_ms) values ($1, $2, $3, $4, $5, $6, $7, $8)";
+    let sql = "insert into projects (id, name, app_name, support_email, settings, \
+               require_key_test, created_at_ms, updated_at_ms) \
+               values ($1, $2, $3, $4, $5, $6, $7, $8)";
     let settings = settings_text(&project.settings)?;
     on!(tx.conn(), conn => sqlx::query(sql)
         .bind(&project.id).bind(&project.name).bind(&project.app_name)
@@ -143,18 +144,19 @@ pub(super) async fn insert_client(db: &Db, row: &ClientRow) -> sqlx::Result<()> 
 }
 
 pub(super) async fn find_client(db: &Db, id: &str) -> sqlx::Result<Option<ClientRow>> {
-    let sql = "select id, project_id, name, secret_hash, scopes, created_at_ms, last_used_at_ms, revoked_at_ms \
-               from api_clients where id = $1";
+    let sql = "select id, project_id, name, secret_hash, scopes, created_at_ms, last_used_at_ms, \
+               revoked_at_ms from api_clients where id = $1";
     Ok(on!(db.read(), conn => sqlx::query_as(sql).bind(id).fetch_optional(conn).await?))
 }
 
 pub(super) async fn list_clients(db: &Db) -> sqlx::Result<Vec<ClientRow>> {
-    let sql = "select id, project_id, name, secret_hash, scopes, created_at_ms, last_used_at_ms, revoked_at_ms \
-               from api_clients order by created_at_ms, id";
+    let sql = "select id, project_id, name, secret_hash, scopes, created_at_ms, last_used_at_ms, \
+               revoked_at_ms from api_clients order by created_at_ms, id";
     Ok(on!(db.read(), conn => sqlx::query_as(sql).fetch_all(conn).await?))
 }
 
-/// Revokes the client and forgets its access tokens. `false`: there is no such client, or it was revoked before.
+/// Revokes the client and forgets its access tokens. `false`: there is no such client, or it was
+/// revoked before.
 pub(super) async fn revoke_client(tx: &mut Tx, id: &ClientId, now_ms: i64) -> sqlx::Result<bool> {
     let sql = "update api_clients set revoked_at_ms = $2 where id = $1 and revoked_at_ms is null";
     let done = on!(tx.conn(), conn =>
@@ -171,15 +173,18 @@ pub(super) async fn insert_token(
     scopes: &str,
     expires_at_ms: i64,
 ) -> sqlx::Result<()> {
-    let sql = "insert into access_tokens (hash, client_id, scopes, expires_at_ms) values ($1, $2, $3, $4)";
+    let sql = "insert into access_tokens (hash, client_id, scopes, expires_at_ms) \
+               values ($1, $2, $3, $4)";
     on!(tx.conn(), conn => sqlx::query(sql)
-        .bind(hash).bind(client).bind(scopes).bind(expires_at_ms).execute(conn).await?.rows_affected());
+        .bind(hash).bind(client).bind(scopes).bind(expires_at_ms)
+        .execute(conn).await?.rows_affected());
     Ok(())
 }
 
 pub(super) async fn client_used(tx: &mut Tx, client: &ClientId, now_ms: i64) -> sqlx::Result<()> {
     let sql = "update api_clients set last_used_at_ms = $2 where id = $1";
-    on!(tx.conn(), conn => sqlx::query(sql).bind(client).bind(now_ms).execute(conn).await?.rows_affected());
+    on!(tx.conn(), conn => sqlx::query(sql).bind(client).bind(now_ms)
+        .execute(conn).await?.rows_affected());
     Ok(())
 }
 
@@ -205,9 +210,8 @@ pub(super) async fn find_token(
     let sql = "select t.client_id, c.project_id, t.scopes from access_tokens t \
                join api_clients c on c.id = t.client_id \
                where t.hash = $1 and t.expires_at_ms > $2 and c.revoked_at_ms is null";
-    Ok(
-        on!(db.read(), conn => sqlx::query_as(sql).bind(hash).bind(now_ms).fetch_optional(conn).await?),
-    )
+    Ok(on!(db.read(), conn => sqlx::query_as(sql).bind(hash).bind(now_ms)
+            .fetch_optional(conn).await?))
 }
 
 #[derive(Clone, FromRow)]
@@ -232,14 +236,14 @@ pub(super) async fn insert_key(db: &Db, row: &KeyRow) -> sqlx::Result<()> {
 }
 
 pub(super) async fn find_key(db: &Db, hash: &[u8]) -> sqlx::Result<Option<KeyRow>> {
-    let sql = "select id, project_id, name, key_hash, scopes, created_at_ms, last_used_at_ms, revoked_at_ms \
-               from api_keys where key_hash = $1 and revoked_at_ms is null";
+    let sql = "select id, project_id, name, key_hash, scopes, created_at_ms, last_used_at_ms, \
+               revoked_at_ms from api_keys where key_hash = $1 and revoked_at_ms is null";
     Ok(on!(db.read(), conn => sqlx::query_as(sql).bind(hash).fetch_optional(conn).await?))
 }
 
 pub(super) async fn list_keys(db: &Db, project: &ProjectId) -> sqlx::Result<Vec<KeyRow>> {
-    let sql = "select id, project_id, name, key_hash, scopes, created_at_ms, last_used_at_ms, revoked_at_ms \
-               from api_keys where project_id = $1 order by created_at_ms, id";
+    let sql = "select id, project_id, name, key_hash, scopes, created_at_ms, last_used_at_ms, \
+               revoked_at_ms from api_keys where project_id = $1 order by created_at_ms, id";
     Ok(on!(db.read(), conn => sqlx::query_as(sql).bind(project).fetch_all(conn).await?))
 }
 
@@ -249,7 +253,8 @@ pub(super) async fn revoke_key(
     id: &KeyId,
     now_ms: i64,
 ) -> sqlx::Result<bool> {
-    let sql = "update api_keys set revoked_at_ms = $3 where project_id = $1 and id = $2 and revoked_at_ms is null";
+    let sql = "update api_keys set revoked_at_ms = $3 where project_id = $1 and id = $2 \
+               and revoked_at_ms is null";
     let done = on!(db.write(), conn => sqlx::query(sql)
         .bind(project).bind(id).bind(now_ms).execute(conn).await?.rows_affected());
     Ok(done == 1)
@@ -257,6 +262,7 @@ pub(super) async fn revoke_key(
 
 pub(super) async fn key_used(db: &Db, id: &KeyId, now_ms: i64) -> sqlx::Result<()> {
     let sql = "update api_keys set last_used_at_ms = $2 where id = $1";
-    on!(db.write(), conn => sqlx::query(sql).bind(id).bind(now_ms).execute(conn).await?.rows_affected());
+    on!(db.write(), conn => sqlx::query(sql).bind(id).bind(now_ms)
+        .execute(conn).await?.rows_affected());
     Ok(())
 }

@@ -71,8 +71,10 @@ impl Form {
 ///
 /// Takes JSON or a form; the client authenticates in the body or by HTTP Basic, not both.
 #[utoipa::path(post, path = "/v1/oauth/token", tag = "Authentication",
-    request_body(content = Value, description = "grant_type=client_credentials, client_id, client_secret, scope"),
-    responses((status = 200, description = "An access token"), (status = 400, description = "RFC 6749 section 5.2"),
+    request_body(content = Value,
+        description = "grant_type=client_credentials, client_id, client_secret, scope"),
+    responses((status = 200, description = "An access token"),
+        (status = 400, description = "RFC 6749 section 5.2"),
         (status = 401, description = "Unknown client or wrong secret")), security(()))]
 pub(crate) async fn token(
     State(app): State<Arc<App>>,

@@ -49,7 +49,8 @@ pub struct TokenAnswer {
 /// Makes a connect token for one of your users.
 #[utoipa::path(post, path = "/v1/connect/{project}/tokens", tag = "Connect tokens",
     params(("project" = String, Path), ("x-pd-environment" = String, Header)),
-    request_body = NewToken, responses((status = 200, body = TokenAnswer)), security(("client" = [])))]
+    request_body = NewToken, responses((status = 200, body = TokenAnswer)),
+    security(("client" = [])))]
 pub(crate) async fn create_token(
     State(app): State<Arc<App>>,
     call: InTenant<Server, need::TokensCreate>,

@@ -98,8 +98,8 @@ pub async fn create(
     Ok((token, secret))
 }
 
-/// A token that a link may carry around the web unproved lives as long as clients of the rented service expect;
-/// any other no longer than a person needs.
+/// A token that a link may carry around the web unproved lives as long as clients of the rented
+/// service expect; any other no longer than a person needs.
 fn default_life_s(app: &App, settings: &Settings) -> i64 {
     let configured = i64::from(app.config.connect_token_life_seconds);
     if settings.allow_unverified_links { configured } else { configured.min(STRICT_LIFE_S) }
@@ -160,7 +160,8 @@ fn check_redirect(settings: &Settings, uri: &str) -> Result<()> {
     Err(error::REDIRECT_NOT_ALLOWED.into())
 }
 
-/// The sender resolves and checks the address again at each delivery; here only what can be seen at once is refused.
+/// The sender resolves and checks the address again at each delivery; here only what can be seen at
+/// once is refused.
 fn check_webhook(app: &Arc<App>, uri: &str) -> Result<()> {
     let refuse = || Error::from(error::URL_NOT_ALLOWED);
     let url = url::Url::parse(uri).map_err(|_| refuse())?;

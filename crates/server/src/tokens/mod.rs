@@ -1,4 +1,5 @@
-//! Connect tokens: for a browser, bound to one project, environment and external user. Each connects one account.
+//! Connect tokens: for a browser, bound to one project, environment and external user. Each
+//! connects one account.
 
 pub mod api;
 mod create;
@@ -91,7 +92,8 @@ pub(crate) async fn find_by_hash(app: &App, hash: &[u8]) -> Result<Option<Connec
     Ok(store::find(&app.db, hash).await?)
 }
 
-/// Uses the token up, in the transaction that stores the account. Of many at once exactly one succeeds.
+/// Uses the token up, in the transaction that stores the account. Of many at once exactly one
+/// succeeds.
 ///
 /// # Errors
 /// [`error::CONNECT_TOKEN_USED`] when another was first.

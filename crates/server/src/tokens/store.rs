@@ -62,10 +62,11 @@ impl TryFrom<Row> for ConnectToken {
 }
 
 pub(super) async fn insert(tx: &mut Tx, token: &ConnectToken, by: &str) -> sqlx::Result<()> {
-    let sql = "insert into connect_tokens (hash, project_id, environment, user_id, external_id, allowed_origins, \
-               success_redirect_uri, error_redirect_uri, webhook_uri, scopes, app_slug, oauth_app_id, \
-               allow_progressive_scopes, created_by, created_at_ms, expires_at_ms) \
-               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+    let sql = "insert into connect_tokens (hash, project_id, environment, user_id, external_id, \
+               allowed_origins, success_redirect_uri, error_redirect_uri, webhook_uri, scopes, \
+               app_slug, oauth_app_id, allow_progressive_scopes, created_by, created_at_ms, \
+               expires_at_ms) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, \
+               $14, $15, $16)";
     let origins = serde_json::to_string(&token.allowed_origins)
         .map_err(|error| sqlx::Error::Encode(error.into()))?;
     on!(tx.conn(), conn => sqlx::query(sql)
@@ -81,9 +82,10 @@ pub(super) async fn insert(tx: &mut Tx, token: &ConnectToken, by: &str) -> sqlx:
 
 /// By the token's own hash, which no tenant can guess: it is the credential that names the tenant.
 pub(super) async fn find(db: &Db, hash: &[u8]) -> sqlx::Result<Option<ConnectToken>> {
-    let sql = "select hash, project_id, environment, user_id, external_id, allowed_origins, success_redirect_uri, \
-               error_redirect_uri, webhook_uri, scopes, app_slug, oauth_app_id, allow_progressive_scopes, \
-               created_at_ms, expires_at_ms, used_at_ms from connect_tokens where hash = $1";
+    let sql = "select hash, project_id, environment, user_id, external_id, allowed_origins, \
+               success_redirect_uri, error_redirect_uri, webhook_uri, scopes, app_slug, \
+               oauth_app_id, allow_progressive_scopes, created_at_ms, expires_at_ms, used_at_ms \
+               from connect_tokens where hash = $1";
     let row: Option<Row> =
         on!(db.read(), conn => sqlx::query_as(sql).bind(hash).fetch_optional(conn).await?);
     row.map(ConnectToken::try_from).transpose()
@@ -98,7 +100,8 @@ pub(super) async fn consume(tx: &mut Tx, hash: &[u8], now_ms: i64) -> sqlx::Resu
     Ok(done == 1)
 }
 
-/// Forgets tokens that ended before `before_ms`; until then a page can say that a token has expired.
+/// Forgets tokens that ended before `before_ms`; until then a page can say that a token has
+/// expired.
 pub(super) async fn forget(tx: &mut Tx, before_ms: i64) -> sqlx::Result<()> {
     let sql = "delete from connect_tokens where expires_at_ms < $1";
     on!(tx.conn(), conn => sqlx::query(sql).bind(before_ms).execute(conn).await?.rows_affected());

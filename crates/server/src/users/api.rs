@@ -26,8 +26,10 @@ pub struct UserView {
 
 /// Lists the external users of one environment, newest first. `q` is a part of the external id.
 #[utoipa::path(get, path = "/v1/connect/{project}/users", tag = "Users",
-    params(("project" = String, Path), ("x-pd-environment" = String, Header), ("q" = Option<String>, Query),
-        ("limit" = Option<i64>, Query), ("after" = Option<String>, Query), ("before" = Option<String>, Query)),
+    params(("project" = String, Path), ("x-pd-environment" = String, Header),
+        ("q" = Option<String>, Query),
+        ("limit" = Option<i64>, Query), ("after" = Option<String>, Query),
+        ("before" = Option<String>, Query)),
     responses((status = 200, body = Listed<UserView>)), security(("client" = [])))]
 pub(crate) async fn list(
     State(app): State<Arc<App>>,

@@ -1,4 +1,5 @@
-//! External users: the users of the operator's products. Made on first use, one for each environment.
+//! External users: the users of the operator's products. Made on first use, one for each
+//! environment.
 
 pub mod api;
 mod store;
@@ -21,7 +22,8 @@ pub const EXTERNAL_ID_CHARS_MAX: usize = 250;
 pub fn check_external_id(text: &str) -> Result<()> {
     let hiding = |c: char| {
         c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}')
+            || matches!(c, '\u{2060}'..='\u{2069}' | '\u{feff}')
     };
     let good = !text.trim().is_empty()
         && text.chars().count() <= EXTERNAL_ID_CHARS_MAX
@@ -54,7 +56,8 @@ pub(crate) async fn list(
     Ok(store::list(db, tenant, part, page).await?)
 }
 
-/// Forgets the user's row. His accounts must have been deleted before, so that their grants are revoked.
+/// Forgets the user's row. His accounts must have been deleted before, so that their grants are
+/// revoked.
 pub(crate) async fn delete(tx: &mut Tx, tenant: &Tenant, id: &UserId) -> Result<bool> {
     Ok(store::delete(tx, tenant, id).await?)
 }

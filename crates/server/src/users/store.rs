@@ -23,8 +23,8 @@ pub(super) async fn ensure(
     external_id: &str,
     now_ms: i64,
 ) -> sqlx::Result<UserRow> {
-    let sql = "insert into external_users (id, project_id, environment, external_id, created_at_ms, updated_at_ms) \
-               values ($1, $2, $3, $4, $5, $5) \
+    let sql = "insert into external_users (id, project_id, environment, external_id, \
+               created_at_ms, updated_at_ms) values ($1, $2, $3, $4, $5, $5) \
                on conflict (project_id, environment, external_id) do update set updated_at_ms = $5 \
                returning id, external_id, created_at_ms, updated_at_ms";
     Ok(on!(tx.conn(), conn => sqlx::query_as(sql)
@@ -52,8 +52,9 @@ pub(super) async fn list(
 ) -> sqlx::Result<(Vec<UserRow>, i64)> {
     let part = part.unwrap_or_default();
     // A literal match: `strpos` and `instr` differ by engine, `replace` does not.
-    let total_sql = "select count(*) from external_users where project_id = $1 and environment = $2 \
-                     and ($3 = '' or replace(external_id, $3, '') <> external_id)";
+    let total_sql = "select count(*) from external_users where project_id = $1 \
+                     and environment = $2 and ($3 = '' or replace(external_id, $3, \
+                     '') <> external_id)";
     let total = on!(db.read(), conn => sqlx::query_scalar(total_sql)
         .bind(&tenant.project).bind(tenant.environment.as_str()).bind(part)
         .fetch_one(conn).await?);
