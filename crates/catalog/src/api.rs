@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 /// Where requests go and how they are signed. Texts may hold `${...}`, see [`crate::placeholders`].
-/// A header or query parameter that names a field without a value is left out.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Proxy {
@@ -65,8 +64,7 @@ pub enum Method {
     Delete,
 }
 
-/// How the account gets its name and its stable subject: dotted paths, numbers for places in lists;
-/// `field:NAME` is a field of the account, asked or learnt.
+/// How the account gets its name and its stable subject: dotted paths, numbers for places in lists.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Identity {

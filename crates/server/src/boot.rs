@@ -78,7 +78,7 @@ fn keyring(config: &Config) -> Result<Keyring, BootError> {
 }
 
 /// The data folder, made for this user alone.
-fn make_data_dir(config: &Config) -> Result<(), BootError> {
+pub(crate) fn make_data_dir(config: &Config) -> Result<(), BootError> {
     let spools = config.audit_policy == AuditPolicy::Spool;
     if matches!(config.database(), Database::Postgres(_)) && !spools {
         return Ok(());

@@ -248,6 +248,14 @@ fn environment(parts: &Parts, app: &Arc<App>) -> Result<Environment> {
         .ok_or_else(|| error::INVALID_ENVIRONMENT.into())
 }
 
+impl<S: Send + Sync> FromRequestParts<S> for Origin {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(origin(parts))
+    }
+}
+
 fn origin(parts: &Parts) -> Origin {
     parts.extensions.get::<Origin>().cloned().unwrap_or_default()
 }

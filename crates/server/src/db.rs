@@ -138,6 +138,34 @@ impl Db {
         })
     }
 
+    /// How many migrations are still to be run.
+    pub async fn migrations_due(&self) -> Result<usize, OpenError> {
+        let sql = "select count(*) from _sqlx_migrations where success";
+        let done = async {
+            let done: i64 =
+                on!(self.read(), conn => sqlx::query_scalar(sql).fetch_one(conn).await?);
+            Ok::<_, sqlx::Error>(usize::try_from(done).unwrap_or(0))
+        };
+        // Without the table, nothing was ever run.
+        Ok(MIGRATIONS.iter().count().saturating_sub(done.await.unwrap_or(0)))
+    }
+
+    /// The database's own time, which all processes on it share; SQLite's is this machine's.
+    pub async fn now_ms(&self) -> sqlx::Result<i64> {
+        match self {
+            Self::Lite { readers, .. } => {
+                sqlx::query_scalar("select cast(unixepoch('subsec') * 1000 as integer)")
+                    .fetch_one(readers)
+                    .await
+            }
+            Self::Pg(pool) => {
+                sqlx::query_scalar("select (extract(epoch from clock_timestamp()) * 1000)::bigint")
+                    .fetch_one(pool)
+                    .await
+            }
+        }
+    }
+
     /// For reading outside a transaction.
     pub fn read(&self) -> On<&SqlitePool, &PgPool> {
         match self {

@@ -103,6 +103,11 @@ impl Error {
         &self.0.text
     }
 
+    /// What only the operator is told.
+    pub fn log(&self) -> Option<&str> {
+        self.0.log.as_deref()
+    }
+
     pub fn details(&self) -> Option<&Value> {
         self.0.details.as_ref()
     }

@@ -35,3 +35,5 @@ pub(crate) mod authn;
 pub(crate) mod cors;
 pub mod jobs;
 pub mod router;
+
+pub mod cli;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The binary `grantkeep`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    grantkeep::cli::main()
+}

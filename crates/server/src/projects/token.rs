@@ -78,7 +78,7 @@ impl Form {
         (status = 401, description = "Unknown client or wrong secret")), security(()))]
 pub(crate) async fn token(
     State(app): State<Arc<App>>,
-    origin: axum::Extension<Origin>,
+    origin: Origin,
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,

@@ -1,0 +1,195 @@
+//! `grantkeep client`: how a backend calls this server.
+
+use serde_json::{Value, json};
+
+use super::{Failure, Shell, operator_event, output};
+use crate::ids::{ClientId, KeyId, ProjectId};
+use crate::projects;
+use crate::scope::{Scope, Scopes};
+
+#[derive(clap::Subcommand)]
+pub(super) enum Command {
+    /// Make an API client (id and secret), or with `--api-key` a key in the older style.
+    #[command(after_help = "Examples:\n  grantkeep client create backend --project proj_...\n  \
+        grantkeep client create worker --project proj_... --credentials --proxy\n  \
+        grantkeep client create old-code --project proj_... --api-key")]
+    Create {
+        /// Its name, for you.
+        name: String,
+        /// The only project that it reaches. Without it, a client reaches all.
+        #[arg(long, value_name = "ID")]
+        project: Option<String>,
+        /// Make one key that is sent as it is, instead of an id and a secret for OAuth.
+        #[arg(long, requires = "project")]
+        api_key: bool,
+        /// Let it read its users' credentials (scope `credentials:read`).
+        #[arg(long)]
+        credentials: bool,
+        /// Let it send requests through the proxy (scope `proxy:use`).
+        #[arg(long)]
+        proxy: bool,
+        /// What it may do, space-separated.
+        #[arg(long, default_value = "*", value_name = "SCOPES")]
+        scope: String,
+    },
+    /// List clients and keys; secrets are not kept and cannot be shown.
+    List,
+    /// Revoke a client (`gkc_...`) or a key (`gkk_...`). It takes effect within a second.
+    Revoke { id: String },
+}
+
+pub(super) async fn run(shell: &Shell, command: Command) -> Result<(), Failure> {
+    let app = shell.open().await?;
+    match command {
+        Command::Create { name, project, api_key, credentials, proxy, scope } => {
+            let scopes = scopes(&scope, credentials, proxy)?;
+            let project = project.map(|id| parse_project(&id)).transpose()?;
+            create(shell, &app, &name, project.as_ref(), (api_key, &scopes)).await?;
+        }
+        Command::List => list(shell, &app).await?,
+        Command::Revoke { id } => revoke(shell, &app, &id).await?,
+    }
+    app.db.close().await;
+    Ok(())
+}
+
+pub(super) fn parse_project(id: &str) -> Result<ProjectId, Failure> {
+    ProjectId::parse(id)
+        .ok_or_else(|| Failure::Usage(format!("`{id}` is not a project id (proj_...).")))
+}
+
+fn scopes(text: &str, credentials: bool, proxy: bool) -> Result<Scopes, Failure> {
+    let mut text = text.to_owned();
+    for (wanted, scope) in [(credentials, Scope::CredentialsRead), (proxy, Scope::ProxyUse)] {
+        if wanted {
+            text.push(' ');
+            text.push_str(scope.as_str());
+        }
+    }
+    Scopes::parse(&text).filter(|scopes| !scopes.is_empty()).ok_or_else(|| {
+        let all: Vec<_> = Scope::ALL.iter().map(|scope| scope.as_str()).collect();
+        Failure::Usage(format!("`{text}` holds an unknown scope. There are: {}", all.join(", ")))
+    })
+}
+
+async fn create(
+    shell: &Shell,
+    app: &std::sync::Arc<crate::app::App>,
+    name: &str,
+    project: Option<&ProjectId>,
+    (api_key, scopes): (bool, &Scopes),
+) -> Result<(), Failure> {
+    let (id, kind, secret) = match (api_key, project) {
+        (true, Some(project)) => {
+            let (key, secret) = projects::create_key(app, project, name, scopes).await?;
+            (key.id.to_string(), "key", secret)
+        }
+        _ => {
+            let made = projects::create_client(app, project, name, scopes).await?;
+            (made.client.id.to_string(), "client", made.secret)
+        }
+    };
+    let mut event = operator_event("client.create").target(kind, id.as_str());
+    if let Some(project) = project {
+        event = event.project(project);
+    }
+    app.audit.record(event).await?;
+    let secret = secret.expose();
+    match (shell.json, api_key) {
+        (true, true) => {
+            output::json(&json!({ "id": id, "name": name, "project_id": project, "api_key": secret,
+            "scope": scopes.to_string() }))
+        }
+        (true, false) => {
+            output::json(&json!({ "client_id": id, "name": name, "project_id": project,
+            "client_secret": secret, "scope": scopes.to_string() }))
+        }
+        (false, true) => {
+            output::line(&format!("id       {id}\napi key  {secret}"));
+            output::note("Keep the key now: it is not stored and cannot be shown again.");
+        }
+        (false, false) => {
+            output::line(&format!("client id      {id}\nclient secret  {secret}"));
+            output::note("Keep the secret now: it is not stored and cannot be shown again.");
+        }
+    }
+    Ok(())
+}
+
+async fn list(shell: &Shell, app: &std::sync::Arc<crate::app::App>) -> Result<(), Failure> {
+    let mut views = Vec::new();
+    for it in projects::list_clients(app).await? {
+        views.push(
+            json!({ "id": it.id, "kind": "client", "name": it.name, "project_id": it.project,
+            "scope": it.scopes.to_string(), "created_at_ms": it.created_at_ms,
+            "last_used_at_ms": it.last_used_at_ms, "revoked_at_ms": it.revoked_at_ms }),
+        );
+    }
+    for project in projects::list(&app.db).await? {
+        for it in projects::list_keys(app, &project.id).await? {
+            views.push(
+                json!({ "id": it.id, "kind": "key", "name": it.name, "project_id": it.project,
+                "scope": it.scopes.to_string(), "created_at_ms": it.created_at_ms,
+                "last_used_at_ms": it.last_used_at_ms, "revoked_at_ms": it.revoked_at_ms }),
+            );
+        }
+    }
+    if shell.json {
+        output::json(&Value::Array(views));
+        return Ok(());
+    }
+    if views.is_empty() {
+        output::line("No clients yet. Make one with `grantkeep client create NAME`.");
+        return Ok(());
+    }
+    let text = |value: &Value, or: &str| value.as_str().unwrap_or(or).to_owned();
+    let row = |it: &Value| {
+        let state = match it["revoked_at_ms"].as_i64() {
+            Some(_) => output::paint("revoked", 31),
+            None => output::paint("active", 32),
+        };
+        vec![
+            text(&it["id"], ""),
+            text(&it["kind"], ""),
+            text(&it["name"], ""),
+            text(&it["project_id"], "all"),
+            text(&it["scope"], ""),
+            state,
+            output::time(it["last_used_at_ms"].as_i64()),
+        ]
+    };
+    let header = ["ID", "KIND", "NAME", "PROJECT", "SCOPE", "STATE", "LAST USED"];
+    output::table(&header, views.iter().map(row).collect());
+    Ok(())
+}
+
+async fn revoke(
+    shell: &Shell,
+    app: &std::sync::Arc<crate::app::App>,
+    id: &str,
+) -> Result<(), Failure> {
+    let missing =
+        || Failure::Missing(format!("There is no client or key {id} that could be revoked."));
+    if let Some(client) = ClientId::parse(id) {
+        projects::revoke_client(app, &client).await.map_err(|_| missing())?;
+    } else if let Some(key) = KeyId::parse(id) {
+        let mut done = false;
+        for project in projects::list(&app.db).await? {
+            done |= projects::revoke_key(app, &project.id, &key).await.is_ok();
+        }
+        if !done {
+            return Err(missing());
+        }
+    } else {
+        return Err(Failure::Usage(format!(
+            "`{id}` is neither a client (gkc_...) nor a key (gkk_...)."
+        )));
+    }
+    app.audit.record(operator_event("client.revoke").target("client", id)).await?;
+    if shell.json {
+        output::json(&json!({ "id": id, "revoked": true }));
+    } else {
+        output::line(&format!("Revoked {id}."));
+    }
+    Ok(())
+}

@@ -1,0 +1,17 @@
+//! `grantkeep config reference`.
+
+use super::{Failure, output};
+
+#[derive(clap::Subcommand)]
+pub(super) enum Command {
+    /// Print every setting with its default, unit and meaning, as Markdown.
+    #[command(after_help = "Example:\n  grantkeep config reference > docs/configuration.md")]
+    Reference,
+}
+
+pub(super) fn run(command: &Command) -> Result<(), Failure> {
+    match command {
+        Command::Reference => output::line(crate::config::markdown().trim_end()),
+    }
+    Ok(())
+}

@@ -1,0 +1,198 @@
+//! `grantkeep doctor`: what works, what does not, and how to mend it.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{Failure, Shell, output, serve};
+use crate::boot;
+use crate::clock::Clock;
+use crate::config::{Config, Database};
+use crate::db::Db;
+
+/// A clock this far from the database's makes signatures and expiry wrong.
+const CLOCK_SKEW_MS_MAX: i64 = 5_000;
+/// The first year in which this program existed; an earlier clock was never set.
+const BUILT_MS: i64 = 1_790_000_000_000;
+/// Node.js of at least this major version runs components.
+const NODE_MAJOR_MIN: u32 = 20;
+/// How long a helper program may take to tell its version.
+const VERSION_TIMEOUT: Duration = Duration::from_secs(5);
+
+enum State {
+    Good,
+    Warn,
+    Bad,
+}
+
+struct Finding {
+    what: &'static str,
+    state: State,
+    text: String,
+}
+
+fn good(what: &'static str, text: impl Into<String>) -> Finding {
+    Finding { what, state: State::Good, text: text.into() }
+}
+
+fn warn(what: &'static str, text: impl Into<String>) -> Finding {
+    Finding { what, state: State::Warn, text: text.into() }
+}
+
+fn bad(what: &'static str, text: impl Into<String>) -> Finding {
+    Finding { what, state: State::Bad, text: text.into() }
+}
+
+pub(super) async fn run(shell: &Shell) -> Result<(), Failure> {
+    let findings = examine(shell).await;
+    let failed = findings.iter().filter(|it| matches!(it.state, State::Bad)).count();
+    if shell.json {
+        let view = |it: &Finding| {
+            let state = match it.state {
+                State::Good => "ok",
+                State::Warn => "warning",
+                State::Bad => "error",
+            };
+            json!({ "check": it.what, "state": state, "text": it.text })
+        };
+        output::json(&findings.iter().map(view).collect());
+    } else {
+        for it in &findings {
+            let mark = match it.state {
+                State::Good => output::paint("ok  ", 32),
+                State::Warn => output::paint("warn", 33),
+                State::Bad => output::paint("bad ", 31),
+            };
+            output::line(&format!("{mark} {:<14} {}", it.what, it.text));
+        }
+    }
+    if failed == 0 {
+        Ok(())
+    } else {
+        Err(Failure::Other(format!("{failed} thing(s) must be mended")))
+    }
+}
+
+async fn examine(shell: &Shell) -> Vec<Finding> {
+    let loaded = match crate::config::Config::load(shell.file.as_deref()) {
+        Ok(loaded) => loaded,
+        Err(error) => return vec![bad("configuration", error.to_string())],
+    };
+    let mut config = loaded.config;
+    let from = loaded
+        .file
+        .map_or_else(|| "defaults and environment".to_owned(), |it| it.display().to_string());
+    let mut findings = vec![good("configuration", from)];
+    findings.extend(loaded.warnings.into_iter().map(|text| warn("configuration", text)));
+    if let Err(Failure::Other(error)) = serve::find_dev_key(&mut config) {
+        findings.push(bad("root key", error));
+    }
+    findings.push(key(&config));
+    findings.push(public_url(&config));
+    findings.push(clock());
+    findings.extend(store(&config).await);
+    findings.push(catalog(&config));
+    findings.push(node().await);
+    findings
+}
+
+fn key(config: &Config) -> Finding {
+    match config.required_root_key() {
+        Err(error) => bad("root key", error.to_string()),
+        Ok(secret) => match grantkeep_vault::RootKey::parse(secret.expose()) {
+            Ok(key) => good(
+                "root key",
+                format!("{} (keep a copy: nothing can be read without it)", key.id()),
+            ),
+            Err(error) => {
+                bad("root key", format!("{error}. Make one with `openssl rand -base64 32`"))
+            }
+        },
+    }
+}
+
+fn public_url(config: &Config) -> Finding {
+    let url = &config.public_url;
+    let local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    if url.scheme() == "https" {
+        good("public URL", url.as_str())
+    } else if local {
+        warn(
+            "public URL",
+            format!("{url} works on this machine only. Set public_url to an https URL for others"),
+        )
+    } else {
+        bad("public URL", format!("{url} must be https"))
+    }
+}
+
+fn clock() -> Finding {
+    let now_ms = Clock::system().now_ms();
+    if now_ms < BUILT_MS {
+        return bad("clock", format!("it says {}. Set it, and run NTP", crate::clock::iso(now_ms)));
+    }
+    good("clock", crate::clock::iso(now_ms))
+}
+
+async fn store(config: &Config) -> Vec<Finding> {
+    let place = match config.database() {
+        Database::Sqlite(file) => {
+            if !file.exists() {
+                return vec![warn(
+                    "store",
+                    format!("{} is made at the first start", file.display()),
+                )];
+            }
+            file.display().to_string()
+        }
+        Database::Postgres(_) => "PostgreSQL".to_owned(),
+    };
+    let db = match Db::open(config).await {
+        Ok(db) => db,
+        Err(error) => return vec![bad("store", error.to_string())],
+    };
+    let mut findings = vec![match db.migrations_due().await {
+        Ok(0) => good("store", format!("{place}, schema up to date")),
+        Ok(due) => {
+            warn("store", format!("{place}, {due} migration(s) due. Run `grantkeep migrate`"))
+        }
+        Err(error) => bad("store", error.to_string()),
+    }];
+    if let Ok(theirs_ms) = db.now_ms().await {
+        let skew = (theirs_ms - Clock::system().now_ms()).abs();
+        if skew > CLOCK_SKEW_MS_MAX {
+            let text = format!("it is {skew} ms from the database's. Run NTP on both machines");
+            findings.push(bad("clock", text));
+        }
+    }
+    if let Ok(left) = crate::outbox::left(&db).await {
+        findings.push(good("outbox", format!("{left} job(s) waiting")));
+    }
+    db.close().await;
+    findings
+}
+
+fn catalog(config: &Config) -> Finding {
+    match boot::catalog(config) {
+        Ok(catalog) => good("catalogue", format!("{} apps", catalog.all().len())),
+        Err(error) => bad("catalogue", error.to_string()),
+    }
+}
+
+/// Components need Node.js; without it everything else works.
+async fn node() -> Finding {
+    let asked = tokio::process::Command::new("node").arg("--version").output();
+    let Ok(Ok(answer)) = tokio::time::timeout(VERSION_TIMEOUT, asked).await else {
+        return warn(
+            "Node.js",
+            "not found. It is needed only for components: install Node.js 20 or newer",
+        );
+    };
+    let version = String::from_utf8_lossy(&answer.stdout).trim().to_owned();
+    let major =
+        version.trim_start_matches('v').split('.').next().and_then(|it| it.parse::<u32>().ok());
+    match major {
+        Some(major) if major >= NODE_MAJOR_MIN => good("Node.js", version),
+        _ => warn("Node.js", format!("{version} is too old for components: install 20 or newer")),
+    }
+}

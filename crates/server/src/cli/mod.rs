@@ -1,0 +1,166 @@
+//! The command line: one file for each command.
+
+mod apps;
+mod client;
+mod config;
+mod doctor;
+mod migrate;
+mod oauth_app;
+mod output;
+mod project;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Parser, Subcommand};
+
+use crate::app::App;
+use crate::audit::Event;
+use crate::boot::{self, BootError};
+use crate::callers::{Actor, Origin};
+use crate::clock::Clock;
+use crate::config::{Config, ConfigError, Loaded};
+use crate::error::Error;
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the configuration cannot work, \
+                          4 there is no such thing.\n\
+                          Settings come from grantkeep.toml and GRANTKEEP_* variables; see `grantkeep config reference`.";
+
+/// Connect your users' accounts, keep their tokens fresh, use them from your code.
+#[derive(Parser)]
+#[command(name = "grantkeep", version, after_help = EXIT_CODES, max_term_width = 100)]
+struct Cli {
+    /// Configuration file [default: grantkeep.toml, if it is there].
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print JSON for scripts instead of text for people.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the server.
+    Serve(serve::Args),
+    /// Bring the store's schema up to date.
+    Migrate,
+    /// Make and list projects: one for each product of yours.
+    #[command(subcommand)]
+    Project(project::Command),
+    /// Make, list and revoke API clients and keys: how your backend calls this server.
+    #[command(subcommand)]
+    Client(client::Command),
+    /// Enter, list and delete your OAuth clients at the apps (GitHub, Google, ...).
+    #[command(subcommand)]
+    OauthApp(oauth_app::Command),
+    /// Look into the catalogue of apps.
+    #[command(subcommand)]
+    Apps(apps::Command),
+    /// Check configuration, store, key, clock and more, and say how to mend each.
+    Doctor,
+    /// About the settings.
+    #[command(subcommand)]
+    Config(config::Command),
+}
+
+/// Why a command ended without doing its work.
+enum Failure {
+    Usage(String),
+    Configuration(String),
+    Missing(String),
+    Other(String),
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::Configuration(error.to_string())
+    }
+}
+
+impl From<BootError> for Failure {
+    fn from(error: BootError) -> Self {
+        Self::Configuration(error.to_string())
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let text = match error.log() {
+            Some(detail) => format!("{} [{detail}]", error.text()),
+            None => error.text().to_owned(),
+        };
+        if error.kind().status == 404 { Self::Missing(text) } else { Self::Other(text) }
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::Other(error.to_string())
+    }
+}
+
+/// Reads the arguments and does what they say.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return end(Failure::Other(error.to_string())),
+    };
+    match runtime.block_on(run(cli)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => end(failure),
+    }
+}
+
+fn end(failure: Failure) -> ExitCode {
+    let (code, text) = match failure {
+        Failure::Other(text) => (1, text),
+        Failure::Usage(text) => (2, text),
+        Failure::Configuration(text) => (3, text),
+        Failure::Missing(text) => (4, text),
+    };
+    output::failure(&text);
+    ExitCode::from(code)
+}
+
+async fn run(cli: Cli) -> Result<(), Failure> {
+    let shell = Shell { file: cli.config, json: cli.json };
+    match cli.command {
+        Command::Serve(args) => serve::run(&shell, args).await,
+        Command::Migrate => migrate::run(&shell).await,
+        Command::Project(command) => project::run(&shell, command).await,
+        Command::Client(command) => client::run(&shell, command).await,
+        Command::OauthApp(command) => oauth_app::run(&shell, command).await,
+        Command::Apps(command) => apps::run(&shell, command),
+        Command::Doctor => doctor::run(&shell).await,
+        Command::Config(command) => config::run(&command),
+    }
+}
+
+/// What every command is given.
+struct Shell {
+    file: Option<PathBuf>,
+    json: bool,
+}
+
+impl Shell {
+    fn load(&self) -> Result<Loaded, Failure> {
+        Ok(Config::load(self.file.as_deref())?)
+    }
+
+    /// Opens the store as the server does. A development key that `serve --dev` made is found by itself.
+    async fn open(&self) -> Result<Arc<App>, Failure> {
+        let mut config = self.load()?.config;
+        serve::find_dev_key(&mut config)?;
+        Ok(boot::open(config, Clock::system()).await?)
+    }
+}
+
+/// An act of the person at the command line, as audit remembers it.
+fn operator_event(action: &'static str) -> Event {
+    Event::new(action, &Actor::Operator, &Origin::default())
+}

@@ -1,0 +1,149 @@
+//! `grantkeep project`.
+
+use serde_json::{Value, json};
+
+use super::{Failure, Shell, operator_event, output};
+use crate::ids::ProjectId;
+use crate::projects::{self, Change, Project, Settings};
+
+#[derive(clap::Subcommand)]
+pub(super) enum Command {
+    /// Make a project.
+    #[command(
+        after_help = "Examples:\n  grantkeep project create Acme --support-email help@acme.example\n  \
+        grantkeep project create Acme --compat     # for clients of the rented service, unchanged"
+    )]
+    Create {
+        /// Its name, for you.
+        name: String,
+        #[command(flatten)]
+        looks: Looks,
+    },
+    /// Change a project.
+    Update {
+        /// The project (`proj_...`).
+        id: String,
+        #[arg(long)]
+        name: Option<String>,
+        #[command(flatten)]
+        looks: Looks,
+    },
+    /// List projects.
+    List,
+}
+
+#[derive(clap::Args)]
+pub(super) struct Looks {
+    /// The product's name, as its users know it [default: the project's name].
+    #[arg(long, value_name = "NAME")]
+    app_name: Option<String>,
+    /// Where users get help; shown when something fails.
+    #[arg(long, value_name = "ADDRESS")]
+    support_email: Option<String>,
+    /// Accent colour of the connect page, such as `#0a66c2`.
+    #[arg(long, value_name = "COLOUR")]
+    accent: Option<String>,
+    #[arg(long, value_name = "URL")]
+    privacy_url: Option<String>,
+    #[arg(long, value_name = "URL")]
+    terms_url: Option<String>,
+    /// A URI that a connect link may send the browser to. Repeat for more.
+    #[arg(long = "redirect", value_name = "URI")]
+    redirects: Vec<String>,
+    /// Try credentials of key apps out before they are stored.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    test_keys: Option<bool>,
+    /// Permit connect links, frames without named origins and unlisted redirects, as older clients need. Accounts
+    /// connected that way say `binding: none`.
+    #[arg(long)]
+    compat: bool,
+    /// Permit connect links, which cannot prove who opened them.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    allow_links: Option<bool>,
+}
+
+impl Looks {
+    fn change(self, name: Option<String>, old: Settings) -> Change {
+        let mut settings = if self.compat { old.compatible() } else { old };
+        settings.accent = self.accent.or(settings.accent);
+        settings.privacy_url = self.privacy_url.or(settings.privacy_url);
+        settings.terms_url = self.terms_url.or(settings.terms_url);
+        settings.allow_unverified_links =
+            self.allow_links.unwrap_or(settings.allow_unverified_links);
+        settings.redirect_uris.extend(self.redirects);
+        settings.redirect_uris.sort();
+        settings.redirect_uris.dedup();
+        Change {
+            name,
+            app_name: self.app_name.map(Some),
+            support_email: self.support_email.map(Some),
+            require_key_test: self.test_keys,
+            settings: Some(settings),
+        }
+    }
+}
+
+pub(super) async fn run(shell: &Shell, command: Command) -> Result<(), Failure> {
+    let app = shell.open().await?;
+    match command {
+        Command::Create { name, looks } => {
+            let change = looks.change(None, Settings::default());
+            let project = projects::create(&app, &name, change).await?;
+            let event = operator_event("project.create").project(&project.id);
+            app.audit.record(event.target("project", project.id.as_str())).await?;
+            if shell.json {
+                output::json(&view(&project));
+            } else {
+                output::line(&format!("Made the project {} ({}).", project.id, project.name));
+                output::note(&format!(
+                    "Next: grantkeep client create backend --project {}",
+                    project.id
+                ));
+            }
+        }
+        Command::Update { id, name, looks } => {
+            let missing = || Failure::Missing(format!("There is no project {id}."));
+            let id = ProjectId::parse(&id).ok_or_else(missing)?;
+            let old = projects::find(&app.db, &id).await?;
+            let project = projects::update(&app, &id, looks.change(name, old.settings)).await?;
+            let event = operator_event("project.update").project(&id);
+            app.audit.record(event.target("project", id.as_str())).await?;
+            if shell.json {
+                output::json(&view(&project));
+            } else {
+                output::line(&format!("Changed the project {}.", project.id));
+            }
+        }
+        Command::List => {
+            let all = projects::list(&app.db).await?;
+            if shell.json {
+                output::json(&Value::Array(all.iter().map(view).collect()));
+            } else if all.is_empty() {
+                output::line("No projects yet. Make one with `grantkeep project create NAME`.");
+            } else {
+                let row = |it: &Project| {
+                    vec![
+                        it.id.to_string(),
+                        it.name.clone(),
+                        it.product().to_owned(),
+                        output::time(Some(it.created_at_ms)),
+                    ]
+                };
+                output::table(&["ID", "NAME", "PRODUCT", "CREATED"], all.iter().map(row).collect());
+            }
+        }
+    }
+    app.db.close().await;
+    Ok(())
+}
+
+fn view(project: &Project) -> Value {
+    json!({
+        "id": project.id,
+        "name": project.name,
+        "app_name": project.app_name,
+        "support_email": project.support_email,
+        "connect_require_key_auth_test": project.require_key_test,
+        "settings": project.settings,
+    })
+}

@@ -1,0 +1,86 @@
+//! `grantkeep serve`.
+
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use super::{Failure, Shell, output};
+use crate::boot;
+use crate::clock::Clock;
+use crate::config::{Config, Secret};
+use crate::projects;
+
+/// The root key that the development profile makes, in the data folder.
+const DEV_KEY_FILE: &str = "dev-root.key";
+
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  grantkeep serve --dev        # try it on this machine\n  \
+    GRANTKEEP_ROOT_KEY_FILE=root.key GRANTKEEP_PUBLIC_URL=https://connect.example.com grantkeep serve")]
+pub(super) struct Args {
+    /// Development profile: makes a root key file if there is none, and permits loopback addresses.
+    #[arg(long)]
+    dev: bool,
+}
+
+pub(super) async fn run(shell: &Shell, args: Args) -> Result<(), Failure> {
+    let loaded = shell.load()?;
+    let mut config = loaded.config;
+    if args.dev {
+        config.dev = true;
+        config.egress_allow_loopback = true;
+        make_dev_key(&mut config)?;
+    }
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    let app = boot::open(config, Clock::system()).await?;
+    if projects::list(&app.db).await?.is_empty() {
+        output::note(&format!(
+            "Nothing is set up yet. In another terminal:\n  \
+             grantkeep project create \"Your product\"\n  \
+             grantkeep client create backend --project proj_...\n  \
+             grantkeep oauth-app create --project proj_... --app github\n\
+             Then make connect tokens: {}docs",
+            app.url("/")
+        ));
+    }
+    let listener = tokio::net::TcpListener::bind(app.config.listen).await?;
+    Ok(axum::serve(listener, crate::router::router(&app)).await?)
+}
+
+/// Takes the development key into use where the configuration names none, so that other commands open the store
+/// that `serve --dev` made.
+pub(super) fn find_dev_key(config: &mut Config) -> Result<(), Failure> {
+    let file = config.data_dir.join(DEV_KEY_FILE);
+    if config.root_key.is_none() && file.exists() {
+        let text = Zeroizing::new(std::fs::read_to_string(&file)?);
+        config.root_key = Some(Secret::new(Zeroizing::new(text.trim().to_owned())));
+    }
+    Ok(())
+}
+
+fn make_dev_key(config: &mut Config) -> Result<(), Failure> {
+    find_dev_key(config)?;
+    if config.root_key.is_some() {
+        return Ok(());
+    }
+    boot::private_dir(&config.data_dir)?;
+    let file = config.data_dir.join(DEV_KEY_FILE);
+    write_private(&file, &grantkeep_vault::RootKey::generate_text())?;
+    output::note(&format!(
+        "Development profile: made the root key {}. For real data, make your own and keep a copy.",
+        file.display()
+    ));
+    find_dev_key(config)
+}
+
+/// Writes a file that only this user can read, and never over another.
+pub(super) fn write_private(file: &PathBuf, text: &str) -> std::io::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut to = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
+    writeln!(to, "{text}")?;
+    to.sync_all()?;
+    // The name must survive a crash too, or the key is lost and the data with it.
+    std::fs::File::open(file.parent().unwrap_or(Path::new(".")))?.sync_all()
+}
