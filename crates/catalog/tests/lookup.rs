@@ -1,0 +1,102 @@
+//! Finding apps, and how three of them look to the code that uses them.
+
+use grantkeep_catalog::{Catalog, RotationClass};
+
+fn slugs(query: &str) -> Vec<&'static str> {
+    Catalog::builtin().search(query).iter().map(|it| it.slug.as_str()).collect()
+}
+
+#[test]
+fn the_best_match_comes_first() {
+    assert_eq!(slugs("slack")[0], "slack");
+    assert_eq!(slugs("Google Sheets")[0], "google_sheets");
+    assert_eq!(slugs("google-sheets"), slugs("GOOGLESHEETS"));
+    assert_eq!(slugs("gmail"), ["gmail"]);
+    let google = slugs("goo");
+    assert_eq!(google[0], "google_sheets", "the most popular of those that begin so");
+    assert!(google.len() >= 9 && google.iter().all(|it| it.starts_with("google")));
+}
+
+#[test]
+fn words_inside_and_former_names_are_found() {
+    assert_eq!(slugs("drive"), ["google_drive", "microsoft_onedrive", "pipedrive"]);
+    assert_eq!(slugs("hotmail"), ["microsoft_outlook"]);
+    assert_eq!(slugs("amazon web services"), ["aws"]);
+    assert_eq!(slugs("sheet"), ["google_sheets"]);
+    assert!(slugs("outlook").contains(&"microsoft_outlook_calendar"));
+    assert!(slugs("no such app").is_empty());
+}
+
+#[test]
+fn nothing_asked_finds_all_by_popularity() {
+    let all = Catalog::builtin().search(" _-");
+    assert_eq!(all.len(), Catalog::builtin().all().len());
+    assert!(all.len() >= 60);
+    assert!(all.is_sorted_by(|a, b| a.popularity >= b.popularity));
+}
+
+#[test]
+fn an_app_is_found_by_slug_and_by_id() {
+    let catalog = Catalog::builtin();
+    let slack = catalog.get("slack").unwrap();
+    assert_eq!(slack.id, "app_JouxBNbBb92");
+    assert_eq!(catalog.find(&slack.id).unwrap().slug, "slack");
+    assert_eq!(catalog.find("slack").unwrap().id, slack.id);
+    assert!(catalog.find("app_nobody").is_none());
+    assert!(catalog.all().is_sorted_by(|a, b| a.slug < b.slug));
+}
+
+#[test]
+fn categories_are_closed_and_have_ids() {
+    let categories = Catalog::builtin().categories();
+    assert!(categories.iter().all(|it| it.id.starts_with("appcat_") && it.id.len() == 18));
+    for app in Catalog::builtin().all() {
+        assert!(!app.categories.is_empty(), "{} is in no category", app.slug);
+        for name in &app.categories {
+            assert!(categories.iter().any(|it| it.name == name), "{}: {name}", app.slug);
+        }
+    }
+}
+
+#[test]
+fn icons_are_plain_shapes() {
+    let mut with = 0;
+    for app in Catalog::builtin().all() {
+        assert!(app.color.is_some(), "{} has no colour for its tile", app.slug);
+        let Some(svg) = app.icon_svg() else { continue };
+        with += 1;
+        assert!(svg.starts_with("<svg") && svg.len() < 8_192, "{}", app.slug);
+        for bad in ["<script", "href", "<style", "on", "<!"] {
+            let inside = if bad == "on" { svg.contains(" on") } else { svg.contains(bad) };
+            assert!(!inside, "{}: {bad}", app.slug);
+        }
+    }
+    assert!(with >= 50, "{with}");
+}
+
+#[test]
+fn scopes_are_joined_with_those_always_asked() {
+    let sheets = Catalog::builtin().get("google_sheets").unwrap().oauth2().unwrap();
+    let scope = |name: &str| format!("https://www.googleapis.com/auth/{name}");
+    let read_only = sheets.scopes.profile("read_only").unwrap();
+    assert_eq!(read_only, [&scope("spreadsheets.readonly"), "openid", &scope("userinfo.email")]);
+    assert!(sheets.scopes.asked().contains(&scope("spreadsheets").as_str()));
+    assert!(sheets.scopes.profile("owner").is_none());
+    assert_eq!(sheets.scopes.words["openid"], "");
+}
+
+#[test]
+fn an_unknown_rotation_is_the_strictest() {
+    let notion = Catalog::builtin().get("notion").unwrap().oauth2().unwrap();
+    assert_eq!(notion.rotation.class, RotationClass::P7);
+    assert!(!notion.rotation.class.survives_retry());
+    let xero = Catalog::builtin().get("xero_accounting_api").unwrap().oauth2().unwrap();
+    assert_eq!((xero.rotation.class, xero.rotation.grace_s), (RotationClass::P3, Some(1_800)));
+}
+
+#[test]
+fn three_apps_as_the_code_sees_them() {
+    for slug in ["quickbooks", "trello", "twilio"] {
+        insta::assert_debug_snapshot!(slug, Catalog::builtin().get(slug).unwrap());
+    }
+}
