@@ -134,6 +134,7 @@ function errorPage() {
   const close = () => tellParent({ type: 'close' });
   onPress({ close });
   addEventListener('keydown', (event) => { if (event.key === 'Escape') close(); });
+  tellParent({ type: 'ready' });
   tellParent({ type: 'error', error: String(boot.error ?? '') });
   if (embedded) sheet.focus({ preventScroll: true });
 }
@@ -512,6 +513,7 @@ function connectPage() {
   // A page of its own has nowhere to go without an address for it.
   if (!embedded && !boot.errorUrl) for (const it of all('[data-do="close"]')) it.hidden = true;
   if (embedded) sheet.focus({ preventScroll: true });
+  tellParent({ type: 'ready' });
 }
 
 mendLogos();

@@ -1,0 +1,102 @@
+import { type CallOptions, type Query, segment, type Transport } from './http.js';
+import { GrantkeepError } from './errors.js';
+import { Listing, type Page } from './pages.js';
+import { toWire } from './names.js';
+import type {
+  Account, AccountCreation, AccountListOptions, App, AppCategory, AppListOptions, ListOptions,
+} from './types.js';
+
+/** A project's part of the path, or none where the credential itself says which project is meant. */
+export class Scope {
+  constructor(readonly transport: Transport, readonly projectId: string | undefined, readonly implied: boolean) {}
+
+  path(rest: string): string {
+    if (this.projectId) return `/v1/connect/${segment(this.projectId, 'projectId')}/${rest}`;
+    if (this.implied) return `/v1/connect/${rest}`;
+    throw new GrantkeepError('This call needs a projectId: give it to the client', { code: 'invalid_option' });
+  }
+
+  list<T>(path: string, query: ListOptions, options: CallOptions | undefined): Listing<T> {
+    return new Listing<T>((after) => {
+      const asked = after === undefined ? query : { ...query, after, before: undefined };
+      return this.transport.send<Page<T>>({ method: 'GET', path, query: asked as Query }, options);
+    });
+  }
+}
+
+export class Accounts {
+  readonly #scope: Scope;
+
+  constructor(scope: Scope) {
+    this.#scope = scope;
+  }
+
+  list(query: AccountListOptions = {}, options?: CallOptions): Listing<Account> {
+    return this.#scope.list<Account>(this.#scope.path('accounts'), query, options);
+  }
+
+  retrieve(id: string, query: { includeCredentials?: boolean } = {}, options?: CallOptions): Promise<Account> {
+    const path = this.#scope.path(`accounts/${segment(id, 'account id')}`);
+    return this.#scope.transport.send({ method: 'GET', path, query }, options);
+  }
+
+  /** Every account of one user, in one answer. */
+  listByExternalUser(
+    externalUserId: string, query: { app?: string; includeCredentials?: boolean } = {}, options?: CallOptions,
+  ): Promise<Account[]> {
+    const path = this.#scope.path(`users/${segment(externalUserId, 'externalUserId')}/accounts`);
+    return this.#scope.transport.send({ method: 'GET', path, query }, options);
+  }
+
+  /** Connects an account of an app that uses keys. Takes, and uses up, a connect token. */
+  create(given: AccountCreation, options?: CallOptions): Promise<Account> {
+    const { externalUserId, oauthAppId, fields, ...rest } = given;
+    const body = toWire({ ...rest, cfmapJson: JSON.stringify(fields) });
+    const call = { method: 'POST', path: this.#scope.path('accounts'), query: { externalUserId, oauthAppId }, body };
+    return this.#scope.transport.send({ ...call, bearer: given.connectToken }, options);
+  }
+
+  /** Forgets the account and revokes it at the app, where the app can do so. */
+  delete(id: string, options?: CallOptions): Promise<void> {
+    const path = this.#scope.path(`accounts/${segment(id, 'account id')}`);
+    return this.#scope.transport.send({ method: 'DELETE', path }, options);
+  }
+
+  /** Deletes every account of an app: of all users, or with a connect token of that user. */
+  deleteByApp(app: string, options?: CallOptions): Promise<void> {
+    return this.#scope.transport.send({ method: 'DELETE', path: this.#scope.path(`apps/${segment(app, 'app')}/accounts`) }, options);
+  }
+}
+
+export class Apps {
+  readonly #scope: Scope;
+
+  constructor(scope: Scope) {
+    this.#scope = scope;
+  }
+
+  list(query: AppListOptions = {}, options?: CallOptions): Listing<App> {
+    return this.#scope.list<App>('/v1/connect/apps', query, options);
+  }
+
+  async retrieve(app: string, options?: CallOptions): Promise<App> {
+    const path = `/v1/connect/apps/${segment(app, 'app')}`;
+    return (await this.#scope.transport.send<{ data: App }>({ method: 'GET', path }, options)).data;
+  }
+}
+
+export class AppCategories {
+  readonly #scope: Scope;
+
+  constructor(scope: Scope) {
+    this.#scope = scope;
+  }
+
+  list(options?: CallOptions): Promise<AppCategory[]> {
+    return this.#scope.transport.send({ method: 'GET', path: '/v1/connect/app_categories' }, options);
+  }
+
+  retrieve(id: string, options?: CallOptions): Promise<AppCategory> {
+    return this.#scope.transport.send({ method: 'GET', path: `/v1/connect/app_categories/${segment(id, 'category id')}` }, options);
+  }
+}

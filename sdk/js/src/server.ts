@@ -1,0 +1,272 @@
+import { GrantkeepError } from './errors.js';
+import { type CallOptions, cleanBase, cleanEnvironment, type Environment, segment, Transport } from './http.js';
+import type { Listing } from './pages.js';
+import { Accounts, AppCategories, Apps, Scope } from './resources.js';
+import { toWire } from './names.js';
+import type {
+  Account, ConnectToken, ListOptions, OAuthApp, OAuthAppCreation, Project, ProjectCreation, ProjectInfo,
+  TokenOptions, TokenValidation, User,
+} from './types.js';
+
+const VERSION = '0.1.0';
+/** A token is given up this long before its end, so that a call begun with it can still finish. */
+const MARGIN_MS = 120_000;
+/** Accounts that are deleted at once by `userAccounts.deleteAll`. */
+const AT_ONCE = 4;
+
+export interface BackendOptions {
+  /** The address of the server: `https://connect.example.com`. */
+  baseUrl: string;
+  /** `production` unless given. */
+  environment?: Environment;
+  /** Needed for most calls with client credentials; an API key belongs to one project. */
+  projectId?: string;
+  clientId?: string;
+  clientSecret?: string;
+  /** Scopes for the access token, separated by spaces. */
+  scope?: string;
+  /** Instead of client credentials. */
+  apiKey?: string;
+  timeoutMs?: number;
+  retries?: number;
+  /** Used in the place of the global `fetch`. */
+  fetch?: typeof fetch;
+}
+
+/** The client for your own server. It holds a secret: it refuses to be made in a browser. */
+export class BackendClient {
+  readonly tokens: Tokens;
+  readonly accounts: Accounts;
+  readonly users: Users;
+  readonly apps: Apps;
+  readonly appCategories: AppCategories;
+  readonly oauthApps: OAuthApps;
+  readonly projects: Projects;
+  readonly userAccounts: UserAccounts;
+
+  constructor(options: BackendOptions) {
+    if (typeof window !== 'undefined' && typeof document !== 'undefined') {
+      throw new GrantkeepError('Secrets do not belong in a browser: use createClient there', { code: 'invalid_option' });
+    }
+    const scope = new Scope(transportOf(options), options.projectId, false);
+    this.tokens = new Tokens(scope);
+    this.accounts = new Accounts(scope);
+    this.users = new Users(scope);
+    this.apps = new Apps(scope);
+    this.appCategories = new AppCategories(scope);
+    this.oauthApps = new OAuthApps(scope);
+    this.projects = new Projects(scope);
+    this.userAccounts = new UserAccounts(scope);
+  }
+}
+
+export function createBackendClient(options: BackendOptions): BackendClient {
+  return new BackendClient(options);
+}
+
+function transportOf(options: BackendOptions): Transport {
+  const { apiKey, clientId, clientSecret } = options;
+  const common = {
+    baseUrl: options.baseUrl, environment: cleanEnvironment(options.environment), timeoutMs: options.timeoutMs,
+    retries: options.retries, fetch: options.fetch, userAgent: `grantkeep-sdk-js/${VERSION}`,
+  };
+  if (apiKey) return new Transport({ ...common, renewable: false, bearer: () => Promise.resolve(apiKey) });
+  if (!clientId || !clientSecret) {
+    throw new GrantkeepError('Give either clientId and clientSecret, or apiKey', { code: 'invalid_option' });
+  }
+  const grant = new ClientCredentials(options, clientId, clientSecret);
+  return new Transport({ ...common, renewable: true, bearer: (fresh) => grant.bearer(fresh) });
+}
+
+/** Gets access tokens and keeps the last one (RFC 6749, 4.4). Callers at the same time share one request. */
+class ClientCredentials {
+  readonly #transport: Transport;
+  readonly #body: Record<string, unknown>;
+  #held: { token: string; untilMs: number } | undefined;
+  #asking: Promise<string> | undefined;
+
+  constructor(options: BackendOptions, clientId: string, clientSecret: string) {
+    this.#transport = new Transport({
+      baseUrl: cleanBase(options.baseUrl), renewable: false, bearer: () => Promise.resolve(''),
+      timeoutMs: options.timeoutMs, retries: options.retries, fetch: options.fetch, userAgent: `grantkeep-sdk-js/${VERSION}`,
+    });
+    this.#body = toWire({ grantType: 'client_credentials', clientId, clientSecret, scope: options.scope });
+  }
+
+  bearer(fresh: boolean): Promise<string> {
+    if (fresh) this.#held = undefined;
+    if (this.#held && this.#held.untilMs > Date.now()) return Promise.resolve(this.#held.token);
+    this.#asking ??= this.#ask().finally(() => { this.#asking = undefined; });
+    return this.#asking;
+  }
+
+  async #ask(): Promise<string> {
+    const call = { method: 'POST', path: '/v1/oauth/token', body: this.#body, anonymous: true };
+    const made = await this.#transport.send<{ accessToken?: unknown; expiresIn?: unknown }>(call);
+    if (typeof made?.accessToken !== 'string') {
+      throw new GrantkeepError('The server gave no access token', { code: 'unexpected_answer' });
+    }
+    const lifeMs = Math.max(0, Number(made.expiresIn) || 0) * 1000;
+    const usefulMs = lifeMs > 2 * MARGIN_MS ? lifeMs - MARGIN_MS : lifeMs / 2;
+    this.#held = { token: made.accessToken, untilMs: Date.now() + usefulMs };
+    return made.accessToken;
+  }
+}
+
+export class Tokens {
+  readonly #scope: Scope;
+
+  constructor(scope: Scope) {
+    this.#scope = scope;
+  }
+
+  /** Makes the token with which one user connects one account. Call it for your signed-in user, never for a name from outside. */
+  create(given: TokenOptions, options?: CallOptions): Promise<ConnectToken> {
+    const path = this.#scope.projectId ? this.#scope.path('tokens') : '/v1/connect/tokens';
+    return this.#scope.transport.send({ method: 'POST', path, body: toWire(given) }, options);
+  }
+
+  validate(
+    token: string, query: { appId?: string; accountId?: string; oauthAppId?: string } = {}, options?: CallOptions,
+  ): Promise<TokenValidation> {
+    const path = `/v1/connect/tokens/${segment(token, 'token')}/validate`;
+    return this.#scope.transport.send({ method: 'GET', path, query, anonymous: true }, options);
+  }
+}
+
+export class Users {
+  readonly #scope: Scope;
+
+  constructor(scope: Scope) {
+    this.#scope = scope;
+  }
+
+  list(query: ListOptions & { q?: string } = {}, options?: CallOptions): Listing<User> {
+    return this.#scope.list<User>(this.#scope.path('users'), query, options);
+  }
+
+  /** Deletes the user with every account. There is no way back. */
+  delete(externalUserId: string, options?: CallOptions): Promise<void> {
+    const path = this.#scope.path(`users/${segment(externalUserId, 'externalUserId')}`);
+    return this.#scope.transport.send({ method: 'DELETE', path }, options);
+  }
+}
+
+export class OAuthApps {
+  readonly #scope: Scope;
+
+  constructor(scope: Scope) {
+    this.#scope = scope;
+  }
+
+  list(query: ListOptions & { app?: string; q?: string } = {}, options?: CallOptions): Listing<OAuthApp> {
+    return this.#scope.list<OAuthApp>(this.#scope.path('oauth_apps'), query, options);
+  }
+
+  create(given: OAuthAppCreation, options?: CallOptions): Promise<OAuthApp> {
+    return this.#scope.transport.send({ method: 'POST', path: this.#scope.path('oauth_apps'), body: toWire(given) }, options);
+  }
+
+  retrieve(id: string, options?: CallOptions): Promise<OAuthApp> {
+    return this.#scope.transport.send({ method: 'GET', path: this.#at(id) }, options);
+  }
+
+  /** What is left out stays; so does the secret when it is blank. */
+  update(id: string, given: Partial<Omit<OAuthAppCreation, 'app'>>, options?: CallOptions): Promise<OAuthApp> {
+    return this.#scope.transport.send({ method: 'PUT', path: this.#at(id), body: toWire(given) }, options);
+  }
+
+  delete(id: string, options?: CallOptions): Promise<void> {
+    return this.#scope.transport.send({ method: 'DELETE', path: this.#at(id) }, options);
+  }
+
+  #at(id: string): string {
+    return this.#scope.path(`oauth_apps/${segment(id, 'OAuth client id')}`);
+  }
+}
+
+export class Projects {
+  readonly #scope: Scope;
+
+  constructor(scope: Scope) {
+    this.#scope = scope;
+  }
+
+  list(query: ListOptions & { q?: string } = {}, options?: CallOptions): Listing<Project> {
+    return this.#scope.list<Project>('/v1/connect/projects', query, options);
+  }
+
+  create(given: ProjectCreation, options?: CallOptions): Promise<Project> {
+    return this.#scope.transport.send({ method: 'POST', path: '/v1/connect/projects', body: toWire(given) }, options);
+  }
+
+  retrieve(id: string, options?: CallOptions): Promise<Project> {
+    return this.#scope.transport.send({ method: 'GET', path: this.#at(id) }, options);
+  }
+
+  update(id: string, given: Partial<ProjectCreation>, options?: CallOptions): Promise<Project> {
+    return this.#scope.transport.send({ method: 'PATCH', path: this.#at(id), body: toWire(given) }, options);
+  }
+
+  delete(id: string, options?: CallOptions): Promise<void> {
+    return this.#scope.transport.send({ method: 'DELETE', path: this.#at(id) }, options);
+  }
+
+  /** `logo` is an image as a `data:` address. */
+  updateLogo(id: string, logo: string, options?: CallOptions): Promise<void> {
+    return this.#scope.transport.send({ method: 'POST', path: `${this.#at(id)}/logo`, body: { logo } }, options);
+  }
+
+  /** The apps that this client's project is set up for. */
+  retrieveInfo(options?: CallOptions): Promise<ProjectInfo> {
+    return this.#scope.transport.send({ method: 'GET', path: this.#scope.path('projects/info') }, options);
+  }
+
+  #at(id: string): string {
+    return `/v1/connect/projects/${segment(id, 'project id')}`;
+  }
+}
+
+/** One user's accounts by the older addresses, which need no project id but an API key. */
+export class UserAccounts {
+  readonly #scope: Scope;
+
+  constructor(scope: Scope) {
+    this.#scope = scope;
+  }
+
+  async list(externalUserId: string, options?: CallOptions): Promise<Account[]> {
+    const call = { method: 'GET', path: this.#at(externalUserId) };
+    const answer = await this.#scope.transport.send<Account[] | { accounts: Account[] }>(call, options);
+    return Array.isArray(answer) ? answer : answer.accounts;
+  }
+
+  /** Forgets the account and revokes it at the app, where the app can do so. */
+  delete(externalUserId: string, accountId: string, options?: CallOptions): Promise<void> {
+    const path = `${this.#at(externalUserId)}/${segment(accountId, 'account id')}`;
+    return this.#scope.transport.send({ method: 'DELETE', path }, options);
+  }
+
+  /** Deletes each account of the user and gives their ids. If one fails the others are still tried, then it throws. */
+  async deleteAll(externalUserId: string, options?: CallOptions): Promise<string[]> {
+    const left = (await this.list(externalUserId, options)).map((it) => it.id);
+    const gone: string[] = [];
+    const failures: unknown[] = [];
+    const work = async () => {
+      for (let id = left.shift(); id !== undefined; id = left.shift()) {
+        await this.delete(externalUserId, id, options).then(() => gone.push(id as string), (why) => failures.push(why));
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, work));
+    if (failures.length > 0) {
+      const message = `${failures.length} of ${failures.length + gone.length} accounts could not be deleted`;
+      throw new GrantkeepError(message, { code: 'incomplete', cause: failures[0], details: { deleted: gone } });
+    }
+    return gone;
+  }
+
+  /** With an API key the project is known without being named. */
+  #at(externalUserId: string): string {
+    return `/v1/connect/${segment(externalUserId, 'externalUserId')}/accounts`;
+  }
+}

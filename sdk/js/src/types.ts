@@ -1,0 +1,166 @@
+/** An app that accounts can be connected to. */
+export interface App {
+  id?: string | null;
+  nameSlug: string;
+  name: string;
+  authType?: 'keys' | 'oauth' | 'none' | null;
+  description?: string | null;
+  imgSrc: string;
+  /** A JSON text: the fields that a person is asked for. */
+  customFieldsJson?: string | null;
+  categories: string[];
+  featuredWeight: number;
+  scopeProfiles?: { name: string; scopes: string[] }[];
+}
+
+export interface AppCategory {
+  id: string;
+  name: string;
+  description?: string | null;
+}
+
+/** A user's connection to an app. */
+export interface Account {
+  id: string;
+  name?: string | null;
+  /** Your own id of the user. */
+  externalId?: string;
+  /** `false` after a refresh or a test failed. */
+  healthy?: boolean;
+  /** `true` once the grant is gone: the user has to connect again. */
+  dead?: boolean | null;
+  app?: App;
+  createdAt?: Date;
+  updatedAt?: Date;
+  authorizedScopes?: string[];
+  /** Only when asked for by `includeCredentials`. The keys are the app's own field names. */
+  credentials?: Record<string, unknown> | null;
+  expiresAt?: Date | null;
+  error?: string | null;
+  lastRefreshedAt?: Date | null;
+  nextRefreshAt?: Date | null;
+}
+
+/** One of your users, in one environment of a project. */
+export interface User {
+  id: string;
+  externalId: string;
+  createdAt?: Date;
+  updatedAt?: Date;
+}
+
+export interface ConnectToken {
+  token: string;
+  expiresAt: Date;
+  /** Leads to the connect page as a page of its own; add `&app=` if the token was made without an app. */
+  connectLinkUrl: string;
+}
+
+export interface TokenValidation {
+  success: boolean;
+  error?: string | null;
+  app?: App | null;
+  oauthAppId?: string | null;
+  projectId?: string | null;
+  projectAppName?: string | null;
+  projectSupportEmail?: string | null;
+  projectEnvironment?: string | null;
+  successRedirectUri?: string | null;
+  errorRedirectUri?: string | null;
+}
+
+/** Your own registration (OAuth client) at an app. The secret is never given back. */
+export interface OAuthApp extends App {
+  id: string;
+  clientId: string;
+  scopes?: string[];
+  additionalScopes?: string[];
+  /** To be registered with the app. */
+  redirectUri?: string;
+  ownerId: string;
+  createdAt?: Date;
+  updatedAt?: Date;
+}
+
+export interface Project {
+  id: string;
+  name: string;
+  appName?: string | null;
+  supportEmail?: string | null;
+  connectRequireKeyAuthTest?: boolean;
+}
+
+export interface ProjectInfo {
+  apps: { id: string | null; nameSlug: string }[];
+}
+
+export interface ListOptions {
+  /** Items on a page, at most 100. */
+  limit?: number;
+  after?: string;
+  before?: string;
+}
+
+export interface AccountListOptions extends ListOptions {
+  externalUserId?: string;
+  /** A slug or an id. */
+  app?: string;
+  oauthAppId?: string;
+  includeCredentials?: boolean;
+}
+
+export interface AppListOptions extends ListOptions {
+  q?: string;
+  sortKey?: 'name' | 'name_slug' | 'featured_weight';
+  sortDirection?: 'asc' | 'desc';
+  categoryIds?: string[];
+  hasComponents?: boolean;
+  hasActions?: boolean;
+  hasTriggers?: boolean;
+}
+
+export interface TokenOptions {
+  /** Your own id of the user, at most 250 characters. */
+  externalUserId: string;
+  /** The web origins whose pages may use the token. */
+  allowedOrigins?: string[];
+  successRedirectUri?: string;
+  errorRedirectUri?: string;
+  webhookUri?: string;
+  /** Seconds, 1 to 14400. */
+  expiresIn?: number;
+  scope?: string;
+  allowProgressiveScopes?: boolean;
+  /** The app's slug or id, for a Connect Link to that app. */
+  appId?: string;
+  oauthAppId?: string;
+}
+
+export interface AccountCreation {
+  externalUserId: string;
+  appSlug: string;
+  /** The app's fields by their names. */
+  fields: Record<string, unknown>;
+  connectToken: string;
+  name?: string;
+  /** Reconnects this account. */
+  accountId?: string;
+  oauthAppId?: string;
+}
+
+export interface OAuthAppCreation {
+  app: string;
+  clientId: string;
+  clientSecret: string;
+  name?: string;
+  description?: string;
+  scopes?: string[];
+  additionalScopes?: string[];
+}
+
+export interface ProjectCreation {
+  name: string;
+  appName?: string;
+  supportEmail?: string;
+  connectRequireKeyAuthTest?: boolean;
+}

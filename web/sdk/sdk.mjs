@@ -1,0 +1,620 @@
+/* Grantkeep for web pages. Apache-2.0. Built from sdk/js by `npm run build`: change it there. */
+/** What can go wrong with a call. `code` is stable and may be branched on; `message` is for people. */
+class GrantkeepError extends Error {
+    /** The HTTP status, or 0 when there was no answer. */
+    status;
+    /** The server's code, or one of `timeout`, `aborted`, `network`, `unexpected_answer`, `invalid_option`. */
+    code;
+    /** Names the call in the server's log. */
+    requestId;
+    /** What the server added: for example the field that it refused. */
+    details;
+    constructor(message, at = {}) {
+        super(message, at.cause === undefined ? undefined : { cause: at.cause });
+        this.name = 'GrantkeepError';
+        this.status = at.status ?? 0;
+        this.code = at.code ?? 'error';
+        this.requestId = at.requestId;
+        this.details = at.details;
+    }
+}
+/** Why an account was not connected, in words that the person has seen as well. */
+class ConnectError extends GrantkeepError {
+    constructor(message, code = 'connect_failed') {
+        super(message, { code });
+        this.name = 'ConnectError';
+    }
+}
+
+/** Values whose keys belong to somebody else, such as the field names of an app: passed on as they are. */
+const OPAQUE = new Set(['credentials', 'cfmap', 'details', 'configurable_props', 'configured_props']);
+const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/;
+/** From the wire to here: `snake_case` keys become `camelCase`, times (`.._at` in ISO 8601) become `Date`. */
+function fromWire(value) {
+    if (Array.isArray(value))
+        return value.map(fromWire);
+    if (!isRecord(value))
+        return value;
+    const made = {};
+    for (const [key, it] of Object.entries(value)) {
+        const name = toCamel(key);
+        if (name === '__proto__')
+            continue;
+        if (OPAQUE.has(key))
+            made[name] = it;
+        else if (key.endsWith('_at') && typeof it === 'string' && ISO.test(it))
+            made[name] = new Date(it);
+        else
+            made[name] = fromWire(it);
+    }
+    return made;
+}
+/** From here to the wire. Only the outer keys: what they hold is sent as it was given. */
+function toWire(value) {
+    const made = {};
+    for (const [key, it] of Object.entries(value))
+        if (it !== undefined)
+            made[toSnake(key)] = it;
+    return made;
+}
+function isRecord(value) {
+    return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+function toCamel(key) {
+    return key.replace(/(?<=[a-z0-9])_([a-z0-9])/g, (_, letter) => letter.toUpperCase());
+}
+function toSnake(key) {
+    return key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+/** One attempt may take this long, unless told otherwise. */
+const TIMEOUT_MS = 60_000;
+/** Further attempts after the first, unless told otherwise. */
+const RETRIES = 2;
+/** The longest wait that is sat out; if the server asks for a longer one, the call fails and says so. */
+const WAIT_MS_MAX = 60_000;
+const BACKOFF_MS = 300;
+/** Calls that may be sent twice with the effect of one (RFC 9110, 9.2.2). */
+const IDEMPOTENT = new Set(['GET', 'PUT', 'DELETE']);
+/** Sends calls and reads answers: times out, sends again where that is safe, and turns every failure into one type. */
+class Transport {
+    #options;
+    #base;
+    constructor(options) {
+        this.#options = options;
+        this.#base = cleanBase(options.baseUrl);
+    }
+    get base() {
+        return this.#base;
+    }
+    async send(call, options = {}) {
+        const most = options.retries ?? this.#options.retries ?? RETRIES;
+        const again = IDEMPOTENT.has(call.method) || options.idempotencyKey !== undefined;
+        let renewed = false;
+        let fresh = false;
+        for (let attempt = 0;; attempt += 1) {
+            const outcome = await this.#attempt(call, options, fresh);
+            fresh = false;
+            if (outcome instanceof Done)
+                return outcome.value;
+            const { error, waitMs } = outcome;
+            // The answer to an earlier attempt was lost, not the deletion.
+            if (error.status === 404 && call.method === 'DELETE' && attempt > 0)
+                return undefined;
+            if (error.status === 401 && this.#mayRenew(call) && !renewed) {
+                renewed = fresh = true;
+                attempt -= 1;
+                continue;
+            }
+            if (!again || attempt >= most || !isPassing(error))
+                throw error;
+            const wait = waitMs ?? BACKOFF_MS * 2 ** attempt * (0.5 + Math.random());
+            if (wait > WAIT_MS_MAX)
+                throw error;
+            await sleep(wait, options.signal);
+        }
+    }
+    /** A 401 says that nothing was done, so this is safe for every method. */
+    #mayRenew(call) {
+        return this.#options.renewable && !call.anonymous && call.bearer === undefined;
+    }
+    async #attempt(call, options, fresh) {
+        const headers = await this.#headers(call, options, fresh);
+        const timeoutMs = options.timeoutMs ?? this.#options.timeoutMs ?? TIMEOUT_MS;
+        const stop = new AbortController();
+        const timer = setTimeout(() => stop.abort('timeout'), timeoutMs);
+        const abort = () => stop.abort('aborted');
+        options.signal?.addEventListener('abort', abort, { once: true });
+        if (options.signal?.aborted)
+            abort();
+        try {
+            const send = this.#options.fetch ?? fetch;
+            const answer = await send(this.#base + call.path + queryText(call.query), {
+                method: call.method, headers, signal: stop.signal, redirect: 'manual', credentials: 'omit',
+                ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
+            });
+            const text = await answer.text();
+            return answer.ok ? new Done(read(answer, text)) : refused(answer, text);
+        }
+        catch (cause) {
+            if (cause instanceof GrantkeepError)
+                return { error: cause };
+            return { error: unanswered(stop.signal, cause, timeoutMs) };
+        }
+        finally {
+            clearTimeout(timer);
+            options.signal?.removeEventListener('abort', abort);
+        }
+    }
+    async #headers(call, options, fresh) {
+        const headers = { accept: 'application/json' };
+        if (!call.anonymous)
+            headers['authorization'] = `Bearer ${call.bearer ?? (await this.#options.bearer(fresh))}`;
+        if (call.body !== undefined)
+            headers['content-type'] = 'application/json';
+        if (this.#options.environment)
+            headers['x-pd-environment'] = this.#options.environment;
+        if (this.#options.userAgent)
+            headers['user-agent'] = this.#options.userAgent;
+        if (options.idempotencyKey !== undefined)
+            headers['idempotency-key'] = options.idempotencyKey;
+        return headers;
+    }
+}
+class Done {
+    value;
+    constructor(value) {
+        this.value = value;
+    }
+}
+/** The base address without a slash at its end. */
+function cleanBase(address) {
+    let url;
+    try {
+        url = new URL(address);
+    }
+    catch {
+        throw new GrantkeepError(`baseUrl is not an address: ${address}`, { code: 'invalid_option' });
+    }
+    if (url.protocol !== 'https:' && url.protocol !== 'http:') {
+        throw new GrantkeepError('baseUrl has to begin with https:// or http://', { code: 'invalid_option' });
+    }
+    return url.origin + url.pathname.replace(/\/+$/, '');
+}
+function cleanEnvironment(given) {
+    if (given === undefined)
+        return 'production';
+    if (given === 'production' || given === 'development')
+        return given;
+    throw new GrantkeepError(`environment is "development" or "production", not "${given}"`, { code: 'invalid_option' });
+}
+/** One segment of a path, encoded. */
+function segment(value, name) {
+    if (typeof value !== 'string' || value === '') {
+        throw new GrantkeepError(`${name} is missing`, { code: 'invalid_option' });
+    }
+    return encodeURIComponent(value);
+}
+function queryText(query) {
+    const made = new URLSearchParams();
+    for (const [key, value] of Object.entries(query ?? {})) {
+        if (value === undefined)
+            continue;
+        for (const it of Array.isArray(value) ? value : [value])
+            made.append(toSnake(key), String(it));
+    }
+    const text = made.toString();
+    return text === '' ? '' : `?${text}`;
+}
+function read(answer, text) {
+    if (text === '')
+        return undefined;
+    try {
+        return fromWire(JSON.parse(text));
+    }
+    catch (cause) {
+        const message = 'The server answered with something that is not JSON. Is baseUrl right?';
+        throw new GrantkeepError(message, { ...facts(answer), code: 'unexpected_answer', cause });
+    }
+}
+function refused(answer, text) {
+    let body;
+    try {
+        body = JSON.parse(text);
+    }
+    catch {
+        body = undefined;
+    }
+    const said = isRecord(body) ? body : {};
+    const message = typeof said['error'] === 'string' ? said['error'] : `The server answered ${answer.status}`;
+    const code = typeof said['code'] === 'string' ? said['code'] : `http_${answer.status}`;
+    const details = isRecord(said['details']) ? said['details'] : undefined;
+    return { error: new GrantkeepError(message, { ...facts(answer), code, details }), waitMs: retryAfter(answer) };
+}
+function facts(answer) {
+    return { status: answer.status, requestId: answer.headers.get('x-request-id') ?? undefined };
+}
+function unanswered(signal, cause, timeoutMs) {
+    if (signal.aborted && signal.reason === 'timeout') {
+        return new GrantkeepError(`The server did not answer within ${timeoutMs} ms`, { code: 'timeout', cause });
+    }
+    if (signal.aborted)
+        return new GrantkeepError('The call was aborted', { code: 'aborted', cause });
+    return new GrantkeepError('The server could not be reached', { code: 'network', cause });
+}
+/** Whether the same call may do better in a moment. */
+function isPassing(error) {
+    if (error.status === 0)
+        return error.code === 'timeout' || error.code === 'network';
+    return error.status === 408 || error.status === 429 || error.status >= 500;
+}
+/** `Retry-After` in milliseconds: seconds or a date (RFC 9110, 10.2.3). */
+function retryAfter(answer) {
+    const value = answer.headers.get('retry-after');
+    if (!value)
+        return undefined;
+    const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
+    return Number.isNaN(ms) ? undefined : Math.max(0, ms);
+}
+function sleep(ms, signal) {
+    return new Promise((done, fail) => {
+        const abort = () => { clearTimeout(timer); fail(new GrantkeepError('The call was aborted', { code: 'aborted' })); };
+        const timer = setTimeout(() => { signal?.removeEventListener('abort', abort); done(); }, ms);
+        if (signal?.aborted)
+            abort();
+        else
+            signal?.addEventListener('abort', abort, { once: true });
+    });
+}
+
+/**
+ * A list that is fetched page by page.
+ *
+ * `await` it for its first page, or `for await` over it for every item; nothing is sent before one of the two.
+ */
+class Listing {
+    #fetch;
+    #first;
+    constructor(fetch) {
+        this.#fetch = fetch;
+    }
+    then(done, failed) {
+        this.#first ??= this.#fetch(undefined);
+        return this.#first.then(done, failed);
+    }
+    /** Each page in turn. */
+    async *pages() {
+        let page = await this.then();
+        const seen = new Set();
+        for (;;) {
+            yield page;
+            const after = page.pageInfo?.endCursor;
+            if (!after)
+                return;
+            if (seen.has(after)) {
+                throw new GrantkeepError('The server gave the same page twice', { code: 'unexpected_answer' });
+            }
+            seen.add(after);
+            page = await this.#fetch(after);
+        }
+    }
+    async *[Symbol.asyncIterator]() {
+        for await (const page of this.pages())
+            yield* page.data;
+    }
+    /** Every item, or the first `limit`. */
+    async all(limit = Infinity) {
+        const found = [];
+        for await (const it of this) {
+            if (found.length >= limit)
+                break;
+            found.push(it);
+        }
+        return found;
+    }
+}
+
+/** A project's part of the path, or none where the credential itself says which project is meant. */
+class Scope {
+    transport;
+    projectId;
+    implied;
+    constructor(transport, projectId, implied) {
+        this.transport = transport;
+        this.projectId = projectId;
+        this.implied = implied;
+    }
+    path(rest) {
+        if (this.projectId)
+            return `/v1/connect/${segment(this.projectId, 'projectId')}/${rest}`;
+        if (this.implied)
+            return `/v1/connect/${rest}`;
+        throw new GrantkeepError('This call needs a projectId: give it to the client', { code: 'invalid_option' });
+    }
+    list(path, query, options) {
+        return new Listing((after) => {
+            const asked = after === undefined ? query : { ...query, after, before: undefined };
+            return this.transport.send({ method: 'GET', path, query: asked }, options);
+        });
+    }
+}
+class Accounts {
+    #scope;
+    constructor(scope) {
+        this.#scope = scope;
+    }
+    list(query = {}, options) {
+        return this.#scope.list(this.#scope.path('accounts'), query, options);
+    }
+    retrieve(id, query = {}, options) {
+        const path = this.#scope.path(`accounts/${segment(id, 'account id')}`);
+        return this.#scope.transport.send({ method: 'GET', path, query }, options);
+    }
+    /** Every account of one user, in one answer. */
+    listByExternalUser(externalUserId, query = {}, options) {
+        const path = this.#scope.path(`users/${segment(externalUserId, 'externalUserId')}/accounts`);
+        return this.#scope.transport.send({ method: 'GET', path, query }, options);
+    }
+    /** Connects an account of an app that uses keys. Takes, and uses up, a connect token. */
+    create(given, options) {
+        const { externalUserId, oauthAppId, fields, ...rest } = given;
+        const body = toWire({ ...rest, cfmapJson: JSON.stringify(fields) });
+        const call = { method: 'POST', path: this.#scope.path('accounts'), query: { externalUserId, oauthAppId }, body };
+        return this.#scope.transport.send({ ...call, bearer: given.connectToken }, options);
+    }
+    /** Forgets the account and revokes it at the app, where the app can do so. */
+    delete(id, options) {
+        const path = this.#scope.path(`accounts/${segment(id, 'account id')}`);
+        return this.#scope.transport.send({ method: 'DELETE', path }, options);
+    }
+    /** Deletes every account of an app: of all users, or with a connect token of that user. */
+    deleteByApp(app, options) {
+        return this.#scope.transport.send({ method: 'DELETE', path: this.#scope.path(`apps/${segment(app, 'app')}/accounts`) }, options);
+    }
+}
+class Apps {
+    #scope;
+    constructor(scope) {
+        this.#scope = scope;
+    }
+    list(query = {}, options) {
+        return this.#scope.list('/v1/connect/apps', query, options);
+    }
+    async retrieve(app, options) {
+        const path = `/v1/connect/apps/${segment(app, 'app')}`;
+        return (await this.#scope.transport.send({ method: 'GET', path }, options)).data;
+    }
+}
+class AppCategories {
+    #scope;
+    constructor(scope) {
+        this.#scope = scope;
+    }
+    list(options) {
+        return this.#scope.transport.send({ method: 'GET', path: '/v1/connect/app_categories' }, options);
+    }
+    retrieve(id, options) {
+        return this.#scope.transport.send({ method: 'GET', path: `/v1/connect/app_categories/${segment(id, 'category id')}` }, options);
+    }
+}
+
+/** A page that says nothing for this long after its frame has loaded was kept from being shown. */
+const SILENCE_MS = 8_000;
+/** A frame that has not even loaded by then is given up. */
+const LOAD_MS = 30_000;
+/** After a success the page closes itself; if it does not, it is closed. */
+const LINGER_MS = 10_000;
+/** A held token that ends this soon is not used again. */
+const TOKEN_MARGIN_MS = 30_000;
+const TEXT_MAX = 2_000;
+/** The client for web pages. It holds no secret but a connect token of one user, for one connection. */
+class FrontendClient {
+    accounts;
+    apps;
+    #options;
+    #base;
+    #held;
+    #asking;
+    constructor(options) {
+        this.#options = options;
+        this.#base = cleanBase(addressOf(options));
+        const bearer = (fresh) => this.#token(fresh);
+        const scope = new Scope(new Transport({ baseUrl: this.#base, renewable: Boolean(options.tokenCallback), bearer }), undefined, true);
+        this.accounts = new Accounts(scope);
+        this.apps = new Apps(scope);
+    }
+    /**
+     * Opens the connect page over yours. Call it when the user asks to connect an app.
+     *
+     * Check the account by a call of your backend before you rely on it: what a browser says can be made up.
+     */
+    connectAccount(options) {
+        const visit = new Visit(this.#base, options);
+        const token = options.token ? Promise.resolve(options.token) : this.#token(false);
+        // One token makes one connection.
+        token.then((it) => { this.#held = undefined; visit.open(it); }, (why) => visit.fail(wordsOf(why)));
+        return visit;
+    }
+    #token(fresh) {
+        const { token, tokenCallback, externalUserId } = this.#options;
+        if (token)
+            return Promise.resolve(token);
+        if (!tokenCallback)
+            return Promise.reject(new GrantkeepError('Give a token, or a tokenCallback to the client', { code: 'invalid_option' }));
+        if (!fresh && this.#held && this.#held.untilMs > Date.now())
+            return Promise.resolve(this.#held.token);
+        this.#asking ??= this.#ask(tokenCallback, externalUserId ?? '').finally(() => { this.#asking = undefined; });
+        return this.#asking;
+    }
+    async #ask(callback, externalUserId) {
+        const made = await callback({ externalUserId });
+        if (!made || typeof made.token !== 'string') {
+            throw new GrantkeepError('tokenCallback gave no token', { code: 'invalid_option' });
+        }
+        const until = made.expiresAt === undefined ? NaN : new Date(made.expiresAt).getTime();
+        this.#held = { token: made.token, untilMs: Number.isNaN(until) ? 0 : until - TOKEN_MARGIN_MS };
+        return made.token;
+    }
+}
+function createClient(options = {}) {
+    return new FrontendClient(options);
+}
+/** {@link createClient} under the name that other clients give it. */
+const createFrontendClient = createClient;
+/** Where a script of this server was loaded from; set by the script itself. */
+let home;
+function setHome(address) {
+    home = address;
+}
+function addressOf(options) {
+    const given = options.baseUrl ?? options.frontendHost ?? options.apiHost ?? home;
+    if (!given)
+        throw new GrantkeepError('Give the address of the server as baseUrl', { code: 'invalid_option' });
+    return /^https?:\/\//i.test(given) ? given : `https://${given}`;
+}
+function wordsOf(why) {
+    return why instanceof Error ? why.message : 'No connect token could be had';
+}
+let visits = 0;
+/** One connect page, from its frame being made to its being taken away. */
+class Visit {
+    #origin;
+    #base;
+    #options;
+    #result;
+    #focused;
+    #settle;
+    #frame;
+    #timer;
+    #id;
+    #error;
+    #closed = false;
+    constructor(base, options) {
+        this.#base = base;
+        this.#origin = new URL(base).origin;
+        this.#options = options;
+        this.#focused = document.activeElement;
+        this.#result = new Promise((settle) => { this.#settle = settle; });
+    }
+    then(done, failed) {
+        return this.#result.then(done, failed);
+    }
+    open(token) {
+        if (this.#closed)
+            return;
+        if (typeof this.#options.app !== 'string' || this.#options.app === '')
+            return this.fail('Say which app to connect: app is missing');
+        const frame = document.createElement('iframe');
+        frame.id = `grantkeep-connect-${visits++}`;
+        frame.title = 'Connect an account';
+        frame.referrerPolicy = 'origin';
+        dress(frame);
+        frame.src = this.#address(token);
+        frame.addEventListener('load', this.#onLoad, { once: true });
+        window.addEventListener('message', this.#onMessage);
+        document.addEventListener('keydown', this.#onKey);
+        this.#frame = frame;
+        this.#wait(LOAD_MS, () => this.fail('The connect page could not be loaded', 'page_unreachable'));
+        document.body.append(frame);
+    }
+    /** Ends with an error that the page did not show. */
+    fail(text, code) {
+        this.#fail(new ConnectError(text, code));
+        this.close();
+    }
+    close() {
+        if (this.#closed)
+            return;
+        this.#closed = true;
+        clearTimeout(this.#timer);
+        window.removeEventListener('message', this.#onMessage);
+        document.removeEventListener('keydown', this.#onKey);
+        this.#frame?.remove();
+        if (this.#focused instanceof HTMLElement && this.#focused.isConnected)
+            this.#focused.focus({ preventScroll: true });
+        const status = { successful: this.#id !== undefined, completed: this.#id !== undefined || this.#error !== undefined };
+        const result = { ...status };
+        if (this.#id !== undefined)
+            result.id = this.#id;
+        else if (this.#error)
+            result.error = this.#error;
+        this.#settle(result);
+        tell(this.#options.onClose, status);
+    }
+    #address(token) {
+        const { app, oauthAppId, appOverrideId, accountId, hideClose, oauthScopeProfile } = this.#options;
+        const query = new URLSearchParams({ token, app });
+        const rest = { oauthAppId, appOverrideId, accountId, oauthScopeProfile, hideClose: hideClose ? 'true' : undefined };
+        for (const [key, value] of Object.entries(rest))
+            if (value)
+                query.set(key, value);
+        return `${this.#base}/_static/connect.html?${query}`;
+    }
+    #onLoad = () => {
+        this.#frame?.focus();
+        this.#wait(SILENCE_MS, () => this.fail('The connect page could not be shown here', 'page_unreachable'));
+    };
+    /** Esc belongs to the page; until it can hear it, it is heard here. */
+    #onKey = (event) => {
+        if (event.key === 'Escape' && this.#timer !== undefined && !this.#options.hideClose)
+            this.close();
+    };
+    /** Only the page in our own frame is listened to, and only for what it may say. */
+    #onMessage = (event) => {
+        if (!this.#frame || event.source !== this.#frame.contentWindow || event.origin !== this.#origin)
+            return;
+        if (!isRecord(event.data))
+            return;
+        const { type, authProvisionId, error } = event.data;
+        if (type === 'ready')
+            this.#wait();
+        else if (type === 'success' && isAccountId(authProvisionId))
+            this.#succeed(authProvisionId);
+        else if (type === 'error' && typeof error === 'string')
+            this.#fail(new ConnectError(error.slice(0, TEXT_MAX)));
+        else if (type === 'close')
+            this.close();
+    };
+    #succeed(id) {
+        if (this.#id !== undefined)
+            return;
+        this.#id = id;
+        this.#wait(LINGER_MS, () => this.close());
+        tell(this.#options.onSuccess, { id });
+    }
+    #fail(error) {
+        if (this.#id !== undefined || this.#closed)
+            return;
+        this.#wait();
+        this.#error = error;
+        tell(this.#options.onError, error);
+    }
+    /** Sets the one timer anew, or only stops it. */
+    #wait(ms, then) {
+        clearTimeout(this.#timer);
+        this.#timer = ms !== undefined && then ? setTimeout(then, ms) : undefined;
+    }
+}
+function isAccountId(value) {
+    return typeof value === 'string' && /^apn_[A-Za-z0-9]{1,64}$/.test(value);
+}
+/** An error in a customer's callback must not keep the frame on the screen. */
+function tell(callback, value) {
+    try {
+        callback?.(value);
+    }
+    catch (why) {
+        setTimeout(() => { throw why; });
+    }
+}
+function dress(frame) {
+    const style = {
+        position: 'fixed', inset: '0', width: '100%', height: '100%', border: '0', margin: '0', 'z-index': '2147483647',
+        background: 'transparent', 'color-scheme': 'light',
+    };
+    for (const [name, value] of Object.entries(style))
+        frame.style.setProperty(name, value);
+}
+
+setHome(/^https?:/.test(import.meta.url) ? new URL(import.meta.url).origin : undefined);
+export { createClient, createFrontendClient, FrontendClient, GrantkeepError, ConnectError };
