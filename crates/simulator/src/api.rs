@@ -171,7 +171,8 @@ pub(crate) fn items(provider: &Provider, call: &Call, _: &Active) -> Answer {
             Answer::json(StatusCode::CREATED, &body)
         }
         Ok(()) => {
-            let item = |(n, title): (usize, &&str)| json!({ "id": format!("item-{}", n + 1), "title": title });
+            let id = |n: usize| format!("item-{}", n + 1);
+            let item = |(n, title): (usize, &&str)| json!({ "id": id(n), "title": title });
             let items: Vec<_> = brand.items.iter().enumerate().map(item).collect();
             Answer::json(StatusCode::OK, &json!({ "items": items }))
         }

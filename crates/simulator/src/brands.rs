@@ -87,7 +87,7 @@ pub(crate) struct Brand {
     pub tagline: &'static str,
     pub accent_light: &'static str,
     pub accent_dark: &'static str,
-    /// The mark, drawn white into a square of 32 units.
+    /// Shapes for a square of 32 units, to be filled white.
     pub mark: &'static str,
     pub kind: Kind,
     /// Always three: read the profile, read items, write items.
@@ -150,7 +150,7 @@ pub(crate) static BRANDS: [Brand; 10] = [
         tagline: "Conversations that stay in the light",
         accent_light: "#4f35bd",
         accent_dark: "#b9abff",
-        mark: r#"<path d="M7 10.5A4.5 4.5 0 0 1 11.5 6h9a4.5 4.5 0 0 1 4.5 4.5v6a4.5 4.5 0 0 1-4.5 4.5H15l-5 5v-5.2a4.5 4.5 0 0 1-3-4.3z"/>"#,
+        mark: include_str!("../templates/marks/rotating.svg"),
         kind: Kind::OAuth2(OAuth2 { sends_iss: true, ..PLAIN }),
         scopes: [
             scope("profile", "See your name, picture and e-mail address"),
@@ -165,7 +165,7 @@ pub(crate) static BRANDS: [Brand; 10] = [
         tagline: "Every file, washed ashore where you need it",
         accent_light: "#0a5567",
         accent_dark: "#6fd3e8",
-        mark: r#"<path d="M5 12c3.6-4 7.4-4 11 0s7.4 4 11 0v4c-3.6 4-7.4 4-11 0s-7.4-4-11 0zm0 8c3.6-4 7.4-4 11 0s7.4 4 11 0v4c-3.6 4-7.4 4-11 0s-7.4-4-11 0z"/>"#,
+        mark: include_str!("../templates/marks/grace.svg"),
         kind: Kind::OAuth2(OAuth2 {
             rotation: Rotation::P5,
             grace_ms: Some(30_000),
@@ -185,7 +185,7 @@ pub(crate) static BRANDS: [Brand; 10] = [
         tagline: "A quiet place for what you think",
         accent_light: "#23572b",
         accent_dark: "#8fd69a",
-        mark: r#"<path d="M25 6c-10 0-17 5-17 13 0 1.600.3 3 .8 4.200L7 26h3l1-1.700c1.200.5 2.500.7 4 .7 7 0 10-7 10-19zM12 21c1-5 4-8.500 8.500-10.500-3.500 3-6 6.500-7 11z"/>"#,
+        mark: include_str!("../templates/marks/static.svg"),
         kind: Kind::OAuth2(OAuth2 { rotation: Rotation::P0, ..PLAIN }),
         scopes: [
             scope("me", "See your name and e-mail address"),
@@ -200,7 +200,7 @@ pub(crate) static BRANDS: [Brand; 10] = [
         tagline: "Your day, one beat ahead",
         accent_light: "#8a2f0f",
         accent_dark: "#ffb38a",
-        mark: r#"<path d="M9 8h2V5h3v3h4V5h3v3h2a2 2 0 0 1 2 2v14a2 2 0 0 1-2 2H9a2 2 0 0 1-2-2V10a2 2 0 0 1 2-2zm1 6v9h12v-9zm6 1.500h3v6h-3z"/>"#,
+        mark: include_str!("../templates/marks/short.svg"),
         kind: Kind::OAuth2(OAuth2 { access_life_s: 5, ..PLAIN }),
         scopes: [
             scope("identity", "See your name and e-mail address"),
@@ -215,7 +215,7 @@ pub(crate) static BRANDS: [Brand; 10] = [
         tagline: "Curious things, fairly sold",
         accent_light: "#7d174f",
         accent_dark: "#ff9fd0",
-        mark: r#"<path d="M8 6h16l3 7a4 4 0 0 1-3 5v8H8v-8a4 4 0 0 1-3-5zm4 13v4h8v-4a6 6 0 0 1-4-1 6 6 0 0 1-4 1z"/>"#,
+        mark: include_str!("../templates/marks/quirky.svg"),
         kind: Kind::OAuth2(OAuth2 {
             rotation: Rotation::P6,
             shape: Shape::Nested,
@@ -236,7 +236,7 @@ pub(crate) static BRANDS: [Brand; 10] = [
         tagline: "Printing as it was, mostly",
         accent_light: "#54430f",
         accent_dark: "#e3cb7c",
-        mark: r#"<path d="M8 5h12l4 4v18H8zm3 7v2.500h10V12zm0 5v2.500h10V17zm0 5v2.500h6V22z"/>"#,
+        mark: include_str!("../templates/marks/encoded.svg"),
         kind: Kind::OAuth2(OAuth2 {
             rotation: Rotation::P1,
             shape: Shape::Form,
@@ -258,7 +258,7 @@ pub(crate) static BRANDS: [Brand; 10] = [
         tagline: "Help that arrives on time",
         accent_light: "#184286",
         accent_dark: "#9cc1ff",
-        mark: r#"<path d="M15 5h2v3.500A4 4 0 0 1 17.500 16H21v2.500h-3.500v6c3-.6 5-2.600 5.500-5.500h3c-.6 5-4.700 8-10 8s-9.400-3-10-8h3c.5 2.900 2.500 4.900 5.500 5.500v-6H11V16h3.500A4 4 0 0 1 15 8.500z"/>"#,
+        mark: include_str!("../templates/marks/tenant.svg"),
         kind: Kind::OAuth2(OAuth2 { rotation: Rotation::P2, by_workspace: true, ..PLAIN }),
         scopes: [
             scope("agent", "See your name and e-mail address"),
@@ -273,7 +273,7 @@ pub(crate) static BRANDS: [Brand; 10] = [
         tagline: "Mail that finds its port",
         accent_light: "#0d4864",
         accent_dark: "#8ccbf0",
-        mark: r#"<path d="M5 9a2 2 0 0 1 2-2h18a2 2 0 0 1 2 2v.8l-11 7-11-7zm0 4v10a2 2 0 0 0 2 2h18a2 2 0 0 0 2-2V13l-11 7z"/>"#,
+        mark: include_str!("../templates/marks/keys.svg"),
         kind: Kind::Keys,
         scopes: [
             scope("profile", "See your account"),
@@ -288,7 +288,7 @@ pub(crate) static BRANDS: [Brand; 10] = [
         tagline: "Answers, in blue",
         accent_light: "#1d3a9e",
         accent_dark: "#a9bcff",
-        mark: r#"<path d="M16 5a10 10 0 0 1 10 10v6a4 4 0 0 1-4 4h-2v-9h3v-1a7 7 0 0 0-14 0v1h3v9h-2a4 4 0 0 1-4-4v-6A10 10 0 0 1 16 5z"/>"#,
+        mark: include_str!("../templates/marks/basic.svg"),
         kind: Kind::Basic,
         scopes: [
             scope("profile", "See your account"),
@@ -303,7 +303,7 @@ pub(crate) static BRANDS: [Brand; 10] = [
         tagline: "Plans with rings and roots",
         accent_light: "#613216",
         accent_dark: "#e8b48f",
-        mark: r#"<path d="M7 6h5v20H7zm7 0h5v13h-5zm7 0h5v17h-5z"/>"#,
+        mark: include_str!("../templates/marks/oauth1.svg"),
         kind: Kind::OAuth1,
         scopes: [
             scope("account", "See your name and e-mail address"),

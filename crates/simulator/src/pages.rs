@@ -233,7 +233,8 @@ fn remove_app(provider: &Provider, call: &Call) -> Answer {
 pub(crate) fn logo(provider: &Provider, _: &Call, _: &Active) -> Answer {
     let brand = provider.brand;
     let body = format!(
-        r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="{}"/><g fill="#fff">{}</g></svg>"##,
+        r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">
+<rect width="32" height="32" rx="7" fill="{}"/><g fill="#fff">{}</g></svg>"##,
         brand.accent_light, brand.mark
     );
     Answer::new(StatusCode::OK, "image/svg+xml", body).with("cache-control", "max-age=3600")

@@ -11,7 +11,8 @@ async fn post(world: &World, path: &str, sent: Value) -> u16 {
 #[tokio::test]
 async fn every_switch_is_there_as_json() {
     let world = World::new().await;
-    let registration = json!({ "client_id": "new", "client_secret": "s", "redirect_uri": "http://127.0.0.1:9/new" });
+    let registration = json!({ "client_id": "new", "client_secret": "s",
+        "redirect_uri": "http://127.0.0.1:9/new" });
     assert_eq!(post(&world, "/rotating/clients", registration).await, 204);
     let address = world.authorize_url(
         "rotating",

@@ -1,5 +1,7 @@
 //! The simulator through HTTP, as the product meets it.
 
+#![allow(clippy::unwrap_used)] // helpers of tests are not tests to clippy
+
 mod catalog;
 mod control;
 mod faults;
