@@ -52,3 +52,10 @@ fn warnings() {
         }
     }
 }
+
+#[test]
+fn the_readmes_example_is_good() {
+    let readme = include_str!("../apps/README.md");
+    let example = readme.split("```").nth(1).unwrap().trim_start_matches("toml\n");
+    assert_eq!(check::file("acme.toml", example, Options::default()), []);
+}
