@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 /// Where requests go and how they are signed. Texts may hold `${...}`, see [`crate::placeholders`].
+/// A header or query parameter that names a field without a value is left out.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Proxy {
@@ -64,7 +65,8 @@ pub enum Method {
     Delete,
 }
 
-/// How the account gets its name and its stable subject: dotted paths, numbers for places in lists.
+/// How the account gets its name and its stable subject: dotted paths, numbers for places in lists;
+/// `field:NAME` is a field of the account, asked or learnt.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Identity {

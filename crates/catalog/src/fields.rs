@@ -94,7 +94,7 @@ pub enum HostForm {
     Label,
     /// A whole host name: `shop.example.com`.
     Name,
-    /// `https://` and a host, perhaps with a path: `https://acme.api-us1.com`.
+    /// A whole origin, `https://` and a host: `https://acme.api-us1.com`. A last slash is taken.
     Url,
 }
 
@@ -161,12 +161,7 @@ impl HostRule {
                 let Some(rest) = value.strip_prefix("https://") else {
                     return Err("must begin with https://.".to_owned());
                 };
-                let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-                let plain = |it: char| it.is_ascii_alphanumeric() || "-._~/".contains(it);
-                if !path.chars().all(plain) || path.split('/').any(|it| it == "." || it == "..") {
-                    return Err("may not hold a query, an anchor or dots as a path.".to_owned());
-                }
-                self.under(host)
+                self.under(rest.strip_suffix('/').unwrap_or(rest))
             }
         }
     }

@@ -1,1 +1,20 @@
-//! Protocol as pure functions.
+//! OAuth 1.0a and 2 as pure functions: build a request, read an answer.
+//!
+//! Nothing here sends, stores, draws randomness or reads a clock. The caller sends a [`Request`]
+//! as it is, without following redirects, and gives back status, a few headers and the body. What
+//! differs between servers is data, given with each call; what must not differ cannot be said:
+//! there is no implicit grant, no `plain` challenge, no second client authentication.
+
+mod encode;
+
+pub mod authorize;
+pub mod callback;
+pub mod endpoint;
+pub mod pkce;
+pub mod request;
+mod secret;
+pub mod template;
+pub mod token;
+
+pub use request::{Method, Params, Request, RequestError};
+pub use secret::Secret;

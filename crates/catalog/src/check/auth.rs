@@ -10,6 +10,9 @@ use crate::placeholders;
 
 /// Parameters of the authorization request that are ours to set (RFC 6749 §4.1.1, RFC 7636 §4.3).
 const OWN_PARAMS: &[&str] = &[
+    "response_type",
+    "request",
+    "request_uri",
     "client_id",
     "client_secret",
     "redirect_uri",

@@ -118,6 +118,14 @@ impl Checks<'_> {
             }
             _ => {}
         }
+        for path in identity.name.iter().chain(&identity.subject) {
+            let Some(name) = path.strip_prefix("field:") else { continue };
+            let learned = self.app.learned.get(name).is_some_and(|it| !it.secret);
+            if !learned && self.app.field(name).is_none_or(crate::Field::is_secret) {
+                let wrong = format!("`{path}` is not a field of the account, or a secret one");
+                self.error("identity", wrong, "Name a plain field.");
+            }
+        }
         if identity.name.is_empty() && identity.subject.is_empty() {
             self.error("identity", "neither name nor subject", "Say where they lie.");
         }

@@ -1,0 +1,371 @@
+//! Requests to the token endpoint (RFC 6749 §4.1.3, §6).
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use zeroize::Zeroizing;
+
+use crate::encode::{form, form_pairs};
+use crate::pkce::Verifier;
+use crate::request::{Method, Params, Request, RequestError};
+use crate::{Secret, endpoint};
+
+/// What not even an app's file may set in a token request.
+const OURS: [&str; 7] = [
+    "code",
+    "code_verifier",
+    "redirect_uri",
+    "refresh_token",
+    "client_id",
+    "client_secret",
+    "client_assertion",
+];
+
+/// How the client proves itself: exactly one way (RFC 6749 §2.3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// In `Authorization: Basic`.
+    Basic,
+    /// In the body.
+    Post,
+    /// A public client: its id only.
+    None,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyFormat {
+    Form,
+    /// Against the standard; some servers know nothing else.
+    Json,
+}
+
+/// A registration at the server.
+#[derive(Debug, Clone, Copy)]
+pub struct Client<'a> {
+    pub id: &'a str,
+    pub secret: Option<&'a Secret>,
+    pub auth: ClientAuth,
+}
+
+/// Where and how a server wants to be asked. Parameters and headers are those of the app's file.
+#[derive(Debug, Clone, Copy)]
+pub struct Endpoint<'a> {
+    pub url: &'a str,
+    pub format: BodyFormat,
+    /// Added to the body; may replace `grant_type` and `scope`, but nothing that proves anything.
+    pub params: &'a Params,
+    pub headers: &'a Params,
+    /// A standard name to the name this server uses: `client_id` to `client_key`.
+    pub param_names: &'a Params,
+    pub allow_loopback_http: bool,
+}
+
+/// What came back from the browser, and what the flow kept for this moment.
+#[derive(Debug, Clone, Copy)]
+pub struct Exchange<'a> {
+    pub code: &'a Secret,
+    /// The same, byte for byte, as in the authorization request (RFC 6749 §4.1.3).
+    pub redirect_uri: &'a str,
+    pub verifier: Option<&'a Verifier>,
+}
+
+/// The request that exchanges a code for tokens.
+pub fn exchange(
+    endpoint: &Endpoint,
+    client: &Client,
+    it: &Exchange,
+) -> Result<Request, RequestError> {
+    let mut pairs = vec![
+        ("grant_type", "authorization_code"),
+        ("code", it.code.expose()),
+        ("redirect_uri", it.redirect_uri),
+    ];
+    pairs.extend(it.verifier.map(|it| ("code_verifier", it.expose())));
+    request(endpoint, client, pairs)
+}
+
+/// The request for a new access token. No scope is sent, so that the grant stays as it is.
+pub fn refresh(
+    endpoint: &Endpoint,
+    client: &Client,
+    refresh_token: &Secret,
+) -> Result<Request, RequestError> {
+    let token = ("refresh_token", refresh_token.expose());
+    request(endpoint, client, vec![("grant_type", "refresh_token"), token])
+}
+
+fn request<'a>(
+    endpoint: &Endpoint<'a>,
+    client: &Client<'a>,
+    mut pairs: Vec<(&'a str, &'a str)>,
+) -> Result<Request, RequestError> {
+    endpoint::check(endpoint.url, endpoint.allow_loopback_http)?;
+    for name in endpoint.params.keys() {
+        let renamed = endpoint.param_names.values().any(|it| it == name);
+        if renamed || OURS.iter().any(|it| it.eq_ignore_ascii_case(name)) {
+            return Err(RequestError::Reserved(name.clone()));
+        }
+    }
+    pairs.extend(credentials_in_body(client)?);
+    for (name, _) in &mut pairs {
+        *name = endpoint.param_names.get(*name).map_or(*name, String::as_str);
+    }
+    pairs.retain(|(name, _)| !endpoint.params.contains_key(*name));
+    pairs.extend(endpoint.params.iter().map(|(name, value)| (&**name, &**value)));
+    let mut request = Request {
+        method: Method::Post,
+        url: Zeroizing::new(endpoint.url.to_owned()),
+        headers: Vec::new(),
+        body: None,
+    };
+    authenticate(&mut request, client)?;
+    add_headers(&mut request, endpoint.headers)?;
+    set_body(&mut request, endpoint.format, pairs)?;
+    Ok(request)
+}
+
+/// What of the client's credentials stands in the body.
+pub(crate) fn credentials_in_body<'a>(
+    client: &Client<'a>,
+) -> Result<Vec<(&'static str, &'a str)>, RequestError> {
+    match (client.auth, client.secret) {
+        (ClientAuth::Basic, _) => Ok(vec![]),
+        (ClientAuth::None, _) => Ok(vec![("client_id", client.id)]),
+        (ClientAuth::Post, None) => Err(RequestError::NoClientSecret),
+        (ClientAuth::Post, Some(secret)) => {
+            Ok(vec![("client_id", client.id), ("client_secret", secret.expose())])
+        }
+    }
+}
+
+/// Sets `Authorization: Basic` where that is the way. Id and secret are form-encoded first (RFC
+/// 6749 §2.3.1), without which a `:` or `%` in them would mean something else.
+pub(crate) fn authenticate(request: &mut Request, client: &Client) -> Result<(), RequestError> {
+    if client.auth != ClientAuth::Basic {
+        return Ok(());
+    }
+    let secret = client.secret.ok_or(RequestError::NoClientSecret)?;
+    let secret = Zeroizing::new(form(secret.expose()));
+    let pair = Zeroizing::new(format!("{}:{}", form(client.id), *secret));
+    let value = Zeroizing::new(format!("Basic {}", BASE64_STANDARD.encode(&*pair)));
+    request.add_header("authorization", &value)
+}
+
+pub(crate) fn add_headers(request: &mut Request, headers: &Params) -> Result<(), RequestError> {
+    for (name, value) in headers {
+        let again = request.header("authorization").is_some();
+        if again && name.eq_ignore_ascii_case("authorization") {
+            return Err(RequestError::TwoAuthentications);
+        }
+        request.add_header(name, value)?;
+    }
+    request.add_header("accept", "application/json")
+}
+
+pub(crate) fn set_body<'a>(
+    request: &mut Request,
+    format: BodyFormat,
+    pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Result<(), RequestError> {
+    let (kind, body) = match format {
+        BodyFormat::Form => ("application/x-www-form-urlencoded", form_pairs(pairs)),
+        BodyFormat::Json => ("application/json", json(pairs)),
+    };
+    request.headers.retain(|(name, _)| name != "content-type");
+    request.add_header("content-type", kind)?;
+    request.body = Some(Secret::from(body));
+    Ok(())
+}
+
+/// An object of texts, written without an intermediate tree that would not be wiped.
+fn json<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Zeroizing<String> {
+    let mut out = Zeroizing::new(String::with_capacity(512));
+    let quoted = |text: &str| Zeroizing::new(serde_json::Value::from(text).to_string());
+    out.push('{');
+    for (name, value) in pairs {
+        if out.len() > 1 {
+            out.push(',');
+        }
+        out.push_str(&quoted(name));
+        out.push(':');
+        out.push_str(&quoted(value));
+    }
+    out.push('}');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    static NONE: Params = Params::new();
+
+    fn endpoint() -> Endpoint<'static> {
+        Endpoint {
+            url: "https://as.example/token",
+            format: BodyFormat::Form,
+            params: &NONE,
+            headers: &NONE,
+            param_names: &NONE,
+            allow_loopback_http: false,
+        }
+    }
+
+    fn params(pairs: &[(&str, &str)]) -> Params {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    fn client(secret: &Secret, auth: ClientAuth) -> Client<'_> {
+        Client { id: "id", secret: Some(secret), auth }
+    }
+
+    fn body(request: &Request) -> &str {
+        request.body.as_ref().unwrap().expose()
+    }
+
+    fn refreshed(endpoint: &Endpoint, auth: ClientAuth) -> Result<Request, RequestError> {
+        refresh(endpoint, &client(&Secret::new("s&1"), auth), &Secret::new("r/1"))
+    }
+
+    #[test]
+    fn t_01_an_exchange_in_a_form_with_one_authentication() {
+        let (code, secret) = (Secret::new("c+1"), Secret::new("s"));
+        let verifier = Verifier::new(&"v".repeat(43)).unwrap();
+        let redirect_uri = "https://us.example/callback?a=b";
+        let it = Exchange { code: &code, redirect_uri, verifier: Some(&verifier) };
+        let request = exchange(&endpoint(), &client(&secret, ClientAuth::Post), &it).unwrap();
+        assert_eq!(request.method, Method::Post);
+        assert_eq!(&*request.url, "https://as.example/token");
+        let expected = format!(
+            "grant_type=authorization_code&code=c%2B1\
+            &redirect_uri=https%3A%2F%2Fus.example%2Fcallback%3Fa%3Db&code_verifier={}\
+            &client_id=id&client_secret=s",
+            verifier.expose()
+        );
+        assert_eq!(body(&request), expected);
+        assert_eq!(request.header("content-type"), Some("application/x-www-form-urlencoded"));
+        assert_eq!(request.header("accept"), Some("application/json"));
+        assert_eq!(request.header("authorization"), None);
+    }
+
+    #[test]
+    fn t_01_each_way_of_authentication_alone() {
+        let bare = "grant_type=refresh_token&refresh_token=r%2F1";
+        let basic = refreshed(&endpoint(), ClientAuth::Basic).unwrap();
+        assert_eq!(body(&basic), bare);
+        assert!(basic.header("authorization").unwrap().starts_with("Basic "));
+        let post = refreshed(&endpoint(), ClientAuth::Post).unwrap();
+        assert_eq!(body(&post), format!("{bare}&client_id=id&client_secret=s%261"));
+        let none = refreshed(&endpoint(), ClientAuth::None).unwrap();
+        assert_eq!(body(&none), format!("{bare}&client_id=id"));
+        assert!(post.header("authorization").is_none() && none.header("authorization").is_none());
+        for auth in [ClientAuth::Basic, ClientAuth::Post] {
+            let client = Client { id: "id", secret: None, auth };
+            let error = refresh(&endpoint(), &client, &Secret::new("r")).unwrap_err();
+            assert_eq!(error, RequestError::NoClientSecret);
+        }
+        let headers = params(&[("Authorization", "Basic x")]);
+        let twice = Endpoint { headers: &headers, ..endpoint() };
+        let error = refreshed(&twice, ClientAuth::Basic).unwrap_err();
+        assert_eq!(error, RequestError::TwoAuthentications);
+    }
+
+    #[test]
+    fn t_02_basic_is_form_encoded_before_base64() {
+        let secret = Secret::new("s:e%c+r e\u{e9}t");
+        let client =
+            Client { id: "a:b%c+d e\u{e9}", secret: Some(&secret), auth: ClientAuth::Basic };
+        let request = refresh(&endpoint(), &client, &Secret::new("r")).unwrap();
+        let encoded = request.header("authorization").unwrap().strip_prefix("Basic ").unwrap();
+        let decoded = BASE64_STANDARD.decode(encoded).unwrap();
+        let expected = "a%3Ab%25c%2Bd+e%C3%A9:s%3Ae%25c%2Br+e%C3%A9t";
+        assert_eq!(String::from_utf8(decoded).unwrap(), expected);
+    }
+
+    #[test]
+    fn t_01_habits_of_servers() {
+        let params_ = params(&[("grant_type", "renew"), ("audience", "x y")]);
+        let names = params(&[("client_id", "client_key")]);
+        let headers = params(&[("Notion-Version", "2022-06-28"), ("Accept", "text/plain")]);
+        let odd = Endpoint {
+            format: BodyFormat::Json,
+            params: &params_,
+            headers: &headers,
+            param_names: &names,
+            ..endpoint()
+        };
+        let request = refreshed(&odd, ClientAuth::Post).unwrap();
+        let expected = r#"{"refresh_token":"r/1","client_key":"id","client_secret":"s&1","audience":"x y","grant_type":"renew"}"#;
+        assert_eq!(body(&request), expected);
+        assert_eq!(request.header("content-type"), Some("application/json"));
+        assert_eq!(request.header("notion-version"), Some("2022-06-28"));
+        assert_eq!(request.header("accept"), Some("text/plain"));
+    }
+
+    #[test]
+    fn t_01_settings_cannot_replace_what_proves_something() {
+        for name in OURS {
+            let params = params(&[(name, "x")]);
+            let error = refreshed(&Endpoint { params: &params, ..endpoint() }, ClientAuth::Post);
+            assert_eq!(error.unwrap_err(), RequestError::Reserved(name.to_owned()));
+        }
+        for (name, value) in [
+            ("Host", "evil"),
+            ("Content-Length", "0"),
+            ("Transfer-Encoding", "chunked"),
+            ("a b", "x"),
+            ("", "x"),
+            ("x", "a\r\nb: c"),
+            ("x", "\0"),
+        ] {
+            let headers = params(&[(name, value)]);
+            let it = Endpoint { headers: &headers, ..endpoint() };
+            assert!(refreshed(&it, ClientAuth::Post).is_err(), "{name}: {value}");
+        }
+        for url in ["http://as.example/token", "https://u:p@as.example/", "https://as.example/#x"] {
+            let it = Endpoint { url, ..endpoint() };
+            assert!(refreshed(&it, ClientAuth::Post).is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn v_05_debug_of_a_request_shows_no_secret() {
+        let request = refreshed(&endpoint(), ClientAuth::Post).unwrap();
+        assert_eq!(format!("{request:?}"), "Request(POST as.example)");
+    }
+
+    proptest! {
+        #[test]
+        fn t_01_both_formats_carry_any_text(token in any::<String>(), secret in any::<String>()) {
+            let (token, secret) = (Secret::new(token), Secret::new(secret));
+            let client = client(&secret, ClientAuth::Post);
+            let form = refresh(&endpoint(), &client, &token).unwrap();
+            let form: std::collections::BTreeMap<String, String> =
+                url::form_urlencoded::parse(body(&form).as_bytes()).into_owned().collect();
+            let json = Endpoint { format: BodyFormat::Json, ..endpoint() };
+            let json = refresh(&json, &client, &token).unwrap();
+            let json: std::collections::BTreeMap<String, String> =
+                serde_json::from_str(body(&json)).unwrap();
+            prop_assert_eq!(&form["refresh_token"], token.expose());
+            prop_assert_eq!(&form["client_secret"], secret.expose());
+            prop_assert_eq!(form, json);
+        }
+
+        #[test]
+        fn t_02_basic_comes_back(id in any::<String>(), secret in any::<String>()) {
+            let secret = Secret::new(secret);
+            let client = Client { id: &id, secret: Some(&secret), auth: ClientAuth::Basic };
+            let request = refresh(&endpoint(), &client, &Secret::new("r")).unwrap();
+            let encoded = request.header("authorization").unwrap().strip_prefix("Basic ").unwrap();
+            let pair = String::from_utf8(BASE64_STANDARD.decode(encoded).unwrap()).unwrap();
+            let (one, other) = pair.split_once(':').unwrap();
+            let decode = |text: &str| {
+                let text = format!("x={text}");
+                url::form_urlencoded::parse(text.as_bytes()).next().unwrap().1.into_owned()
+            };
+            prop_assert_eq!(decode(one), id);
+            prop_assert_eq!(decode(other), secret.expose());
+        }
+    }
+}
