@@ -7,11 +7,13 @@
 
 mod encode;
 
+pub mod answer;
 pub mod authorize;
 pub mod callback;
 pub mod endpoint;
 pub mod pkce;
 pub mod request;
+pub mod revoke;
 mod secret;
 pub mod template;
 pub mod token;
