@@ -136,7 +136,6 @@ function errorPage() {
   addEventListener('keydown', (event) => { if (event.key === 'Escape') close(); });
   tellParent({ type: 'ready' });
   tellParent({ type: 'error', error: String(boot.error ?? '') });
-  if (embedded) sheet.focus({ preventScroll: true });
 }
 
 // ---- the question ------------------------------------------------------------------------------------------------
@@ -153,6 +152,8 @@ function connectPage() {
   let failure = null;
   let finished = false;
   let leaving = false;
+  /** Of its own, so that no window which another page opened is taken for ours. */
+  const windowName = `grantkeep_connect_${Math.random().toString(36).slice(2)}`;
 
   async function call(method, path, body, keepalive = false) {
     const headers = { authorization: `Bearer ${boot.session}` };
@@ -278,7 +279,7 @@ function connectPage() {
     if (!embedded) return null;
     const left = Math.max(0, screenX + (outerWidth - 520) / 2);
     const top = Math.max(0, screenY + (outerHeight - 720) / 2);
-    const win = window.open('about:blank', 'grantkeep_connect', `popup,width=520,height=720,left=${left},top=${top}`);
+    const win = window.open('about:blank', windowName, `popup,width=520,height=720,left=${left},top=${top}`);
     if (win) try { win.document.title = document.title; } catch { /* an old window, still at the app */ }
     return win;
   }
@@ -482,6 +483,7 @@ function connectPage() {
   function retry() {
     failure = null;
     show('ask');
+    if (boot.kind === 'oauth' && !find('[data-field]')) return authorize({});
     go.focus();
   }
 
@@ -512,10 +514,17 @@ function connectPage() {
   addEventListener('pageshow', (event) => { if (event.persisted) { leaving = false; setBusy(false); show('ask'); } });
   // A page of its own has nowhere to go without an address for it.
   if (!embedded && !boot.errorUrl) for (const it of all('[data-do="close"]')) it.hidden = true;
-  if (embedded) sheet.focus({ preventScroll: true });
   tellParent({ type: 'ready' });
 }
 
+/** The dialog has the focus from the start, so that it is read out and hears Esc. */
+function takeFocus() {
+  const take = () => { if (document.activeElement === document.body) sheet.focus({ preventScroll: true }); };
+  addEventListener('focus', take);
+  take();
+}
+
 mendLogos();
+if (embedded) takeFocus();
 ({ connect: connectPage, start: startPage, result: resultPage, error: errorPage })[document.body.dataset.page]?.();
 })();
