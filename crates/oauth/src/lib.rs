@@ -11,6 +11,7 @@ pub mod answer;
 pub mod authorize;
 pub mod callback;
 pub mod endpoint;
+pub mod one;
 pub mod pkce;
 pub mod request;
 pub mod revoke;

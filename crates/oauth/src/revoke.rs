@@ -79,7 +79,7 @@ impl Revoke<'_> {
             Place::Json => set_body(&mut request, BodyFormat::Json, pairs)?,
             Place::Url | Place::Bearer if pairs.is_empty() => {}
             Place::Form | Place::Url | Place::Bearer => {
-                set_body(&mut request, BodyFormat::Form, pairs)?
+                set_body(&mut request, BodyFormat::Form, pairs)?;
             }
         }
         Ok(request)
