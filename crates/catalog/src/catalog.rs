@@ -36,7 +36,8 @@ pub enum LoadError {
 }
 
 impl Catalog {
-    /// The apps that are compiled in. Parsed at the first call, which takes 0.3 ms per app in a debug
+    /// The apps that are compiled in. Parsed at the first call, which takes 0.3 ms per app in a
+    /// debug
     /// build, so call it when the server starts; the crate's tests hold every file to
     /// [`check::file`], so nothing is checked again here.
     pub fn builtin() -> &'static Self {

@@ -19,7 +19,8 @@ pub(super) enum Command {
         /// The app's slug, such as `github`.
         slug: String,
     },
-    /// Check app files and explain what is wrong in them. Without files: those built in and those in `catalog_dir`.
+    /// Check app files and explain what is wrong in them. Without files: those built in and those
+    /// in `catalog_dir`.
     #[command(after_help = "Example:\n  grantkeep apps check my-apps/acme.toml")]
     Check { files: Vec<PathBuf> },
 }
@@ -80,12 +81,12 @@ fn show(shell: &Shell, catalog: &Catalog, slug: &str) -> Result<(), Failure> {
     let fields: Vec<_> = app.fields.iter().map(|field| field.name.clone()).collect();
     let hosts = app.proxy.as_ref().map(|proxy| proxy.base_url.clone()).unwrap_or_default();
     if shell.json {
-        output::json(
-            &json!({ "slug": app.slug, "id": app.id, "name": app.name, "description": app.description,
-            "auth_type": app.wire_auth_type(), "categories": app.categories, "scopes": scopes, "fields": fields,
-            "api": hosts, "confirmed": app.evidence.confirmed, "checked_on": app.evidence.checked_on,
-            "notes": app.evidence.notes }),
-        );
+        output::json(&json!({ "slug": app.slug, "id": app.id, "name": app.name,
+            "description": app.description, "auth_type": app.wire_auth_type(),
+            "categories": app.categories, "scopes": scopes, "fields": fields,
+            "api": hosts, "confirmed": app.evidence.confirmed,
+            "checked_on": app.evidence.checked_on,
+            "notes": app.evidence.notes }));
         return Ok(());
     }
     let mut rows = vec![

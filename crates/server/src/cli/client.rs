@@ -79,15 +79,12 @@ async fn create(
     project: Option<&ProjectId>,
     (api_key, scopes): (bool, &Scopes),
 ) -> Result<(), Failure> {
-    let (id, kind, secret) = match (api_key, project) {
-        (true, Some(project)) => {
-            let (key, secret) = projects::create_key(app, project, name, scopes).await?;
-            (key.id.to_string(), "key", secret)
-        }
-        _ => {
-            let made = projects::create_client(app, project, name, scopes).await?;
-            (made.client.id.to_string(), "client", made.secret)
-        }
+    let (id, kind, secret) = if let (true, Some(project)) = (api_key, project) {
+        let (key, secret) = projects::create_key(app, project, name, scopes).await?;
+        (key.id.to_string(), "key", secret)
+    } else {
+        let made = projects::create_client(app, project, name, scopes).await?;
+        (made.client.id.to_string(), "client", made.secret)
     };
     let mut event = operator_event("client.create").target(kind, id.as_str());
     if let Some(project) = project {
@@ -97,12 +94,14 @@ async fn create(
     let secret = secret.expose();
     match (shell.json, api_key) {
         (true, true) => {
-            output::json(&json!({ "id": id, "name": name, "project_id": project, "api_key": secret,
-            "scope": scopes.to_string() }))
+            output::json(
+                &json!({ "id": id, "name": name, "project_id": project, "api_key": secret,
+            "scope": scopes.to_string() }),
+            );
         }
         (true, false) => {
             output::json(&json!({ "client_id": id, "name": name, "project_id": project,
-            "client_secret": secret, "scope": scopes.to_string() }))
+            "client_secret": secret, "scope": scopes.to_string() }));
         }
         (false, true) => {
             output::line(&format!("id       {id}\napi key  {secret}"));

@@ -1,6 +1,6 @@
 //! `grantkeep config reference`.
 
-use super::{Failure, output};
+use super::output;
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
@@ -9,9 +9,8 @@ pub(super) enum Command {
     Reference,
 }
 
-pub(super) fn run(command: &Command) -> Result<(), Failure> {
+pub(super) fn run(command: &Command) {
     match command {
         Command::Reference => output::line(crate::config::markdown().trim_end()),
     }
-    Ok(())
 }

@@ -24,9 +24,11 @@ use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Loaded};
 use crate::error::Error;
 
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the configuration cannot work, \
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the configuration \
+                          cannot work, \
                           4 there is no such thing.\n\
-                          Settings come from grantkeep.toml and GRANTKEEP_* variables; see `grantkeep config reference`.";
+                          Settings come from grantkeep.toml and GRANTKEEP_* variables; see \
+                          `grantkeep config reference`.";
 
 /// Connect your users' accounts, keep their tokens fresh, use them from your code.
 #[derive(Parser)]
@@ -137,7 +139,10 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::OauthApp(command) => oauth_app::run(&shell, command).await,
         Command::Apps(command) => apps::run(&shell, command),
         Command::Doctor => doctor::run(&shell).await,
-        Command::Config(command) => config::run(&command),
+        Command::Config(command) => {
+            config::run(&command);
+            Ok(())
+        }
     }
 }
 
@@ -152,7 +157,8 @@ impl Shell {
         Ok(Config::load(self.file.as_deref())?)
     }
 
-    /// Opens the store as the server does. A development key that `serve --dev` made is found by itself.
+    /// Opens the store as the server does. A development key that `serve --dev` made is found by
+    /// itself.
     async fn open(&self) -> Result<Arc<App>, Failure> {
         let mut config = self.load()?.config;
         serve::find_dev_key(&mut config)?;

@@ -17,11 +17,12 @@ const SHOWN_MAX: &str = "limit=100";
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
-    /// Enter a client that you registered at the app. Without an id it is prepared, and the redirect URI to register
-    /// is shown; `update` takes the id and secret afterwards.
+    /// Enter a client that you registered at the app. Without an id it is prepared, and the
+    /// redirect URI to register is shown; `update` takes the id and secret afterwards.
     #[command(
         after_help = "Example:\n  grantkeep oauth-app create --project proj_... --app github\n  \
-        grantkeep oauth-app update oa_... --project proj_... --client-id Iv1.abc --client-secret-file secret.txt"
+        grantkeep oauth-app update oa_... --project proj_... --client-id Iv1.abc \
+        --client-secret-file secret.txt"
     )]
     Create {
         #[arg(long, value_name = "ID")]
@@ -60,8 +61,8 @@ pub(super) struct Parts {
     name: Option<String>,
     #[arg(long, value_name = "ID")]
     client_id: Option<String>,
-    /// File that holds the secret; `-` reads it from standard input. Secrets are not taken as arguments, where other
-    /// users of the machine could see them.
+    /// File that holds the secret; `-` reads it from standard input. Secrets are not taken as
+    /// arguments, where other users of the machine could see them.
     #[arg(long, value_name = "FILE")]
     client_secret_file: Option<String>,
     /// Scopes to ask for instead of the app's own, separated by spaces or commas.
@@ -172,7 +173,8 @@ fn show(shell: &Shell, app: &App, client: &OAuthApp, done: &str) {
     output::line(&format!("redirect URI to register at the app: {}", client.redirect_uri(app)));
     if client.client_id.is_empty() {
         output::note(&format!(
-            "Next: register that URI at the app, then run\n  grantkeep oauth-app update {} --project {} \
+            "Next: register that URI at the app, then run\n  \
+             grantkeep oauth-app update {} --project {} \
              --client-id ... --client-secret-file ...",
             client.id, client.project
         ));

@@ -9,10 +9,9 @@ use crate::projects::{self, Change, Project, Settings};
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
     /// Make a project.
-    #[command(
-        after_help = "Examples:\n  grantkeep project create Acme --support-email help@acme.example\n  \
-        grantkeep project create Acme --compat     # for clients of the rented service, unchanged"
-    )]
+    #[command(after_help = "Examples:\n  \
+        grantkeep project create Acme --support-email help@acme.example\n  \
+        grantkeep project create Acme --compat     # for clients of the rented service, unchanged")]
     Create {
         /// Its name, for you.
         name: String,
@@ -53,8 +52,8 @@ pub(super) struct Looks {
     /// Try credentials of key apps out before they are stored.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     test_keys: Option<bool>,
-    /// Permit connect links, frames without named origins and unlisted redirects, as older clients need. Accounts
-    /// connected that way say `binding: none`.
+    /// Permit connect links, frames without named origins and unlisted redirects, as older clients
+    /// need. Accounts connected that way say `binding: none`.
     #[arg(long)]
     compat: bool,
     /// Permit connect links, which cannot prove who opened them.

@@ -48,8 +48,8 @@ pub(super) async fn run(shell: &Shell, args: Args) -> Result<(), Failure> {
     Ok(axum::serve(listener, crate::router::router(&app)).await?)
 }
 
-/// Takes the development key into use where the configuration names none, so that other commands open the store
-/// that `serve --dev` made.
+/// Takes the development key into use where the configuration names none, so that other commands
+/// open the store that `serve --dev` made.
 pub(super) fn find_dev_key(config: &mut Config) -> Result<(), Failure> {
     let file = config.data_dir.join(DEV_KEY_FILE);
     if config.root_key.is_none() && file.exists() {

@@ -32,13 +32,18 @@ fn the_rules_see_the_code() {
     assert!(!walk(".", &["md"]).is_empty());
 }
 
+/// An address, or the outline of a picture.
+fn cannot_be_broken(line: &str) -> bool {
+    line.contains("://") || line.contains("<path d=")
+}
+
 #[test]
 fn a_line_fits_into_100_columns() {
     let mut breaches = Vec::new();
     for source in walk(".", &MEASURED) {
         for (number, line) in source.numbered() {
             let columns = line.chars().count();
-            if columns > LINE_COLUMNS_MAX && !line.contains("://") {
+            if columns > LINE_COLUMNS_MAX && !cannot_be_broken(line) {
                 breaches.push(format!("{}:{number} has {columns} columns", source.path));
             }
         }

@@ -1,0 +1,270 @@
+//! A whole installation in a test: the server on loopback, its store, and pretend providers. One
+//! for each engine.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use grantkeep::app::App;
+use grantkeep::apps::{self, Edit, OAuthApp};
+use grantkeep::boot;
+use grantkeep::clock::Clock;
+use grantkeep::config::Config;
+use grantkeep::ids::ProjectId;
+use grantkeep::projects::{self, Change, Settings};
+use grantkeep::scope::Scopes;
+use grantkeep_simulator::{Simulator, client_id, client_secret};
+use grantkeep_vault::{Secret, token};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use sqlx::Connection;
+use tempfile::TempDir;
+
+/// Set by `cargo xtask test`, and by hand from what `cargo xtask postgres` prints.
+const POSTGRES_VARIABLE: &str = "GRANTKEEP_TEST_POSTGRES_URL";
+/// A root key for tests only.
+pub const ROOT_KEY: &str = "dNjUPZyczVLKoVY6BOE45Gkd0sZ+esFRrFQkObaIds4=";
+/// The web origin of the product that embeds the connect page.
+pub const PRODUCT_ORIGIN: &str = "https://product.example";
+
+pub struct World {
+    pub engine: &'static str,
+    pub app: Arc<App>,
+    /// Base URL of the server, without a slash at the end.
+    pub url: String,
+    pub provider: Simulator,
+    pub project: Project,
+    pub http: reqwest::Client,
+    server: tokio::task::JoinHandle<()>,
+    _dir: TempDir,
+}
+
+/// A project and the callers that belong to it.
+#[derive(Clone)]
+pub struct Project {
+    pub id: ProjectId,
+    /// An access token with every scope, those for credentials and the proxy too.
+    pub token: String,
+    /// A key in the older style, likewise.
+    pub key: String,
+}
+
+/// An answer, read.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: reqwest::header::HeaderMap,
+    pub text: String,
+}
+
+impl Reply {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
+    }
+
+    /// The stable code of an error.
+    pub fn code(&self) -> String {
+        self.json()["code"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+/// A fresh world for each engine.
+pub async fn worlds() -> Vec<World> {
+    vec![World::sqlite(&[]).await, World::postgres(&[]).await]
+}
+
+/// The same with settings of one's own.
+pub async fn worlds_with(settings: &[(&str, &str)]) -> Vec<World> {
+    vec![World::sqlite(settings).await, World::postgres(settings).await]
+}
+
+impl World {
+    pub async fn sqlite(settings: &[(&str, &str)]) -> Self {
+        Self::open("sqlite", None, settings).await
+    }
+
+    pub async fn postgres(settings: &[(&str, &str)]) -> Self {
+        #[expect(clippy::disallowed_methods, reason = "a test is told its server this way")]
+        let server = std::env::var(POSTGRES_VARIABLE).unwrap_or_else(|_| {
+            panic!(
+                "{POSTGRES_VARIABLE} is not set: run `cargo xtask test` or `cargo xtask postgres`"
+            )
+        });
+        Self::open("postgresql", Some(fresh_database(&server).await), settings).await
+    }
+
+    async fn open(
+        engine: &'static str,
+        database: Option<String>,
+        settings: &[(&str, &str)],
+    ) -> Self {
+        let dir = TempDir::new().unwrap();
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let provider = Simulator::start(any).await.unwrap();
+        let catalog = dir.path().join("apps");
+        std::fs::create_dir(&catalog).unwrap();
+        for (slug, text) in provider.catalog_files() {
+            std::fs::write(catalog.join(format!("{slug}.toml")), text).unwrap();
+        }
+        let listener = tokio::net::TcpListener::bind(any).await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let data = dir.path().join("data");
+        let mut pairs = vec![
+            ("public_url", url.as_str()),
+            ("data_dir", data.to_str().unwrap()),
+            ("root_key", ROOT_KEY),
+            ("dev", "true"),
+            ("egress_allow_loopback", "true"),
+            ("catalog_dir", catalog.to_str().unwrap()),
+            ("db_connections_max", "4"),
+        ];
+        if let Some(database) = &database {
+            pairs.push(("database_url", database));
+        }
+        pairs.extend_from_slice(settings);
+        let config = Config::from_pairs(&pairs).unwrap();
+        let app = boot::open(config, Clock::system()).await.unwrap();
+        let server = serve(&app, listener);
+        let http = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .build()
+            .unwrap();
+        let project = new_project(&app, "Acme", Settings::default()).await;
+        Self { engine, app, url, provider, project, http, server, _dir: dir }
+    }
+
+    /// One more project with callers of its own.
+    pub async fn another_project(&self, settings: Settings) -> Project {
+        new_project(&self.app, "Other", settings).await
+    }
+
+    /// A call with any bearer, or none, in the development environment.
+    pub async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        bearer: Option<&str>,
+        body: Option<Value>,
+    ) -> Reply {
+        let url = format!("{}{path}", self.url);
+        let mut request = self.http.request(method, url).header("x-pd-environment", "development");
+        if let Some(bearer) = bearer {
+            request = request.bearer_auth(bearer);
+        }
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        read(request).await
+    }
+
+    /// `GET`, as the project's client.
+    pub async fn get(&self, path: &str) -> Reply {
+        self.call(Method::GET, path, Some(&self.project.token), None).await
+    }
+
+    /// `POST`, as the project's client.
+    pub async fn post(&self, path: &str, body: Value) -> Reply {
+        self.call(Method::POST, path, Some(&self.project.token), Some(body)).await
+    }
+
+    /// `DELETE`, as the project's client.
+    pub async fn delete(&self, path: &str) -> Reply {
+        self.call(Method::DELETE, path, Some(&self.project.token), None).await
+    }
+
+    /// A path below the world's own project: `/accounts` and so on.
+    pub fn path(&self, rest: &str) -> String {
+        format!("/v1/connect/{}{rest}", self.project.id)
+    }
+
+    /// A connect token for a user, usable from the product's pages.
+    pub async fn connect_token(&self, user: &str) -> String {
+        self.connect_token_with(user, json!({})).await
+    }
+
+    /// The same with more fields in the request.
+    pub async fn connect_token_with(&self, user: &str, more: Value) -> String {
+        let mut body = json!({ "external_user_id": user, "allowed_origins": [PRODUCT_ORIGIN] });
+        for (name, value) in more.as_object().unwrap() {
+            body[name] = value.clone();
+        }
+        let reply = self.post(&self.path("/tokens"), body).await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+        reply.json()["token"].as_str().unwrap().to_owned()
+    }
+
+    /// Enters the simulator's own client for `sim_<provider>` and registers our redirect URI there.
+    pub async fn oauth_app(&self, provider: &str) -> OAuthApp {
+        let edit = Edit {
+            client_id: Some(client_id(provider)),
+            client_secret: Some(Secret::new(client_secret(provider))),
+            ..Edit::default()
+        };
+        let slug = format!("sim_{provider}");
+        let made = apps::create_oauth_app(&self.app, &self.project.id, &slug, edit).await.unwrap();
+        self.provider.add_redirect_uri(provider, &made.redirect_uri(&self.app));
+        made
+    }
+
+    /// Runs every job that is due now, until none is.
+    pub async fn run_jobs(&self) {
+        while grantkeep::jobs::round(&self.app).await.unwrap() > 0 {}
+    }
+
+    /// One number from the store, for what no endpoint tells. The statement must work on both
+    /// engines.
+    pub async fn count(&self, sql: &'static str) -> i64 {
+        grantkeep::on!(self.app.db.read(), conn =>
+            sqlx::query_scalar(sql).fetch_one(conn).await.unwrap())
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+/// Sends and reads the whole answer.
+pub async fn read(request: reqwest::RequestBuilder) -> Reply {
+    let answer = request.send().await.unwrap();
+    let (status, headers) = (answer.status(), answer.headers().clone());
+    Reply { status, headers, text: answer.text().await.unwrap() }
+}
+
+async fn new_project(app: &Arc<App>, name: &str, settings: Settings) -> Project {
+    let change = Change {
+        settings: Some(settings),
+        support_email: Some(Some("help@acme.example".to_owned())),
+        ..Change::default()
+    };
+    let project = projects::create(app, name, change).await.unwrap();
+    let scopes = Scopes::parse("* credentials:read proxy:use").unwrap();
+    let made = projects::create_client(app, Some(&project.id), "tests", &scopes).await.unwrap();
+    let (_, key) = projects::create_key(app, &project.id, "tests", &scopes).await.unwrap();
+    let body = json!({ "grant_type": "client_credentials", "client_id": made.client.id,
+        "client_secret": made.secret.expose() });
+    let answer = reqwest::Client::new().post(app.url("/v1/oauth/token")).json(&body).send().await;
+    let answer: Value = answer.unwrap().json().await.unwrap();
+    let token = answer["access_token"].as_str().unwrap().to_owned();
+    Project { id: project.id, token, key: key.expose().to_owned() }
+}
+
+fn serve(app: &Arc<App>, listener: tokio::net::TcpListener) -> tokio::task::JoinHandle<()> {
+    let router = grantkeep::router::router(app);
+    tokio::spawn(async move {
+        axum::serve(listener, router).await.unwrap();
+    })
+}
+
+/// Makes an empty database on the server and gives its URL.
+async fn fresh_database(server: &str) -> String {
+    let name = token::hex("gk_", 8).expose().to_owned();
+    let mut url = url::Url::parse(server).unwrap();
+    let mut admin = sqlx::PgConnection::connect(server).await.unwrap();
+    // Nothing outside is in this text: the name was made one line above.
+    let sql = sqlx::AssertSqlSafe(format!("create database {name}"));
+    sqlx::query(sql).execute(&mut admin).await.unwrap();
+    url.set_path(&name);
+    url.to_string()
+}
