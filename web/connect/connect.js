@@ -1,150 +1,173 @@
 /*
  * The script of the connect pages: the question, the popup's first page, the result and the error.
  *
- * The server renders every state; this shows one at a time, calls the server, and tells the embedding page the result.
- * The result is taken from the server by polling; a message from the popup only makes that sooner. No message carries
+ * The server renders every state; this shows one at a time, calls the server, and tells the
+ * embedding page the result.
+ * The result is taken from the server by polling; a message from the popup only makes that sooner.
+ * No message carries
  * a token, and each goes to an exact origin.
  */
 (() => {
-'use strict';
+  'use strict';
 
-const POLL_MS = 500;
-const SLOW_POLL_MS = 1500;
-/** After this long a flow is polled less often. */
-const PATIENCE_MS = 120_000;
-/** A flow's life on the server. */
-const FLOW_MS = 600_000;
-/** A ticket lives 60 s; an older one than this is not handed out. */
-const TICKET_MS = 50_000;
-/** How long the result stays to be read. */
-const READ_MS = 1500;
-/** A provider's page that cuts its opener off looks like a closed window, within this long of leaving our own page. */
-const CUT_MS = 4000;
-/** Checking a key may wait for the app. */
-const CALL_MS = 60_000;
-/** The popup asks its opener for the ticket this often, this many times. */
-const ASK_MS = 250;
-const ASKS_MAX = 40;
+  const POLL_MS = 500;
+  const SLOW_POLL_MS = 1500;
+  /** After this long a flow is polled less often. */
+  const PATIENCE_MS = 120_000;
+  /** A flow's life on the server. */
+  const FLOW_MS = 600_000;
+  /** A ticket lives 60 s; an older one than this is not handed out. */
+  const TICKET_MS = 50_000;
+  /** How long the result stays to be read. */
+  const READ_MS = 1500;
+  /**
+   * A provider's page that cuts its opener off looks like a closed window, within this long of
+   * leaving our own page.
+   */
+  const CUT_MS = 4000;
+  /** Checking a key may wait for the app. */
+  const CALL_MS = 60_000;
+  /** The popup asks its opener for the ticket this often, this many times. */
+  const ASK_MS = 250;
+  const ASKS_MAX = 40;
 
-const find = (selector) => document.querySelector(selector);
-const all = (selector) => [...document.querySelectorAll(selector)];
-const boot = JSON.parse(find('#boot').textContent);
-const sheet = find('#sheet');
-const embedded = boot.mode === 'iframe';
-const isText = (it) => typeof it === 'string' && it !== '';
-const isRecord = (it) => typeof it === 'object' && it !== null && !Array.isArray(it);
+  const find = (selector) => document.querySelector(selector);
+  const all = (selector) => [...document.querySelectorAll(selector)];
+  const boot = JSON.parse(find('#boot').textContent);
+  const sheet = find('#sheet');
+  const embedded = boot.mode === 'iframe';
+  const isText = (it) => typeof it === 'string' && it !== '';
+  const isRecord = (it) => typeof it === 'object' && it !== null && !Array.isArray(it);
 
-const loaded = new Promise((done) => {
-  if (document.readyState === 'complete') done();
-  else addEventListener('load', () => done(), { once: true });
-});
-
-// ---- what all pages do -------------------------------------------------------------------------------------------
-
-/** A logo that cannot be loaded gives way to its letter. */
-function mendLogos() {
-  for (const image of all('.logo img')) {
-    const mend = () => { image.nextElementSibling.hidden = false; image.remove(); };
-    if (image.complete && image.naturalWidth === 0 && image.src) mend();
-    else image.addEventListener('error', mend, { once: true });
-  }
-}
-
-const sections = all('#views > section');
-let view = sheet.dataset.view;
-
-function show(name) {
-  const views = find('#views');
-  if (innerWidth > 480) views.style.minHeight = `${Math.min(views.offsetHeight, 300)}px`;
-  for (const it of sections) it.hidden = it.dataset.name !== name;
-  const heading = sections.find((it) => it.dataset.name === name).querySelector('h1');
-  view = sheet.dataset.view = name;
-  if (sheet.getAttribute('role') === 'dialog') sheet.setAttribute('aria-labelledby', heading.id);
-  heading.focus({ preventScroll: true });
-  sheet.scrollIntoView({ block: 'start' });
-}
-
-/** Runs what the pressed control names in `data-do`. */
-function onPress(acts) {
-  document.addEventListener('click', (event) => {
-    const control = event.target.closest('[data-do]');
-    if (control && acts[control.dataset.do]) acts[control.dataset.do](control);
+  const loaded = new Promise((done) => {
+    if (document.readyState === 'complete') done();
+    else addEventListener('load', () => done(), { once: true });
   });
-}
 
-function originOf(address) {
-  try { return new URL(address).origin; } catch { return ''; }
-}
+  // ---- what all pages do ----------------------------------------------------------------------
 
-/** Where the embedding page may be reached: its exact origin, if the token allows it. */
-function parentOrigins() {
-  const seen = location.ancestorOrigins?.[0] ?? originOf(document.referrer);
-  const allowed = boot.targetOrigins ?? [];
-  // A hidden referrer: the browser delivers to the one allowed origin that the parent really has, or to none.
-  if (allowed.length > 0) return allowed.includes(seen) ? [seen] : allowed;
-  return [seen || '*'];
-}
-
-/** Not before our own `load`: embedding clients record their frame on it. */
-async function tellParent(message) {
-  if (!embedded || window.parent === window) return;
-  await loaded;
-  for (const origin of parentOrigins()) window.parent.postMessage(message, origin);
-}
-
-// ---- the popup's first page --------------------------------------------------------------------------------------
-
-function startPage() {
-  onPress({ close: () => window.close() });
-  const opener = window.opener;
-  if (!opener) return show('failure');
-  let asked = 0;
-  const timer = setInterval(ask, ASK_MS);
-  function ask() {
-    asked += 1;
-    if (asked > ASKS_MAX) { clearInterval(timer); show('failure'); return; }
-    opener.postMessage({ type: 'grantkeep:ready', flow: boot.flow }, location.origin);
+  /** A logo that cannot be loaded gives way to its letter. */
+  function mendLogos() {
+    for (const image of all('.logo img')) {
+      const mend = () => {
+        image.nextElementSibling.hidden = false;
+        image.remove();
+      };
+      if (image.complete && image.naturalWidth === 0 && image.src) mend();
+      else image.addEventListener('error', mend, { once: true });
+    }
   }
-  addEventListener('message', function take(event) {
-    if (event.origin !== location.origin || event.source !== opener || !isRecord(event.data)) return;
-    const { type, flow, ticket } = event.data;
-    if (type !== 'grantkeep:ticket' || flow !== boot.flow) return;
-    if (!isText(ticket) || !/^ctk_[\w-]{8,256}$/.test(ticket)) return;
-    removeEventListener('message', take);
-    clearInterval(timer);
-    const form = find('#ticket');
-    form.elements.ticket.value = ticket;
-    form.submit();
-  });
-  ask();
-}
 
-// ---- the end of the callback -------------------------------------------------------------------------------------
+  const sections = all('#views > section');
+  let view = sheet.dataset.view;
 
-function resultPage() {
-  onPress({ close: () => window.close() });
-  if (!boot.popup) return;
-  window.opener?.postMessage({ type: 'grantkeep:done', flow: boot.flow }, location.origin);
-  if (boot.done || window.opener) setTimeout(() => window.close(), boot.done ? 700 : READ_MS);
-}
+  function show(name) {
+    const views = find('#views');
+    if (innerWidth > 480) views.style.minHeight = `${Math.min(views.offsetHeight, 300)}px`;
+    for (const it of sections) it.hidden = it.dataset.name !== name;
+    const heading = sections.find((it) => it.dataset.name === name).querySelector('h1');
+    view = sheet.dataset.view = name;
+    if (sheet.getAttribute('role') === 'dialog') sheet.setAttribute('aria-labelledby', heading.id);
+    heading.focus({ preventScroll: true });
+    sheet.scrollIntoView({ block: 'start' });
+  }
 
-// ---- the error page ----------------------------------------------------------------------------------------------
+  /** Runs what the pressed control names in `data-do`. */
+  function onPress(acts) {
+    document.addEventListener('click', (event) => {
+      const control = event.target.closest('[data-do]');
+      if (control && acts[control.dataset.do]) acts[control.dataset.do](control);
+    });
+  }
 
-function errorPage() {
-  const close = () => tellParent({ type: 'close' });
-  onPress({ close });
-  addEventListener('keydown', (event) => { if (event.key === 'Escape') close(); });
-  tellParent({ type: 'ready' });
-  tellParent({ type: 'error', error: String(boot.error ?? '') });
-}
+  function originOf(address) {
+    try {
+      return new URL(address).origin;
+    } catch {
+      return '';
+    }
+  }
 
-// ---- the question ------------------------------------------------------------------------------------------------
+  /** Where the embedding page may be reached: its exact origin, if the token allows it. */
+  function parentOrigins() {
+    const seen = location.ancestorOrigins?.[0] ?? originOf(document.referrer);
+    const allowed = boot.targetOrigins ?? [];
+    // A hidden referrer: the browser delivers to the one allowed origin that the parent really has,
+    // or to none.
+    if (allowed.length > 0) return allowed.includes(seen) ? [seen] : allowed;
+    return [seen || '*'];
+  }
 
-function connectPage() {
+  /** Not before our own `load`: embedding clients record their frame on it. */
+  async function tellParent(message) {
+    if (!embedded || window.parent === window) return;
+    await loaded;
+    for (const origin of parentOrigins()) window.parent.postMessage(message, origin);
+  }
+
+  // ---- the popup's first page -----------------------------------------------------------------
+
+  function startPage() {
+    onPress({ close: () => window.close() });
+    const opener = window.opener;
+    if (!opener) return show('failure');
+    let asked = 0;
+    const timer = setInterval(ask, ASK_MS);
+    function ask() {
+      asked += 1;
+      if (asked > ASKS_MAX) {
+        clearInterval(timer);
+        show('failure');
+        return;
+      }
+      opener.postMessage({ type: 'grantkeep:ready', flow: boot.flow }, location.origin);
+    }
+    addEventListener('message', function take(event) {
+      if (event.origin !== location.origin || event.source !== opener || !isRecord(event.data))
+        return;
+      const { type, flow, ticket } = event.data;
+      if (type !== 'grantkeep:ticket' || flow !== boot.flow) return;
+      if (!isText(ticket) || !/^ctk_[\w-]{8,256}$/.test(ticket)) return;
+      removeEventListener('message', take);
+      clearInterval(timer);
+      const form = find('#ticket');
+      form.elements.ticket.value = ticket;
+      form.submit();
+    });
+    ask();
+  }
+
+  // ---- the end of the callback ----------------------------------------------------------------
+
+  function resultPage() {
+    onPress({ close: () => window.close() });
+    if (!boot.popup) return;
+    window.opener?.postMessage({ type: 'grantkeep:done', flow: boot.flow }, location.origin);
+    if (boot.done || window.opener) setTimeout(() => window.close(), boot.done ? 700 : READ_MS);
+  }
+
+  // ---- the error page -------------------------------------------------------------------------
+
+  function errorPage() {
+    const close = () => tellParent({ type: 'close' });
+    onPress({ close });
+    addEventListener('keydown', (event) => {
+      if (event.key === 'Escape') close();
+    });
+    tellParent({ type: 'ready' });
+    tellParent({ type: 'error', error: String(boot.error ?? '') });
+  }
+
+  // ---- the question ---------------------------------------------------------------------------
+
   const form = find('#form');
   const go = find('#go');
-  const words = Object.fromEntries(all('#words [data-word]').map((it) => [it.dataset.word, it.textContent]));
-  const say = (text) => { find('#live').textContent = text; };
+  const words = Object.fromEntries(
+    all('#words [data-word]').map((it) => [it.dataset.word, it.textContent]),
+  );
+  const say = (text) => {
+    find('#live').textContent = text;
+  };
   /** The sign-in under way: { id, path, ticket, at, win, state, leftAt, timer }. */
   let flow = null;
   let busy = false;
@@ -161,7 +184,12 @@ function connectPage() {
     let answer;
     try {
       answer = await fetch(path, {
-        method, headers, keepalive, body: body && JSON.stringify(body), credentials: 'omit', cache: 'no-store',
+        method,
+        headers,
+        keepalive,
+        body: body && JSON.stringify(body),
+        credentials: 'omit',
+        cache: 'no-store',
         signal: AbortSignal.timeout(CALL_MS),
       });
     } catch {
@@ -169,11 +197,14 @@ function connectPage() {
     }
     const data = answer.status === 204 ? {} : await answer.json().catch(() => ({}));
     if (answer.ok) return isRecord(data) ? data : {};
-    if (answer.status === 401 || answer.status === 410) throw { error: words.ended, code: 'page_ended', ...data, final: true };
+    if (answer.status === 401 || answer.status === 410)
+      throw { error: words.ended, code: 'page_ended', ...data, final: true };
     throw { error: words.offline, code: `http_${answer.status}`, ...data };
   }
 
-  const note = (event) => { call('POST', '/connect/session/event', { event }, true).catch(() => {}); };
+  const note = (event) => {
+    call('POST', '/connect/session/event', { event }, true).catch(() => {});
+  };
 
   // -- the form
 
@@ -215,7 +246,8 @@ function connectPage() {
       const input = field.querySelector('input, select');
       const value = input.type === 'checkbox' ? String(input.checked) : tidy(input);
       if (value !== '') values[input.name] = value;
-      else if (input.required) first ??= fail(input.name, field.querySelector('.error').dataset.missing);
+      else if (input.required)
+        first ??= fail(input.name, field.querySelector('.error').dataset.missing);
     }
     first?.focus();
     return first ? null : values;
@@ -226,23 +258,26 @@ function connectPage() {
     const label = go.firstElementChild;
     label.dataset.idle ??= label.textContent;
     label.textContent = on ? go.dataset.busy : label.dataset.idle;
-    if (on) { go.setAttribute('aria-busy', 'true'); say(go.dataset.busy); } else go.removeAttribute('aria-busy');
+    if (on) {
+      go.setAttribute('aria-busy', 'true');
+      say(go.dataset.busy);
+    } else go.removeAttribute('aria-busy');
   }
 
-  form.addEventListener('input', (event) => {
+  function onInput(event) {
     dirty = true;
     const field = event.target.closest('[data-field]');
     if (field) clear(field);
-  });
-  form.addEventListener('change', (event) => { if (event.target.matches('input[data-suffix]')) tidy(event.target); });
-  form.addEventListener('submit', (event) => {
+  }
+
+  function onSubmit(event) {
     event.preventDefault();
     if (busy) return;
     const values = read();
     if (!values) return;
     if (boot.kind === 'oauth') authorize(values);
     else keep(values);
-  });
+  }
 
   function peek(control) {
     const input = control.closest('.box').querySelector('input');
@@ -252,10 +287,14 @@ function connectPage() {
     input.focus();
   }
 
-  /** Says why something did not work: beside the field, above the button, or on a page of its own. */
+  /**
+   * Says why something did not work: beside the field, above the button, or on a page of its own.
+   */
   function refuse(problem) {
-    const named = isRecord(problem.details) && isText(problem.details.field) ? problem.details.field : '';
-    if (problem.final || (boot.kind === 'oauth' && !named && problem.code !== 'offline')) return fallen(problem);
+    const named =
+      isRecord(problem.details) && isText(problem.details.field) ? problem.details.field : '';
+    if (problem.final || (boot.kind === 'oauth' && !named && problem.code !== 'offline'))
+      return fallen(problem);
     show('ask');
     (fail(named, problem.error) ?? go).focus();
   }
@@ -279,8 +318,17 @@ function connectPage() {
     if (!embedded) return null;
     const left = Math.max(0, screenX + (outerWidth - 520) / 2);
     const top = Math.max(0, screenY + (outerHeight - 720) / 2);
-    const win = window.open('about:blank', windowName, `popup,width=520,height=720,left=${left},top=${top}`);
-    if (win) try { win.document.title = document.title; } catch { /* an old window, still at the app */ }
+    const win = window.open(
+      'about:blank',
+      windowName,
+      `popup,width=520,height=720,left=${left},top=${top}`,
+    );
+    if (win)
+      try {
+        win.document.title = document.title;
+      } catch {
+        /* an old window, still at the app */
+      }
     return win;
   }
 
@@ -297,7 +345,8 @@ function connectPage() {
     }
     if (!embedded) return submitTicket();
     setBusy(false);
-    if (win) sendTo(win); else blocked();
+    if (win) sendTo(win);
+    else blocked();
   }
 
   async function begin(fields) {
@@ -305,8 +354,18 @@ function connectPage() {
     const body = { fields };
     if (boot.scopeProfile) body.scope_profile = boot.scopeProfile;
     const made = await call('POST', '/connect/session/start', body);
-    if (!isText(made.start_path) || !made.start_path.startsWith('/connect/start/')) throw { error: words.offline, code: 'bad_start' };
-    flow = { id: made.flow, path: made.start_path, ticket: made.ticket, at: Date.now(), fields, win: null, state: 'waiting', leftAt: 0 };
+    if (!isText(made.start_path) || !made.start_path.startsWith('/connect/start/'))
+      throw { error: words.offline, code: 'bad_start' };
+    flow = {
+      id: made.flow,
+      path: made.start_path,
+      ticket: made.ticket,
+      at: Date.now(),
+      fields,
+      win: null,
+      state: 'waiting',
+      leftAt: 0,
+    };
   }
 
   /** Ends a flow that another takes the place of. */
@@ -334,7 +393,10 @@ function connectPage() {
   }
 
   async function again() {
-    if (flow?.win && !flow.win.closed) { flow.win.focus(); if (view === 'waiting') return; }
+    if (flow?.win && !flow.win.closed) {
+      flow.win.focus();
+      if (view === 'waiting') return;
+    }
     const fields = flow?.fields ?? read() ?? {};
     authorize(fields);
   }
@@ -380,9 +442,16 @@ function connectPage() {
     if (flow !== mine || finished) return;
     if (news.state === 'authorizing' && mine.state !== 'authorizing') mine.leftAt = Date.now();
     if (isText(news.state)) mine.state = news.state;
-    if (mine.state === 'opened' || mine.state === 'authorizing') if (view === 'blocked') show('waiting');
-    if (mine.state === 'done') { mine.win?.close(); return succeed(news); }
-    if (mine.state === 'failed') { mine.win?.close(); return fallen(news); }
+    if (mine.state === 'opened' || mine.state === 'authorizing')
+      if (view === 'blocked') show('waiting');
+    if (mine.state === 'done') {
+      mine.win?.close();
+      return succeed(news);
+    }
+    if (mine.state === 'failed') {
+      mine.win?.close();
+      return fallen(news);
+    }
     if (Date.now() - mine.at > FLOW_MS) return fallen({ error: words.late, code: 'flow_expired' });
     noticeClosed(mine);
     watch();
@@ -398,31 +467,46 @@ function connectPage() {
     if (view === 'waiting') show('closed');
   }
 
-  addEventListener('message', (event) => {
-    if (!flow || event.origin !== location.origin || !isRecord(event.data) || event.data.flow !== flow.id) return;
+  function onMessage(event) {
+    if (
+      !flow ||
+      event.origin !== location.origin ||
+      !isRecord(event.data) ||
+      event.data.flow !== flow.id
+    )
+      return;
     if (!isOurWindow(event.source)) return;
     if (event.data.type === 'grantkeep:ready') hand(event.source);
     if (event.data.type === 'grantkeep:done') look(flow);
-  });
+  }
 
   /** The window that we opened, or the one that the person opened by the link on this page. */
   function isOurWindow(source) {
     if (!source || source === window || source === window.parent) return false;
     if (flow.win && source === flow.win) return true;
-    try { return source.opener === window; } catch { return false; }
+    try {
+      return source.opener === window;
+    } catch {
+      return false;
+    }
   }
 
   async function hand(win) {
     const mine = flow;
     if (Date.now() - mine.at > TICKET_MS) {
-      try { await begin(mine.fields); } catch (problem) { return fallen(problem); }
+      try {
+        await begin(mine.fields);
+      } catch (problem) {
+        return fallen(problem);
+      }
       return sendTo(win);
     }
     mine.win = win;
-    win.postMessage({ type: 'grantkeep:ticket', flow: mine.id, ticket: mine.ticket }, location.origin);
+    win.postMessage(
+      { type: 'grantkeep:ticket', flow: mine.id, ticket: mine.ticket },
+      location.origin,
+    );
   }
-
-  document.addEventListener('visibilitychange', () => { if (!document.hidden && flow && !finished) look(flow); });
 
   // -- the end
 
@@ -444,7 +528,10 @@ function connectPage() {
 
   function fallen(problem) {
     failure = problem;
-    if (flow) { clearTimeout(flow.timer); flow = null; }
+    if (flow) {
+      clearTimeout(flow.timer);
+      flow = null;
+    }
     setBusy(false);
     find('#why').textContent = isText(problem.error) ? problem.error : words.offline;
     const code = isText(problem.reference) ? problem.reference : problem.code;
@@ -500,31 +587,60 @@ function connectPage() {
 
   /** The page behind the dialog cannot be reached by Tab. */
   function keepFocus(event) {
-    const stops = [...sheet.querySelectorAll('a[href], button, input, select, summary')].filter((it) => it.checkVisibility?.() ?? it.offsetParent);
+    const stops = [...sheet.querySelectorAll('a[href], button, input, select, summary')].filter(
+      (it) => it.checkVisibility?.() ?? it.offsetParent,
+    );
     const [first, last] = [stops[0], stops.at(-1)];
     const here = document.activeElement;
     const inside = stops.includes(here);
-    if (event.shiftKey && (here === first || !inside)) { last?.focus(); event.preventDefault(); }
-    else if (!event.shiftKey && here === last) { first?.focus(); event.preventDefault(); }
+    if (event.shiftKey && (here === first || !inside)) {
+      last?.focus();
+      event.preventDefault();
+    } else if (!event.shiftKey && here === last) {
+      first?.focus();
+      event.preventDefault();
+    }
   }
 
-  onPress({ close, peek, again, back, retry, leave, stay: () => show('ask') });
-  addEventListener('keydown', onKey);
-  addEventListener('pagehide', () => { if (!finished && !left && !leaving) note('closed'); });
-  addEventListener('pageshow', (event) => { if (event.persisted) { leaving = false; setBusy(false); show('ask'); } });
-  // A page of its own has nowhere to go without an address for it.
-  if (!embedded && !boot.errorUrl) for (const it of all('[data-do="close"]')) it.hidden = true;
-  tellParent({ type: 'ready' });
-}
+  function connectPage() {
+    form.addEventListener('input', onInput);
+    form.addEventListener('submit', onSubmit);
+    form.addEventListener('change', (event) => {
+      if (event.target.matches('input[data-suffix]')) tidy(event.target);
+    });
+    onPress({ close, peek, again, back, retry, leave, stay: () => show('ask') });
+    addEventListener('keydown', onKey);
+    addEventListener('message', onMessage);
+    document.addEventListener('visibilitychange', () => {
+      if (!document.hidden && flow && !finished) look(flow);
+    });
+    addEventListener('pagehide', () => {
+      if (!finished && !left && !leaving) note('closed');
+    });
+    addEventListener('pageshow', (event) => {
+      if (event.persisted) {
+        leaving = false;
+        setBusy(false);
+        show('ask');
+      }
+    });
+    // A page of its own has nowhere to go without an address for it.
+    if (!embedded && !boot.errorUrl) for (const it of all('[data-do="close"]')) it.hidden = true;
+    tellParent({ type: 'ready' });
+  }
 
-/** The dialog has the focus from the start, so that it is read out and hears Esc. */
-function takeFocus() {
-  const take = () => { if (document.activeElement === document.body) sheet.focus({ preventScroll: true }); };
-  addEventListener('focus', take);
-  take();
-}
+  /** The dialog has the focus from the start, so that it is read out and hears Esc. */
+  function takeFocus() {
+    const take = () => {
+      if (document.activeElement === document.body) sheet.focus({ preventScroll: true });
+    };
+    addEventListener('focus', take);
+    take();
+  }
 
-mendLogos();
-if (embedded) takeFocus();
-({ connect: connectPage, start: startPage, result: resultPage, error: errorPage })[document.body.dataset.page]?.();
+  mendLogos();
+  if (embedded) takeFocus();
+  ({ connect: connectPage, start: startPage, result: resultPage, error: errorPage })[
+    document.body.dataset.page
+  ]?.();
 })();

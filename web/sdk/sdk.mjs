@@ -1,9 +1,14 @@
-/* Grantkeep for web pages. Apache-2.0. Built from sdk/js by `npm run build`: change it there. */
-/** What can go wrong with a call. `code` is stable and may be branched on; `message` is for people. */
+/* Grantkeep for web pages. Apache-2.0. Built from sdk/js by `npm run build`: edit there. */
+/**
+ * What can go wrong with a call. `code` is stable and may be branched on; `message` is for people.
+ */
 class GrantkeepError extends Error {
     /** The HTTP status, or 0 when there was no answer. */
     status;
-    /** The server's code, or one of `timeout`, `aborted`, `network`, `unexpected_answer`, `invalid_option`. */
+    /**
+     * The server's code, or one of `timeout`, `aborted`, `network`, `unexpected_answer`,
+     * `invalid_option`.
+     */
     code;
     /** Names the call in the server's log. */
     requestId;
@@ -26,10 +31,22 @@ class ConnectError extends GrantkeepError {
     }
 }
 
-/** Values whose keys belong to somebody else, such as the field names of an app: passed on as they are. */
-const OPAQUE = new Set(['credentials', 'cfmap', 'details', 'configurable_props', 'configured_props']);
+/**
+ * Values whose keys belong to somebody else, such as the field names of an app: passed on as they
+ * are.
+ */
+const OPAQUE = new Set([
+    'credentials',
+    'cfmap',
+    'details',
+    'configurable_props',
+    'configured_props',
+]);
 const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/;
-/** From the wire to here: `snake_case` keys become `camelCase`, times (`.._at` in ISO 8601) become `Date`. */
+/**
+ * From the wire to here: `snake_case` keys become `camelCase`, times (`.._at` in ISO 8601) become
+ * `Date`.
+ */
 function fromWire(value) {
     if (Array.isArray(value))
         return value.map(fromWire);
@@ -71,12 +88,18 @@ function toSnake(key) {
 const TIMEOUT_MS = 60_000;
 /** Further attempts after the first, unless told otherwise. */
 const RETRIES = 2;
-/** The longest wait that is sat out; if the server asks for a longer one, the call fails and says so. */
+/**
+ * The longest wait that is sat out; if the server asks for a longer one, the call fails and says
+ * so.
+ */
 const WAIT_MS_MAX = 60_000;
 const BACKOFF_MS = 300;
 /** Calls that may be sent twice with the effect of one (RFC 9110, 9.2.2). */
 const IDEMPOTENT = new Set(['GET', 'PUT', 'DELETE']);
-/** Sends calls and reads answers: times out, sends again where that is safe, and turns every failure into one type. */
+/**
+ * Sends calls and reads answers: times out, sends again where that is safe, and turns every
+ * failure into one type.
+ */
 class Transport {
     #options;
     #base;
@@ -130,7 +153,11 @@ class Transport {
         try {
             const send = this.#options.fetch ?? fetch;
             const answer = await send(this.#base + call.path + queryText(call.query), {
-                method: call.method, headers, signal: stop.signal, redirect: 'manual', credentials: 'omit',
+                method: call.method,
+                headers,
+                signal: stop.signal,
+                redirect: 'manual',
+                credentials: 'omit',
                 ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
             });
             const text = await answer.text();
@@ -177,7 +204,9 @@ function cleanBase(address) {
         throw new GrantkeepError(`baseUrl is not an address: ${address}`, { code: 'invalid_option' });
     }
     if (url.protocol !== 'https:' && url.protocol !== 'http:') {
-        throw new GrantkeepError('baseUrl has to begin with https:// or http://', { code: 'invalid_option' });
+        throw new GrantkeepError('baseUrl has to begin with https:// or http://', {
+            code: 'invalid_option',
+        });
     }
     return url.origin + url.pathname.replace(/\/+$/, '');
 }
@@ -186,7 +215,9 @@ function cleanEnvironment(given) {
         return 'production';
     if (given === 'production' || given === 'development')
         return given;
-    throw new GrantkeepError(`environment is "development" or "production", not "${given}"`, { code: 'invalid_option' });
+    throw new GrantkeepError(`environment is "development" or "production", not "${given}"`, {
+        code: 'invalid_option',
+    });
 }
 /** One segment of a path, encoded. */
 function segment(value, name) {
@@ -229,14 +260,20 @@ function refused(answer, text) {
     const message = typeof said['error'] === 'string' ? said['error'] : `The server answered ${answer.status}`;
     const code = typeof said['code'] === 'string' ? said['code'] : `http_${answer.status}`;
     const details = isRecord(said['details']) ? said['details'] : undefined;
-    return { error: new GrantkeepError(message, { ...facts(answer), code, details }), waitMs: retryAfter(answer) };
+    return {
+        error: new GrantkeepError(message, { ...facts(answer), code, details }),
+        waitMs: retryAfter(answer),
+    };
 }
 function facts(answer) {
     return { status: answer.status, requestId: answer.headers.get('x-request-id') ?? undefined };
 }
 function unanswered(signal, cause, timeoutMs) {
     if (signal.aborted && signal.reason === 'timeout') {
-        return new GrantkeepError(`The server did not answer within ${timeoutMs} ms`, { code: 'timeout', cause });
+        return new GrantkeepError(`The server did not answer within ${timeoutMs} ms`, {
+            code: 'timeout',
+            cause,
+        });
     }
     if (signal.aborted)
         return new GrantkeepError('The call was aborted', { code: 'aborted', cause });
@@ -258,8 +295,14 @@ function retryAfter(answer) {
 }
 function sleep(ms, signal) {
     return new Promise((done, fail) => {
-        const abort = () => { clearTimeout(timer); fail(new GrantkeepError('The call was aborted', { code: 'aborted' })); };
-        const timer = setTimeout(() => { signal?.removeEventListener('abort', abort); done(); }, ms);
+        const abort = () => {
+            clearTimeout(timer);
+            fail(new GrantkeepError('The call was aborted', { code: 'aborted' }));
+        };
+        const timer = setTimeout(() => {
+            signal?.removeEventListener('abort', abort);
+            done();
+        }, ms);
         if (signal?.aborted)
             abort();
         else
@@ -270,7 +313,8 @@ function sleep(ms, signal) {
 /**
  * A list that is fetched page by page.
  *
- * `await` it for its first page, or `for await` over it for every item; nothing is sent before one of the two.
+ * `await` it for its first page, or `for await` over it for every item; nothing is sent before one
+ * of the two.
  */
 class Listing {
     #fetch;
@@ -292,7 +336,9 @@ class Listing {
             if (!after)
                 return;
             if (seen.has(after)) {
-                throw new GrantkeepError('The server gave the same page twice', { code: 'unexpected_answer' });
+                throw new GrantkeepError('The server gave the same page twice', {
+                    code: 'unexpected_answer',
+                });
             }
             seen.add(after);
             page = await this.#fetch(after);
@@ -314,7 +360,9 @@ class Listing {
     }
 }
 
-/** A project's part of the path, or none where the credential itself says which project is meant. */
+/**
+ * A project's part of the path, or none where the credential itself says which project is meant.
+ */
 class Scope {
     transport;
     projectId;
@@ -329,7 +377,9 @@ class Scope {
             return `/v1/connect/${segment(this.projectId, 'projectId')}/${rest}`;
         if (this.implied)
             return `/v1/connect/${rest}`;
-        throw new GrantkeepError('This call needs a projectId: give it to the client', { code: 'invalid_option' });
+        throw new GrantkeepError('This call needs a projectId: give it to the client', {
+            code: 'invalid_option',
+        });
     }
     list(path, query, options) {
         return new Listing((after) => {
@@ -359,7 +409,12 @@ class Accounts {
     create(given, options) {
         const { externalUserId, oauthAppId, fields, ...rest } = given;
         const body = toWire({ ...rest, cfmapJson: JSON.stringify(fields) });
-        const call = { method: 'POST', path: this.#scope.path('accounts'), query: { externalUserId, oauthAppId }, body };
+        const call = {
+            method: 'POST',
+            path: this.#scope.path('accounts'),
+            query: { externalUserId, oauthAppId },
+            body,
+        };
         return this.#scope.transport.send({ ...call, bearer: given.connectToken }, options);
     }
     /** Forgets the account and revokes it at the app, where the app can do so. */
@@ -407,7 +462,10 @@ const LINGER_MS = 10_000;
 /** A held token that ends this soon is not used again. */
 const TOKEN_MARGIN_MS = 30_000;
 const TEXT_MAX = 2_000;
-/** The client for web pages. It holds no secret but a connect token of one user, for one connection. */
+/**
+ * The client for web pages. It holds no secret but a connect token of one user, for one
+ * connection.
+ */
 class FrontendClient {
     accounts;
     apps;
@@ -426,13 +484,17 @@ class FrontendClient {
     /**
      * Opens the connect page over yours. Call it when the user asks to connect an app.
      *
-     * Check the account by a call of your backend before you rely on it: what a browser says can be made up.
+     * Check the account by a call of your backend before you rely on it: what a browser says can be
+     * made up.
      */
     connectAccount(options) {
         const visit = new Visit(this.#base, options);
         const token = options.token ? Promise.resolve(options.token) : this.#token(false);
         // One token makes one connection.
-        token.then((it) => { this.#held = undefined; visit.open(it); }, (why) => visit.fail(wordsOf(why)));
+        token.then((it) => {
+            this.#held = undefined;
+            visit.open(it);
+        }, (why) => visit.fail(wordsOf(why)));
         return visit;
     }
     #token(fresh) {
@@ -440,10 +502,14 @@ class FrontendClient {
         if (token)
             return Promise.resolve(token);
         if (!tokenCallback)
-            return Promise.reject(new GrantkeepError('Give a token, or a tokenCallback to the client', { code: 'invalid_option' }));
+            return Promise.reject(new GrantkeepError('Give a token, or a tokenCallback to the client', {
+                code: 'invalid_option',
+            }));
         if (!fresh && this.#held && this.#held.untilMs > Date.now())
             return Promise.resolve(this.#held.token);
-        this.#asking ??= this.#ask(tokenCallback, externalUserId ?? '').finally(() => { this.#asking = undefined; });
+        this.#asking ??= this.#ask(tokenCallback, externalUserId ?? '').finally(() => {
+            this.#asking = undefined;
+        });
         return this.#asking;
     }
     async #ask(callback, externalUserId) {
@@ -469,7 +535,9 @@ function setHome(address) {
 function addressOf(options) {
     const given = options.baseUrl ?? options.frontendHost ?? options.apiHost ?? home;
     if (!given)
-        throw new GrantkeepError('Give the address of the server as baseUrl', { code: 'invalid_option' });
+        throw new GrantkeepError('Give the address of the server as baseUrl', {
+            code: 'invalid_option',
+        });
     return /^https?:\/\//i.test(given) ? given : `https://${given}`;
 }
 function wordsOf(why) {
@@ -494,7 +562,9 @@ class Visit {
         this.#origin = new URL(base).origin;
         this.#options = options;
         this.#focused = document.activeElement;
-        this.#result = new Promise((settle) => { this.#settle = settle; });
+        this.#result = new Promise((settle) => {
+            this.#settle = settle;
+        });
     }
     then(done, failed) {
         return this.#result.then(done, failed);
@@ -532,7 +602,10 @@ class Visit {
         this.#frame?.remove();
         if (this.#focused instanceof HTMLElement && this.#focused.isConnected)
             this.#focused.focus({ preventScroll: true });
-        const status = { successful: this.#id !== undefined, completed: this.#id !== undefined || this.#error !== undefined };
+        const status = {
+            successful: this.#id !== undefined,
+            completed: this.#id !== undefined || this.#error !== undefined,
+        };
         const result = { ...status };
         if (this.#id !== undefined)
             result.id = this.#id;
@@ -544,7 +617,13 @@ class Visit {
     #address(token) {
         const { app, oauthAppId, appOverrideId, accountId, hideClose, oauthScopeProfile } = this.#options;
         const query = new URLSearchParams({ token, app });
-        const rest = { oauthAppId, appOverrideId, accountId, oauthScopeProfile, hideClose: hideClose ? 'true' : undefined };
+        const rest = {
+            oauthAppId,
+            appOverrideId,
+            accountId,
+            oauthScopeProfile,
+            hideClose: hideClose ? 'true' : undefined,
+        };
         for (const [key, value] of Object.entries(rest))
             if (value)
                 query.set(key, value);
@@ -604,17 +683,26 @@ function tell(callback, value) {
         callback?.(value);
     }
     catch (why) {
-        setTimeout(() => { throw why; });
+        setTimeout(() => {
+            throw why;
+        });
     }
 }
 function dress(frame) {
     const style = {
-        position: 'fixed', inset: '0', width: '100%', height: '100%', border: '0', margin: '0', 'z-index': '2147483647',
-        background: 'transparent', 'color-scheme': 'light',
+        position: 'fixed',
+        inset: '0',
+        width: '100%',
+        height: '100%',
+        border: '0',
+        margin: '0',
+        'z-index': '2147483647',
+        background: 'transparent',
+        'color-scheme': 'light',
     };
     for (const [name, value] of Object.entries(style))
         frame.style.setProperty(name, value);
 }
-
-setHome(/^https?:/.test(import.meta.url) ? new URL(import.meta.url).origin : undefined);
+const address = import.meta.url;
+setHome(/^https?:/.test(address) ? new URL(address).origin : undefined);
 export { createClient, createFrontendClient, FrontendClient, GrantkeepError, ConnectError };

@@ -65,7 +65,10 @@ export interface ConnectHandle extends PromiseLike<ConnectResult> {
   close(): void;
 }
 
-/** The client for web pages. It holds no secret but a connect token of one user, for one connection. */
+/**
+ * The client for web pages. It holds no secret but a connect token of one user, for one
+ * connection.
+ */
 export class FrontendClient {
   readonly accounts: Accounts;
   readonly apps: Apps;
@@ -78,7 +81,11 @@ export class FrontendClient {
     this.#options = options;
     this.#base = cleanBase(addressOf(options));
     const bearer = (fresh: boolean) => this.#token(fresh);
-    const scope = new Scope(new Transport({ baseUrl: this.#base, renewable: Boolean(options.tokenCallback), bearer }), undefined, true);
+    const scope = new Scope(
+      new Transport({ baseUrl: this.#base, renewable: Boolean(options.tokenCallback), bearer }),
+      undefined,
+      true,
+    );
     this.accounts = new Accounts(scope);
     this.apps = new Apps(scope);
   }
@@ -86,26 +93,44 @@ export class FrontendClient {
   /**
    * Opens the connect page over yours. Call it when the user asks to connect an app.
    *
-   * Check the account by a call of your backend before you rely on it: what a browser says can be made up.
+   * Check the account by a call of your backend before you rely on it: what a browser says can be
+   * made up.
    */
   connectAccount(options: ConnectOptions): ConnectHandle {
     const visit = new Visit(this.#base, options);
     const token = options.token ? Promise.resolve(options.token) : this.#token(false);
     // One token makes one connection.
-    token.then((it) => { this.#held = undefined; visit.open(it); }, (why) => visit.fail(wordsOf(why)));
+    token.then(
+      (it) => {
+        this.#held = undefined;
+        visit.open(it);
+      },
+      (why) => visit.fail(wordsOf(why)),
+    );
     return visit;
   }
 
   #token(fresh: boolean): Promise<string> {
     const { token, tokenCallback, externalUserId } = this.#options;
     if (token) return Promise.resolve(token);
-    if (!tokenCallback) return Promise.reject(new GrantkeepError('Give a token, or a tokenCallback to the client', { code: 'invalid_option' }));
-    if (!fresh && this.#held && this.#held.untilMs > Date.now()) return Promise.resolve(this.#held.token);
-    this.#asking ??= this.#ask(tokenCallback, externalUserId ?? '').finally(() => { this.#asking = undefined; });
+    if (!tokenCallback)
+      return Promise.reject(
+        new GrantkeepError('Give a token, or a tokenCallback to the client', {
+          code: 'invalid_option',
+        }),
+      );
+    if (!fresh && this.#held && this.#held.untilMs > Date.now())
+      return Promise.resolve(this.#held.token);
+    this.#asking ??= this.#ask(tokenCallback, externalUserId ?? '').finally(() => {
+      this.#asking = undefined;
+    });
     return this.#asking;
   }
 
-  async #ask(callback: NonNullable<BrowserOptions['tokenCallback']>, externalUserId: string): Promise<string> {
+  async #ask(
+    callback: NonNullable<BrowserOptions['tokenCallback']>,
+    externalUserId: string,
+  ): Promise<string> {
     const made = await callback({ externalUserId });
     if (!made || typeof made.token !== 'string') {
       throw new GrantkeepError('tokenCallback gave no token', { code: 'invalid_option' });
@@ -132,7 +157,10 @@ export function setHome(address: string | undefined): void {
 
 function addressOf(options: BrowserOptions): string {
   const given = options.baseUrl ?? options.frontendHost ?? options.apiHost ?? home;
-  if (!given) throw new GrantkeepError('Give the address of the server as baseUrl', { code: 'invalid_option' });
+  if (!given)
+    throw new GrantkeepError('Give the address of the server as baseUrl', {
+      code: 'invalid_option',
+    });
   return /^https?:\/\//i.test(given) ? given : `https://${given}`;
 }
 
@@ -161,7 +189,9 @@ class Visit implements ConnectHandle {
     this.#origin = new URL(base).origin;
     this.#options = options;
     this.#focused = document.activeElement;
-    this.#result = new Promise((settle) => { this.#settle = settle; });
+    this.#result = new Promise((settle) => {
+      this.#settle = settle;
+    });
   }
 
   then<A = ConnectResult, B = never>(
@@ -173,7 +203,8 @@ class Visit implements ConnectHandle {
 
   open(token: string): void {
     if (this.#closed) return;
-    if (typeof this.#options.app !== 'string' || this.#options.app === '') return this.fail('Say which app to connect: app is missing');
+    if (typeof this.#options.app !== 'string' || this.#options.app === '')
+      return this.fail('Say which app to connect: app is missing');
     const frame = document.createElement('iframe');
     frame.id = `grantkeep-connect-${visits++}`;
     frame.title = 'Connect an account';
@@ -184,7 +215,9 @@ class Visit implements ConnectHandle {
     window.addEventListener('message', this.#onMessage);
     document.addEventListener('keydown', this.#onKey);
     this.#frame = frame;
-    this.#wait(LOAD_MS, () => this.fail('The connect page could not be loaded', 'page_unreachable'));
+    this.#wait(LOAD_MS, () =>
+      this.fail('The connect page could not be loaded', 'page_unreachable'),
+    );
     document.body.append(frame);
   }
 
@@ -201,8 +234,12 @@ class Visit implements ConnectHandle {
     window.removeEventListener('message', this.#onMessage);
     document.removeEventListener('keydown', this.#onKey);
     this.#frame?.remove();
-    if (this.#focused instanceof HTMLElement && this.#focused.isConnected) this.#focused.focus({ preventScroll: true });
-    const status = { successful: this.#id !== undefined, completed: this.#id !== undefined || this.#error !== undefined };
+    if (this.#focused instanceof HTMLElement && this.#focused.isConnected)
+      this.#focused.focus({ preventScroll: true });
+    const status = {
+      successful: this.#id !== undefined,
+      completed: this.#id !== undefined || this.#error !== undefined,
+    };
     const result: ConnectResult = { ...status };
     if (this.#id !== undefined) result.id = this.#id;
     else if (this.#error) result.error = this.#error;
@@ -211,31 +248,43 @@ class Visit implements ConnectHandle {
   }
 
   #address(token: string): string {
-    const { app, oauthAppId, appOverrideId, accountId, hideClose, oauthScopeProfile } = this.#options;
+    const { app, oauthAppId, appOverrideId, accountId, hideClose, oauthScopeProfile } =
+      this.#options;
     const query = new URLSearchParams({ token, app });
-    const rest = { oauthAppId, appOverrideId, accountId, oauthScopeProfile, hideClose: hideClose ? 'true' : undefined };
+    const rest = {
+      oauthAppId,
+      appOverrideId,
+      accountId,
+      oauthScopeProfile,
+      hideClose: hideClose ? 'true' : undefined,
+    };
     for (const [key, value] of Object.entries(rest)) if (value) query.set(key, value);
     return `${this.#base}/_static/connect.html?${query}`;
   }
 
   #onLoad = (): void => {
     this.#frame?.focus();
-    this.#wait(SILENCE_MS, () => this.fail('The connect page could not be shown here', 'page_unreachable'));
+    this.#wait(SILENCE_MS, () =>
+      this.fail('The connect page could not be shown here', 'page_unreachable'),
+    );
   };
 
   /** Esc belongs to the page; until it can hear it, it is heard here. */
   #onKey = (event: KeyboardEvent): void => {
-    if (event.key === 'Escape' && this.#timer !== undefined && !this.#options.hideClose) this.close();
+    if (event.key === 'Escape' && this.#timer !== undefined && !this.#options.hideClose)
+      this.close();
   };
 
   /** Only the page in our own frame is listened to, and only for what it may say. */
   #onMessage = (event: MessageEvent): void => {
-    if (!this.#frame || event.source !== this.#frame.contentWindow || event.origin !== this.#origin) return;
+    if (!this.#frame || event.source !== this.#frame.contentWindow || event.origin !== this.#origin)
+      return;
     if (!isRecord(event.data)) return;
     const { type, authProvisionId, error } = event.data;
     if (type === 'ready') this.#wait();
     else if (type === 'success' && isAccountId(authProvisionId)) this.#succeed(authProvisionId);
-    else if (type === 'error' && typeof error === 'string') this.#fail(new ConnectError(error.slice(0, TEXT_MAX)));
+    else if (type === 'error' && typeof error === 'string')
+      this.#fail(new ConnectError(error.slice(0, TEXT_MAX)));
     else if (type === 'close') this.close();
   };
 
@@ -269,14 +318,23 @@ function tell<T>(callback: ((value: T) => void) | undefined, value: T): void {
   try {
     callback?.(value);
   } catch (why) {
-    setTimeout(() => { throw why; });
+    setTimeout(() => {
+      throw why;
+    });
   }
 }
 
 function dress(frame: HTMLIFrameElement): void {
   const style = {
-    position: 'fixed', inset: '0', width: '100%', height: '100%', border: '0', margin: '0', 'z-index': '2147483647',
-    background: 'transparent', 'color-scheme': 'light',
+    position: 'fixed',
+    inset: '0',
+    width: '100%',
+    height: '100%',
+    border: '0',
+    margin: '0',
+    'z-index': '2147483647',
+    background: 'transparent',
+    'color-scheme': 'light',
   };
   for (const [name, value] of Object.entries(style)) frame.style.setProperty(name, value);
 }

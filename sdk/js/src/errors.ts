@@ -1,8 +1,13 @@
-/** What can go wrong with a call. `code` is stable and may be branched on; `message` is for people. */
+/**
+ * What can go wrong with a call. `code` is stable and may be branched on; `message` is for people.
+ */
 export class GrantkeepError extends Error {
   /** The HTTP status, or 0 when there was no answer. */
   readonly status: number;
-  /** The server's code, or one of `timeout`, `aborted`, `network`, `unexpected_answer`, `invalid_option`. */
+  /**
+   * The server's code, or one of `timeout`, `aborted`, `network`, `unexpected_answer`,
+   * `invalid_option`.
+   */
   readonly code: string;
   /** Names the call in the server's log. */
   readonly requestId: string | undefined;

@@ -5,14 +5,20 @@ import { fromWire, isRecord, toSnake } from './names.js';
 const TIMEOUT_MS = 60_000;
 /** Further attempts after the first, unless told otherwise. */
 const RETRIES = 2;
-/** The longest wait that is sat out; if the server asks for a longer one, the call fails and says so. */
+/**
+ * The longest wait that is sat out; if the server asks for a longer one, the call fails and says
+ * so.
+ */
 const WAIT_MS_MAX = 60_000;
 const BACKOFF_MS = 300;
 /** Calls that may be sent twice with the effect of one (RFC 9110, 9.2.2). */
 const IDEMPOTENT = new Set(['GET', 'PUT', 'DELETE']);
 
 export type Environment = 'development' | 'production';
-export type Query = Record<string, string | number | boolean | readonly string[] | Date | undefined>;
+export type Query = Record<
+  string,
+  string | number | boolean | readonly string[] | Date | undefined
+>;
 
 /** For one call. */
 export interface CallOptions {
@@ -20,7 +26,10 @@ export interface CallOptions {
   signal?: AbortSignal;
   /** For each attempt, in milliseconds. */
   timeoutMs?: number;
-  /** Further attempts after the first. A POST or PATCH is sent once, unless it has an `idempotencyKey`. */
+  /**
+   * Further attempts after the first. A POST or PATCH is sent once, unless it has an
+   * `idempotencyKey`.
+   */
   retries?: number;
   /** Sent as `Idempotency-Key`; makes the call safe to send again. */
   idempotencyKey?: string;
@@ -51,7 +60,10 @@ export interface Call {
   anonymous?: boolean;
 }
 
-/** Sends calls and reads answers: times out, sends again where that is safe, and turns every failure into one type. */
+/**
+ * Sends calls and reads answers: times out, sends again where that is safe, and turns every
+ * failure into one type.
+ */
 export class Transport {
   readonly #options: TransportOptions;
   readonly #base: string;
@@ -105,7 +117,11 @@ export class Transport {
     try {
       const send = this.#options.fetch ?? fetch;
       const answer = await send(this.#base + call.path + queryText(call.query), {
-        method: call.method, headers, signal: stop.signal, redirect: 'manual', credentials: 'omit',
+        method: call.method,
+        headers,
+        signal: stop.signal,
+        redirect: 'manual',
+        credentials: 'omit',
         ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
       });
       const text = await answer.text();
@@ -119,9 +135,14 @@ export class Transport {
     }
   }
 
-  async #headers(call: Call, options: CallOptions, fresh: boolean): Promise<Record<string, string>> {
+  async #headers(
+    call: Call,
+    options: CallOptions,
+    fresh: boolean,
+  ): Promise<Record<string, string>> {
     const headers: Record<string, string> = { accept: 'application/json' };
-    if (!call.anonymous) headers['authorization'] = `Bearer ${call.bearer ?? (await this.#options.bearer(fresh))}`;
+    if (!call.anonymous)
+      headers['authorization'] = `Bearer ${call.bearer ?? (await this.#options.bearer(fresh))}`;
     if (call.body !== undefined) headers['content-type'] = 'application/json';
     if (this.#options.environment) headers['x-pd-environment'] = this.#options.environment;
     if (this.#options.userAgent) headers['user-agent'] = this.#options.userAgent;
@@ -148,7 +169,9 @@ export function cleanBase(address: string): string {
     throw new GrantkeepError(`baseUrl is not an address: ${address}`, { code: 'invalid_option' });
   }
   if (url.protocol !== 'https:' && url.protocol !== 'http:') {
-    throw new GrantkeepError('baseUrl has to begin with https:// or http://', { code: 'invalid_option' });
+    throw new GrantkeepError('baseUrl has to begin with https:// or http://', {
+      code: 'invalid_option',
+    });
   }
   return url.origin + url.pathname.replace(/\/+$/, '');
 }
@@ -156,7 +179,9 @@ export function cleanBase(address: string): string {
 export function cleanEnvironment(given: string | undefined): Environment {
   if (given === undefined) return 'production';
   if (given === 'production' || given === 'development') return given;
-  throw new GrantkeepError(`environment is "development" or "production", not "${given}"`, { code: 'invalid_option' });
+  throw new GrantkeepError(`environment is "development" or "production", not "${given}"`, {
+    code: 'invalid_option',
+  });
 }
 
 /** One segment of a path, encoded. */
@@ -189,12 +214,20 @@ function read(answer: Response, text: string): unknown {
 
 function refused(answer: Response, text: string): Failed {
   let body: unknown;
-  try { body = JSON.parse(text); } catch { body = undefined; }
+  try {
+    body = JSON.parse(text);
+  } catch {
+    body = undefined;
+  }
   const said = isRecord(body) ? body : {};
-  const message = typeof said['error'] === 'string' ? said['error'] : `The server answered ${answer.status}`;
+  const message =
+    typeof said['error'] === 'string' ? said['error'] : `The server answered ${answer.status}`;
   const code = typeof said['code'] === 'string' ? said['code'] : `http_${answer.status}`;
   const details = isRecord(said['details']) ? said['details'] : undefined;
-  return { error: new GrantkeepError(message, { ...facts(answer), code, details }), waitMs: retryAfter(answer) };
+  return {
+    error: new GrantkeepError(message, { ...facts(answer), code, details }),
+    waitMs: retryAfter(answer),
+  };
 }
 
 function facts(answer: Response): { status: number; requestId: string | undefined } {
@@ -203,7 +236,10 @@ function facts(answer: Response): { status: number; requestId: string | undefine
 
 function unanswered(signal: AbortSignal, cause: unknown, timeoutMs: number): GrantkeepError {
   if (signal.aborted && signal.reason === 'timeout') {
-    return new GrantkeepError(`The server did not answer within ${timeoutMs} ms`, { code: 'timeout', cause });
+    return new GrantkeepError(`The server did not answer within ${timeoutMs} ms`, {
+      code: 'timeout',
+      cause,
+    });
   }
   if (signal.aborted) return new GrantkeepError('The call was aborted', { code: 'aborted', cause });
   return new GrantkeepError('The server could not be reached', { code: 'network', cause });
@@ -225,8 +261,14 @@ function retryAfter(answer: Response): number | undefined {
 
 function sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((done, fail) => {
-    const abort = () => { clearTimeout(timer); fail(new GrantkeepError('The call was aborted', { code: 'aborted' })); };
-    const timer = setTimeout(() => { signal?.removeEventListener('abort', abort); done(); }, ms);
+    const abort = () => {
+      clearTimeout(timer);
+      fail(new GrantkeepError('The call was aborted', { code: 'aborted' }));
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', abort);
+      done();
+    }, ms);
     if (signal?.aborted) abort();
     else signal?.addEventListener('abort', abort, { once: true });
   });

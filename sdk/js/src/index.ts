@@ -3,7 +3,13 @@ export type { CallOptions, Environment } from './http.js';
 export { Listing, type Page, type PageInfo } from './pages.js';
 export { BackendClient, type BackendOptions, createBackendClient } from './server.js';
 export {
-  type BrowserOptions, type ConnectHandle, type ConnectOptions, type ConnectResult, createClient, createFrontendClient, FrontendClient,
+  type BrowserOptions,
+  type ConnectHandle,
+  type ConnectOptions,
+  type ConnectResult,
+  createClient,
+  createFrontendClient,
+  FrontendClient,
   type TokenAnswer,
 } from './browser.js';
 export type * from './types.js';

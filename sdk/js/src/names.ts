@@ -1,8 +1,20 @@
-/** Values whose keys belong to somebody else, such as the field names of an app: passed on as they are. */
-const OPAQUE = new Set(['credentials', 'cfmap', 'details', 'configurable_props', 'configured_props']);
+/**
+ * Values whose keys belong to somebody else, such as the field names of an app: passed on as they
+ * are.
+ */
+const OPAQUE = new Set([
+  'credentials',
+  'cfmap',
+  'details',
+  'configurable_props',
+  'configured_props',
+]);
 const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/;
 
-/** From the wire to here: `snake_case` keys become `camelCase`, times (`.._at` in ISO 8601) become `Date`. */
+/**
+ * From the wire to here: `snake_case` keys become `camelCase`, times (`.._at` in ISO 8601) become
+ * `Date`.
+ */
 export function fromWire(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(fromWire);
   if (!isRecord(value)) return value;
@@ -11,7 +23,8 @@ export function fromWire(value: unknown): unknown {
     const name = toCamel(key);
     if (name === '__proto__') continue;
     if (OPAQUE.has(key)) made[name] = it;
-    else if (key.endsWith('_at') && typeof it === 'string' && ISO.test(it)) made[name] = new Date(it);
+    else if (key.endsWith('_at') && typeof it === 'string' && ISO.test(it))
+      made[name] = new Date(it);
     else made[name] = fromWire(it);
   }
   return made;

@@ -15,7 +15,8 @@ export interface Page<T> {
 /**
  * A list that is fetched page by page.
  *
- * `await` it for its first page, or `for await` over it for every item; nothing is sent before one of the two.
+ * `await` it for its first page, or `for await` over it for every item; nothing is sent before one
+ * of the two.
  */
 export class Listing<T> implements PromiseLike<Page<T>>, AsyncIterable<T> {
   readonly #fetch: (after: string | undefined) => Promise<Page<T>>;
@@ -42,7 +43,9 @@ export class Listing<T> implements PromiseLike<Page<T>>, AsyncIterable<T> {
       const after = page.pageInfo?.endCursor;
       if (!after) return;
       if (seen.has(after)) {
-        throw new GrantkeepError('The server gave the same page twice', { code: 'unexpected_answer' });
+        throw new GrantkeepError('The server gave the same page twice', {
+          code: 'unexpected_answer',
+        });
       }
       seen.add(after);
       page = await this.#fetch(after);

@@ -3,17 +3,31 @@ import { GrantkeepError } from './errors.js';
 import { Listing, type Page } from './pages.js';
 import { toWire } from './names.js';
 import type {
-  Account, AccountCreation, AccountListOptions, App, AppCategory, AppListOptions, ListOptions,
+  Account,
+  AccountCreation,
+  AccountListOptions,
+  App,
+  AppCategory,
+  AppListOptions,
+  ListOptions,
 } from './types.js';
 
-/** A project's part of the path, or none where the credential itself says which project is meant. */
+/**
+ * A project's part of the path, or none where the credential itself says which project is meant.
+ */
 export class Scope {
-  constructor(readonly transport: Transport, readonly projectId: string | undefined, readonly implied: boolean) {}
+  constructor(
+    readonly transport: Transport,
+    readonly projectId: string | undefined,
+    readonly implied: boolean,
+  ) {}
 
   path(rest: string): string {
     if (this.projectId) return `/v1/connect/${segment(this.projectId, 'projectId')}/${rest}`;
     if (this.implied) return `/v1/connect/${rest}`;
-    throw new GrantkeepError('This call needs a projectId: give it to the client', { code: 'invalid_option' });
+    throw new GrantkeepError('This call needs a projectId: give it to the client', {
+      code: 'invalid_option',
+    });
   }
 
   list<T>(path: string, query: ListOptions, options: CallOptions | undefined): Listing<T> {
@@ -35,14 +49,20 @@ export class Accounts {
     return this.#scope.list<Account>(this.#scope.path('accounts'), query, options);
   }
 
-  retrieve(id: string, query: { includeCredentials?: boolean } = {}, options?: CallOptions): Promise<Account> {
+  retrieve(
+    id: string,
+    query: { includeCredentials?: boolean } = {},
+    options?: CallOptions,
+  ): Promise<Account> {
     const path = this.#scope.path(`accounts/${segment(id, 'account id')}`);
     return this.#scope.transport.send({ method: 'GET', path, query }, options);
   }
 
   /** Every account of one user, in one answer. */
   listByExternalUser(
-    externalUserId: string, query: { app?: string; includeCredentials?: boolean } = {}, options?: CallOptions,
+    externalUserId: string,
+    query: { app?: string; includeCredentials?: boolean } = {},
+    options?: CallOptions,
   ): Promise<Account[]> {
     const path = this.#scope.path(`users/${segment(externalUserId, 'externalUserId')}/accounts`);
     return this.#scope.transport.send({ method: 'GET', path, query }, options);
@@ -52,7 +72,12 @@ export class Accounts {
   create(given: AccountCreation, options?: CallOptions): Promise<Account> {
     const { externalUserId, oauthAppId, fields, ...rest } = given;
     const body = toWire({ ...rest, cfmapJson: JSON.stringify(fields) });
-    const call = { method: 'POST', path: this.#scope.path('accounts'), query: { externalUserId, oauthAppId }, body };
+    const call = {
+      method: 'POST',
+      path: this.#scope.path('accounts'),
+      query: { externalUserId, oauthAppId },
+      body,
+    };
     return this.#scope.transport.send({ ...call, bearer: given.connectToken }, options);
   }
 
@@ -64,7 +89,10 @@ export class Accounts {
 
   /** Deletes every account of an app: of all users, or with a connect token of that user. */
   deleteByApp(app: string, options?: CallOptions): Promise<void> {
-    return this.#scope.transport.send({ method: 'DELETE', path: this.#scope.path(`apps/${segment(app, 'app')}/accounts`) }, options);
+    return this.#scope.transport.send(
+      { method: 'DELETE', path: this.#scope.path(`apps/${segment(app, 'app')}/accounts`) },
+      options,
+    );
   }
 }
 
@@ -93,10 +121,16 @@ export class AppCategories {
   }
 
   list(options?: CallOptions): Promise<AppCategory[]> {
-    return this.#scope.transport.send({ method: 'GET', path: '/v1/connect/app_categories' }, options);
+    return this.#scope.transport.send(
+      { method: 'GET', path: '/v1/connect/app_categories' },
+      options,
+    );
   }
 
   retrieve(id: string, options?: CallOptions): Promise<AppCategory> {
-    return this.#scope.transport.send({ method: 'GET', path: `/v1/connect/app_categories/${segment(id, 'category id')}` }, options);
+    return this.#scope.transport.send(
+      { method: 'GET', path: `/v1/connect/app_categories/${segment(id, 'category id')}` },
+      options,
+    );
   }
 }

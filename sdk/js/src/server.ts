@@ -1,11 +1,27 @@
 import { GrantkeepError } from './errors.js';
-import { type CallOptions, cleanBase, cleanEnvironment, type Environment, segment, Transport } from './http.js';
+import {
+  type CallOptions,
+  cleanBase,
+  cleanEnvironment,
+  type Environment,
+  segment,
+  Transport,
+} from './http.js';
 import type { Listing } from './pages.js';
 import { Accounts, AppCategories, Apps, Scope } from './resources.js';
 import { toWire } from './names.js';
 import type {
-  Account, ConnectToken, ListOptions, OAuthApp, OAuthAppCreation, Project, ProjectCreation, ProjectInfo,
-  TokenOptions, TokenValidation, User,
+  Account,
+  ConnectToken,
+  ListOptions,
+  OAuthApp,
+  OAuthAppCreation,
+  Project,
+  ProjectCreation,
+  ProjectInfo,
+  TokenOptions,
+  TokenValidation,
+  User,
 } from './types.js';
 
 const VERSION = '0.1.0';
@@ -46,7 +62,9 @@ export class BackendClient {
 
   constructor(options: BackendOptions) {
     if (typeof window !== 'undefined' && typeof document !== 'undefined') {
-      throw new GrantkeepError('Secrets do not belong in a browser: use createClient there', { code: 'invalid_option' });
+      throw new GrantkeepError('Secrets do not belong in a browser: use createClient there', {
+        code: 'invalid_option',
+      });
     }
     const scope = new Scope(transportOf(options), options.projectId, false);
     this.tokens = new Tokens(scope);
@@ -67,18 +85,28 @@ export function createBackendClient(options: BackendOptions): BackendClient {
 function transportOf(options: BackendOptions): Transport {
   const { apiKey, clientId, clientSecret } = options;
   const common = {
-    baseUrl: options.baseUrl, environment: cleanEnvironment(options.environment), timeoutMs: options.timeoutMs,
-    retries: options.retries, fetch: options.fetch, userAgent: `grantkeep-sdk-js/${VERSION}`,
+    baseUrl: options.baseUrl,
+    environment: cleanEnvironment(options.environment),
+    timeoutMs: options.timeoutMs,
+    retries: options.retries,
+    fetch: options.fetch,
+    userAgent: `grantkeep-sdk-js/${VERSION}`,
   };
-  if (apiKey) return new Transport({ ...common, renewable: false, bearer: () => Promise.resolve(apiKey) });
+  if (apiKey)
+    return new Transport({ ...common, renewable: false, bearer: () => Promise.resolve(apiKey) });
   if (!clientId || !clientSecret) {
-    throw new GrantkeepError('Give either clientId and clientSecret, or apiKey', { code: 'invalid_option' });
+    throw new GrantkeepError('Give either clientId and clientSecret, or apiKey', {
+      code: 'invalid_option',
+    });
   }
   const grant = new ClientCredentials(options, clientId, clientSecret);
   return new Transport({ ...common, renewable: true, bearer: (fresh) => grant.bearer(fresh) });
 }
 
-/** Gets access tokens and keeps the last one (RFC 6749, 4.4). Callers at the same time share one request. */
+/**
+ * Gets access tokens and keeps the last one (RFC 6749, 4.4). Callers at the same time share one
+ * request.
+ */
 class ClientCredentials {
   readonly #transport: Transport;
   readonly #body: Record<string, unknown>;
@@ -87,16 +115,28 @@ class ClientCredentials {
 
   constructor(options: BackendOptions, clientId: string, clientSecret: string) {
     this.#transport = new Transport({
-      baseUrl: cleanBase(options.baseUrl), renewable: false, bearer: () => Promise.resolve(''),
-      timeoutMs: options.timeoutMs, retries: options.retries, fetch: options.fetch, userAgent: `grantkeep-sdk-js/${VERSION}`,
+      baseUrl: cleanBase(options.baseUrl),
+      renewable: false,
+      bearer: () => Promise.resolve(''),
+      timeoutMs: options.timeoutMs,
+      retries: options.retries,
+      fetch: options.fetch,
+      userAgent: `grantkeep-sdk-js/${VERSION}`,
     });
-    this.#body = toWire({ grantType: 'client_credentials', clientId, clientSecret, scope: options.scope });
+    this.#body = toWire({
+      grantType: 'client_credentials',
+      clientId,
+      clientSecret,
+      scope: options.scope,
+    });
   }
 
   bearer(fresh: boolean): Promise<string> {
     if (fresh) this.#held = undefined;
     if (this.#held && this.#held.untilMs > Date.now()) return Promise.resolve(this.#held.token);
-    this.#asking ??= this.#ask().finally(() => { this.#asking = undefined; });
+    this.#asking ??= this.#ask().finally(() => {
+      this.#asking = undefined;
+    });
     return this.#asking;
   }
 
@@ -120,14 +160,19 @@ export class Tokens {
     this.#scope = scope;
   }
 
-  /** Makes the token with which one user connects one account. Call it for your signed-in user, never for a name from outside. */
+  /**
+   * Makes the token with which one user connects one account. Call it for your signed-in user,
+   * never for a name from outside.
+   */
   create(given: TokenOptions, options?: CallOptions): Promise<ConnectToken> {
     const path = this.#scope.projectId ? this.#scope.path('tokens') : '/v1/connect/tokens';
     return this.#scope.transport.send({ method: 'POST', path, body: toWire(given) }, options);
   }
 
   validate(
-    token: string, query: { appId?: string; accountId?: string; oauthAppId?: string } = {}, options?: CallOptions,
+    token: string,
+    query: { appId?: string; accountId?: string; oauthAppId?: string } = {},
+    options?: CallOptions,
   ): Promise<TokenValidation> {
     const path = `/v1/connect/tokens/${segment(token, 'token')}/validate`;
     return this.#scope.transport.send({ method: 'GET', path, query, anonymous: true }, options);
@@ -159,12 +204,18 @@ export class OAuthApps {
     this.#scope = scope;
   }
 
-  list(query: ListOptions & { app?: string; q?: string } = {}, options?: CallOptions): Listing<OAuthApp> {
+  list(
+    query: ListOptions & { app?: string; q?: string } = {},
+    options?: CallOptions,
+  ): Listing<OAuthApp> {
     return this.#scope.list<OAuthApp>(this.#scope.path('oauth_apps'), query, options);
   }
 
   create(given: OAuthAppCreation, options?: CallOptions): Promise<OAuthApp> {
-    return this.#scope.transport.send({ method: 'POST', path: this.#scope.path('oauth_apps'), body: toWire(given) }, options);
+    return this.#scope.transport.send(
+      { method: 'POST', path: this.#scope.path('oauth_apps'), body: toWire(given) },
+      options,
+    );
   }
 
   retrieve(id: string, options?: CallOptions): Promise<OAuthApp> {
@@ -172,8 +223,15 @@ export class OAuthApps {
   }
 
   /** What is left out stays; so does the secret when it is blank. */
-  update(id: string, given: Partial<Omit<OAuthAppCreation, 'app'>>, options?: CallOptions): Promise<OAuthApp> {
-    return this.#scope.transport.send({ method: 'PUT', path: this.#at(id), body: toWire(given) }, options);
+  update(
+    id: string,
+    given: Partial<Omit<OAuthAppCreation, 'app'>>,
+    options?: CallOptions,
+  ): Promise<OAuthApp> {
+    return this.#scope.transport.send(
+      { method: 'PUT', path: this.#at(id), body: toWire(given) },
+      options,
+    );
   }
 
   delete(id: string, options?: CallOptions): Promise<void> {
@@ -197,7 +255,10 @@ export class Projects {
   }
 
   create(given: ProjectCreation, options?: CallOptions): Promise<Project> {
-    return this.#scope.transport.send({ method: 'POST', path: '/v1/connect/projects', body: toWire(given) }, options);
+    return this.#scope.transport.send(
+      { method: 'POST', path: '/v1/connect/projects', body: toWire(given) },
+      options,
+    );
   }
 
   retrieve(id: string, options?: CallOptions): Promise<Project> {
@@ -205,7 +266,10 @@ export class Projects {
   }
 
   update(id: string, given: Partial<ProjectCreation>, options?: CallOptions): Promise<Project> {
-    return this.#scope.transport.send({ method: 'PATCH', path: this.#at(id), body: toWire(given) }, options);
+    return this.#scope.transport.send(
+      { method: 'PATCH', path: this.#at(id), body: toWire(given) },
+      options,
+    );
   }
 
   delete(id: string, options?: CallOptions): Promise<void> {
@@ -214,12 +278,18 @@ export class Projects {
 
   /** `logo` is an image as a `data:` address. */
   updateLogo(id: string, logo: string, options?: CallOptions): Promise<void> {
-    return this.#scope.transport.send({ method: 'POST', path: `${this.#at(id)}/logo`, body: { logo } }, options);
+    return this.#scope.transport.send(
+      { method: 'POST', path: `${this.#at(id)}/logo`, body: { logo } },
+      options,
+    );
   }
 
   /** The apps that this client's project is set up for. */
   retrieveInfo(options?: CallOptions): Promise<ProjectInfo> {
-    return this.#scope.transport.send({ method: 'GET', path: this.#scope.path('projects/info') }, options);
+    return this.#scope.transport.send(
+      { method: 'GET', path: this.#scope.path('projects/info') },
+      options,
+    );
   }
 
   #at(id: string): string {
@@ -237,7 +307,10 @@ export class UserAccounts {
 
   async list(externalUserId: string, options?: CallOptions): Promise<Account[]> {
     const call = { method: 'GET', path: this.#at(externalUserId) };
-    const answer = await this.#scope.transport.send<Account[] | { accounts: Account[] }>(call, options);
+    const answer = await this.#scope.transport.send<Account[] | { accounts: Account[] }>(
+      call,
+      options,
+    );
     return Array.isArray(answer) ? answer : answer.accounts;
   }
 
@@ -247,20 +320,31 @@ export class UserAccounts {
     return this.#scope.transport.send({ method: 'DELETE', path }, options);
   }
 
-  /** Deletes each account of the user and gives their ids. If one fails the others are still tried, then it throws. */
+  /**
+   * Deletes each account of the user and gives their ids. If one fails the others are still tried,
+   * then it throws.
+   */
   async deleteAll(externalUserId: string, options?: CallOptions): Promise<string[]> {
     const left = (await this.list(externalUserId, options)).map((it) => it.id);
     const gone: string[] = [];
     const failures: unknown[] = [];
     const work = async () => {
       for (let id = left.shift(); id !== undefined; id = left.shift()) {
-        await this.delete(externalUserId, id, options).then(() => gone.push(id as string), (why) => failures.push(why));
+        await this.delete(externalUserId, id, options).then(
+          () => gone.push(id as string),
+          (why) => failures.push(why),
+        );
       }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, work));
     if (failures.length > 0) {
-      const message = `${failures.length} of ${failures.length + gone.length} accounts could not be deleted`;
-      throw new GrantkeepError(message, { code: 'incomplete', cause: failures[0], details: { deleted: gone } });
+      const tried = failures.length + gone.length;
+      const message = `${failures.length} of ${tried} accounts could not be deleted`;
+      throw new GrantkeepError(message, {
+        code: 'incomplete',
+        cause: failures[0],
+        details: { deleted: gone },
+      });
     }
     return gone;
   }

@@ -52,7 +52,10 @@ export interface User {
 export interface ConnectToken {
   token: string;
   expiresAt: Date;
-  /** Leads to the connect page as a page of its own; add `&app=` if the token was made without an app. */
+  /**
+   * Leads to the connect page as a page of its own; add `&app=` if the token was made without an
+   * app.
+   */
   connectLinkUrl: string;
 }
 

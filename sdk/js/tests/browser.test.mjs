@@ -2,19 +2,34 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { beforeEach, test } from 'node:test';
 import vm from 'node:vm';
-import { ConnectError, createBackendClient, createClient, createFrontendClient } from '../dist/index.js';
+import {
+  ConnectError,
+  createBackendClient,
+  createClient,
+  createFrontendClient,
+} from '../dist/index.js';
 import { serve } from './server.mjs';
 
 const ORIGIN = 'https://connect.example.com';
 
 /** As much of a page as the client touches. */
 class FakeElement extends EventTarget {
-  style = { made: {}, setProperty: (name, value) => { this.style.made[name] = value; } };
+  style = {
+    made: {},
+    setProperty: (name, value) => {
+      this.style.made[name] = value;
+    },
+  };
   contentWindow = {};
   isConnected = false;
   focused = 0;
-  focus() { this.focused += 1; }
-  remove() { this.isConnected = false; page.frames = page.frames.filter((it) => it !== this); }
+  focus() {
+    this.focused += 1;
+  }
+  remove() {
+    this.isConnected = false;
+    page.frames = page.frames.filter((it) => it !== this);
+  }
 }
 const page = { frames: [], frame: () => page.frames.at(-1) };
 
@@ -26,13 +41,25 @@ beforeEach(() => {
   globalThis.document = Object.assign(new EventTarget(), {
     activeElement: page.button,
     createElement: () => new FakeElement(),
-    body: { append: (it) => { it.isConnected = true; page.frames.push(it); } },
+    body: {
+      append: (it) => {
+        it.isConnected = true;
+        page.frames.push(it);
+      },
+    },
   });
 });
 
 /** What the connect page says; `more` may forge where it comes from. */
 function say(data, more = {}) {
-  window.dispatchEvent(Object.assign(new Event('message'), { data, origin: ORIGIN, source: page.frame()?.contentWindow, ...more }));
+  window.dispatchEvent(
+    Object.assign(new Event('message'), {
+      data,
+      origin: ORIGIN,
+      source: page.frame()?.contentWindow,
+      ...more,
+    }),
+  );
 }
 const soon = () => new Promise((done) => setImmediate(done));
 const client = (more = {}) => createClient({ baseUrl: ORIGIN, environment: 'production', ...more });
@@ -40,8 +67,12 @@ const client = (more = {}) => createClient({ baseUrl: ORIGIN, environment: 'prod
 async function opened(options = {}) {
   const told = [];
   const handle = client().connectAccount({
-    app: 'slack', token: 'ctok_1', ...options,
-    onSuccess: (it) => told.push(['success', it]), onError: (it) => told.push(['error', it.message]), onClose: (it) => told.push(['close', it]),
+    app: 'slack',
+    token: 'ctok_1',
+    ...options,
+    onSuccess: (it) => told.push(['success', it]),
+    onError: (it) => told.push(['error', it.message]),
+    onClose: (it) => told.push(['close', it]),
   });
   await soon();
   return { handle, told };
@@ -49,7 +80,13 @@ async function opened(options = {}) {
 
 test('the id of a connected account is kept from onSuccess', async () => {
   let kept;
-  const handle = client().connectAccount({ app: 'slack', token: 'ctok_1', onSuccess: ({ id }) => { kept = id; } });
+  const handle = client().connectAccount({
+    app: 'slack',
+    token: 'ctok_1',
+    onSuccess: ({ id }) => {
+      kept = id;
+    },
+  });
   await soon();
   say({ type: 'ready' });
   say({ type: 'success', authProvisionId: 'apn_8Fk2' });
@@ -62,12 +99,22 @@ test('the id of a connected account is kept from onSuccess', async () => {
 });
 
 test('the frame leads to the connect page with every option, and covers the page', async () => {
-  await opened({ oauthAppId: 'oa_1', accountId: 'apn_1', hideClose: true, oauthScopeProfile: 'read_only' });
+  await opened({
+    oauthAppId: 'oa_1',
+    accountId: 'apn_1',
+    hideClose: true,
+    oauthScopeProfile: 'read_only',
+  });
   const frame = page.frame();
   const url = new URL(frame.src);
   assert.equal(url.origin + url.pathname, `${ORIGIN}/_static/connect.html`);
   assert.deepEqual(Object.fromEntries(url.searchParams), {
-    token: 'ctok_1', app: 'slack', oauthAppId: 'oa_1', accountId: 'apn_1', hideClose: 'true', oauthScopeProfile: 'read_only',
+    token: 'ctok_1',
+    app: 'slack',
+    oauthAppId: 'oa_1',
+    accountId: 'apn_1',
+    hideClose: 'true',
+    oauthScopeProfile: 'read_only',
   });
   assert.equal(frame.style.made.position, 'fixed');
   assert.equal(frame.referrerPolicy, 'origin');
@@ -85,7 +132,10 @@ test('an error and then the end are told once each', async () => {
   const result = await handle;
   assert.ok(result.error instanceof ConnectError);
   assert.deepEqual([result.successful, result.completed], [false, true]);
-  assert.deepEqual(told, [['error', 'You did not allow the access.'], ['close', { successful: false, completed: true }]]);
+  assert.deepEqual(told, [
+    ['error', 'You did not allow the access.'],
+    ['close', { successful: false, completed: true }],
+  ]);
 });
 
 test('a page that is closed without a result is neither a success nor an error', async () => {
@@ -100,22 +150,52 @@ test('w_05 a hundred thousand forged messages change nothing', async () => {
   const own = page.frame().contentWindow;
   const good = { type: 'success', authProvisionId: 'apn_x' };
   const from = [
-    { origin: 'https://evil.example', source: own }, { origin: ORIGIN, source: {} }, { origin: ORIGIN, source: null }, { origin: 'null', source: own },
-    { origin: `${ORIGIN}.evil.example`, source: own }, { origin: 'http://connect.example.com', source: own }, { origin: `${ORIGIN}:444`, source: own },
+    { origin: 'https://evil.example', source: own },
+    { origin: ORIGIN, source: {} },
+    { origin: ORIGIN, source: null },
+    { origin: 'null', source: own },
+    { origin: `${ORIGIN}.evil.example`, source: own },
+    { origin: 'http://connect.example.com', source: own },
+    { origin: `${ORIGIN}:444`, source: own },
   ];
   const odd = [
-    null, undefined, 1, 'close', '{"type":"close"}', [], [good], {}, { type: 'Success', authProvisionId: 'apn_x' }, { type: ['close'] }, { type: 'success' },
-    { type: 'success', authProvisionId: 'oa_x' }, { type: 'success', authProvisionId: { toString: () => 'apn_x' } }, { type: 'success', authProvisionId: 'apn_<b>' },
-    { type: 'success', authProvisionId: `apn_${'x'.repeat(65)}` }, { type: 'error' }, { type: 'error', error: {} }, { type: 'success', id: 'apn_x' },
+    null,
+    undefined,
+    1,
+    'close',
+    '{"type":"close"}',
+    [],
+    [good],
+    {},
+    { type: 'Success', authProvisionId: 'apn_x' },
+    { type: ['close'] },
+    { type: 'success' },
+    { type: 'success', authProvisionId: 'oa_x' },
+    { type: 'success', authProvisionId: { toString: () => 'apn_x' } },
+    { type: 'success', authProvisionId: 'apn_<b>' },
+    { type: 'success', authProvisionId: `apn_${'x'.repeat(65)}` },
+    { type: 'error' },
+    { type: 'error', error: {} },
+    { type: 'success', id: 'apn_x' },
   ];
-  const forged = [...from.flatMap((it) => [[good, it], [{ type: 'close' }, it], [{ type: 'error', error: 'x' }, it]]), ...odd.map((it) => [it, {}])];
+  const forged = [
+    ...from.flatMap((it) => [
+      [good, it],
+      [{ type: 'close' }, it],
+      [{ type: 'error', error: 'x' }, it],
+    ]),
+    ...odd.map((it) => [it, {}]),
+  ];
   for (let at = 0; at < 100_000; at += 1) say(...forged[at % forged.length]);
   assert.deepEqual(told, []);
   assert.equal(page.frames.length, 1);
   say(good);
   say({ type: 'success', authProvisionId: 'apn_second' });
   say({ type: 'close' });
-  assert.deepEqual(told, [['success', { id: 'apn_x' }], ['close', { successful: true, completed: true }]]);
+  assert.deepEqual(told, [
+    ['success', { id: 'apn_x' }],
+    ['close', { successful: true, completed: true }],
+  ]);
 });
 
 test('after the end nothing listens any more', async () => {
@@ -159,7 +239,13 @@ test('a page that was kept from being shown is taken away', async (t) => {
 
 test('an error in a callback does not keep the frame on the screen', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
-  const handle = client().connectAccount({ app: 'slack', token: 'ctok_1', onSuccess: () => { throw new Error('mine'); } });
+  const handle = client().connectAccount({
+    app: 'slack',
+    token: 'ctok_1',
+    onSuccess: () => {
+      throw new Error('mine');
+    },
+  });
   await soon();
   say({ type: 'success', authProvisionId: 'apn_1' });
   say({ type: 'close' });
@@ -172,18 +258,28 @@ test('without a token or an app the error is told, and no frame is made', async 
   const options = { onError: (it) => told.push(it.message), onClose: () => told.push('close') };
   assert.equal((await client().connectAccount({ app: 'slack', ...options })).successful, false);
   await client().connectAccount({ token: 'ctok_1', ...options });
-  await client({ tokenCallback: () => Promise.reject(new Error('backend is down')) }).connectAccount({ app: 'slack', ...options });
+  await client({
+    tokenCallback: () => Promise.reject(new Error('backend is down')),
+  }).connectAccount({ app: 'slack', ...options });
   assert.equal(page.frames.length, 0);
   assert.equal(told.filter((it) => it === 'close').length, 3);
   assert.ok(told.includes('backend is down'));
 });
 
-test('a token comes from the callback, is shared by calls, and is dropped once a page was opened with it', async (t) => {
+test('calls share the token of the callback, and a page that is opened uses it up', async (t) => {
   const server = await serve(t, () => ({ body: { data: [{ id: 'apn_1' }], page_info: {} } }));
   const asked = [];
   const pd = createFrontendClient({
-    baseUrl: server.url, externalUserId: 'u-1',
-    tokenCallback: async (it) => { asked.push(it); return { token: `ctok_${asked.length}`, expiresAt: new Date(Date.now() + 3_600_000).toISOString(), connectLinkUrl: '' }; },
+    baseUrl: server.url,
+    externalUserId: 'u-1',
+    tokenCallback: async (it) => {
+      asked.push(it);
+      return {
+        token: `ctok_${asked.length}`,
+        expiresAt: new Date(Date.now() + 3_600_000).toISOString(),
+        connectLinkUrl: '',
+      };
+    },
   });
   await Promise.all([pd.accounts.list({ app: 'slack' }).all(), pd.apps.list().then()]);
   assert.deepEqual(asked, [{ externalUserId: 'u-1' }]);
@@ -201,12 +297,25 @@ test('a secret is not taken in a browser', () => {
   assert.throws(() => createBackendClient({ baseUrl: ORIGIN, apiKey: 'k' }), /browser/);
 });
 
-test('the script that the server serves works without a bundler and knows where it came from', async () => {
+test('the served script works without a bundler and knows its own address', async () => {
   const context = vm.createContext({
-    window, document: Object.assign(document, { currentScript: { src: `${ORIGIN}/sdk.js` } }), HTMLElement, URL, URLSearchParams, setTimeout, clearTimeout, AbortController,
+    window,
+    document: Object.assign(document, { currentScript: { src: `${ORIGIN}/sdk.js` } }),
+    HTMLElement,
+    URL,
+    URLSearchParams,
+    setTimeout,
+    clearTimeout,
+    AbortController,
   });
-  vm.runInContext(readFileSync(new URL('../../../web/sdk/sdk.js', import.meta.url), 'utf8'), context);
-  const handle = context.Grantkeep.createClient({ environment: 'production' }).connectAccount({ app: 'slack', token: 'ctok_1' });
+  vm.runInContext(
+    readFileSync(new URL('../../../web/sdk/sdk.js', import.meta.url), 'utf8'),
+    context,
+  );
+  const handle = context.Grantkeep.createClient({ environment: 'production' }).connectAccount({
+    app: 'slack',
+    token: 'ctok_1',
+  });
   await soon();
   assert.ok(page.frame().src.startsWith(`${ORIGIN}/_static/connect.html?`));
   handle.close();

@@ -1,4 +1,5 @@
-// A small HTTP server with a pretend account store, on a real socket. Every request is kept for the tests to look at.
+// A small HTTP server with a pretend account store, on a real socket. Every request is kept for the
+// tests to look at.
 import http from 'node:http';
 
 export async function pretendServer(answer) {
@@ -8,14 +9,29 @@ export async function pretendServer(answer) {
     for await (const chunk of request) text += chunk;
     const url = new URL(request.url, 'http://pretend');
     const seen = {
-      method: request.method, path: url.pathname, query: url.searchParams, headers: request.headers,
-      body: text === '' ? undefined : JSON.parse(text), line: `${request.method} ${request.url}`,
+      method: request.method,
+      path: url.pathname,
+      query: url.searchParams,
+      headers: request.headers,
+      body: text === '' ? undefined : JSON.parse(text),
+      line: `${request.method} ${request.url}`,
     };
     requests.push(seen);
-    const made = (await answer(seen, requests)) ?? { status: 404, body: { error: 'No such path', code: 'not_found' } };
+    const made = (await answer(seen, requests)) ?? {
+      status: 404,
+      body: { error: 'No such path', code: 'not_found' },
+    };
     if (made.hang) return;
-    if (made.cut) { request.socket.destroy(); return; }
-    const body = made.body === undefined ? '' : typeof made.body === 'string' ? made.body : JSON.stringify(made.body);
+    if (made.cut) {
+      request.socket.destroy();
+      return;
+    }
+    const body =
+      made.body === undefined
+        ? ''
+        : typeof made.body === 'string'
+          ? made.body
+          : JSON.stringify(made.body);
     response.writeHead(made.status ?? 200, { 'content-type': 'application/json', ...made.headers });
     response.end(body);
   });
@@ -24,7 +40,10 @@ export async function pretendServer(answer) {
     url: `http://127.0.0.1:${server.address().port}`,
     requests,
     lines: () => requests.map((it) => it.line),
-    close: () => { server.closeAllConnections(); return new Promise((done) => server.close(done)); },
+    close: () => {
+      server.closeAllConnections();
+      return new Promise((done) => server.close(done));
+    },
   };
 }
 

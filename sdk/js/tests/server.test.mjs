@@ -4,33 +4,64 @@ import { inspect } from 'node:util';
 import { createBackendClient, GrantkeepError } from '../dist/index.js';
 import { serve } from './server.mjs';
 
-const account = (id) => ({ id, name: 'jana@acme.example', healthy: true, created_at: '2026-11-23T10:00:00.000Z', app: { name_slug: 'slack', name: 'Slack' } });
+const account = (id) => ({
+  id,
+  name: 'jana@acme.example',
+  healthy: true,
+  created_at: '2026-11-23T10:00:00.000Z',
+  app: { name_slug: 'slack', name: 'Slack' },
+});
 const token = { access_token: 'at_1', token_type: 'Bearer', expires_in: 3600 };
-const withKey = (server, more = {}) => createBackendClient({ baseUrl: server.url, apiKey: 'gk_key', retries: 2, ...more });
+const withKey = (server, more = {}) =>
+  createBackendClient({ baseUrl: server.url, apiKey: 'gk_key', retries: 2, ...more });
 const withClient = (server, more = {}) =>
-  createBackendClient({ baseUrl: server.url, projectId: 'proj_1', clientId: 'cid', clientSecret: 'hush', ...more });
+  createBackendClient({
+    baseUrl: server.url,
+    projectId: 'proj_1',
+    clientId: 'cid',
+    clientSecret: 'hush',
+    ...more,
+  });
 
 test('a connect token is made with an API key alone', async (t) => {
-  const server = await serve(t, () => ({ body: { token: 'ctok_1', expires_at: '2026-11-23T14:00:00.000+00:00', connect_link_url: 'https://x/?token=ctok_1' } }));
-  const made = await withKey(server).tokens.create({ externalUserId: 'u-1', allowedOrigins: ['https://acme.example'] });
+  const server = await serve(t, () => ({
+    body: {
+      token: 'ctok_1',
+      expires_at: '2026-11-23T14:00:00.000+00:00',
+      connect_link_url: 'https://x/?token=ctok_1',
+    },
+  }));
+  const made = await withKey(server).tokens.create({
+    externalUserId: 'u-1',
+    allowedOrigins: ['https://acme.example'],
+  });
   assert.equal(made.token, 'ctok_1');
   assert.equal(made.expiresAt.toISOString(), '2026-11-23T14:00:00.000Z');
   const [seen] = server.requests;
   assert.equal(seen.line, 'POST /v1/connect/tokens');
-  assert.deepEqual(seen.body, { external_user_id: 'u-1', allowed_origins: ['https://acme.example'] });
+  assert.deepEqual(seen.body, {
+    external_user_id: 'u-1',
+    allowed_origins: ['https://acme.example'],
+  });
   assert.equal(seen.headers.authorization, 'Bearer gk_key');
   assert.equal(seen.headers['x-pd-environment'], 'production');
 });
 
 test("a user's accounts are listed and one is revoked by the older addresses", async (t) => {
   const server = await serve(t, (seen) =>
-    seen.method === 'GET' ? { body: { accounts: [account('apn_1')], data: [account('apn_1')], page_info: {} } } : { status: 204 });
+    seen.method === 'GET'
+      ? { body: { accounts: [account('apn_1')], data: [account('apn_1')], page_info: {} } }
+      : { status: 204 },
+  );
   const client = withKey(server);
   const found = await client.userAccounts.list('user 1/ä');
   assert.equal(found[0].id, 'apn_1');
   assert.equal(found[0].app.nameSlug, 'slack');
   assert.equal(await client.userAccounts.delete('user 1/ä', 'apn_1'), undefined);
-  assert.deepEqual(server.lines(), ['GET /v1/connect/user%201%2F%C3%A4/accounts', 'DELETE /v1/connect/user%201%2F%C3%A4/accounts/apn_1']);
+  assert.deepEqual(server.lines(), [
+    'GET /v1/connect/user%201%2F%C3%A4/accounts',
+    'DELETE /v1/connect/user%201%2F%C3%A4/accounts/apn_1',
+  ]);
 });
 
 test("all of a user's accounts are deleted, and a failure does not spare the others", async (t) => {
@@ -40,13 +71,17 @@ test("all of a user's accounts are deleted, and a failure does not spare the oth
   const server = await serve(t, (seen) => {
     if (seen.method === 'GET') return { body: { accounts: [...left].map(account) } };
     const id = seen.path.split('/').at(-1);
-    if (broken && id === 'apn_2') return { status: 403, body: { error: 'Not allowed', code: 'forbidden' } };
+    if (broken && id === 'apn_2')
+      return { status: 403, body: { error: 'Not allowed', code: 'forbidden' } };
     return left.delete(id) ? { status: 204 } : undefined;
   });
   broken = true;
   await assert.rejects(withKey(server).userAccounts.deleteAll('u-1'), (error) => {
     assert.equal(error.code, 'incomplete');
-    assert.deepEqual([...error.details.deleted].sort(), ids.filter((it) => it !== 'apn_2'));
+    assert.deepEqual(
+      [...error.details.deleted].sort(),
+      ids.filter((it) => it !== 'apn_2'),
+    );
     assert.equal(error.cause.code, 'forbidden');
     return true;
   });
@@ -55,16 +90,28 @@ test("all of a user's accounts are deleted, and a failure does not spare the oth
   assert.equal(left.size, 0);
 });
 
-test('one access token serves many calls at once, and is fetched anew before it ends', async (t) => {
+test('one access token serves many calls, and is fetched anew before it ends', async (t) => {
   let life = 3600;
-  const server = await serve(t, (seen) => (seen.path === '/v1/oauth/token' ? { body: { ...token, expires_in: life } } : { body: account('apn_1') }));
+  const server = await serve(t, (seen) =>
+    seen.path === '/v1/oauth/token'
+      ? { body: { ...token, expires_in: life } }
+      : { body: account('apn_1') },
+  );
   const client = withClient(server);
-  await Promise.all([1, 2, 3].map(() => client.accounts.retrieve('apn_1', { includeCredentials: true })));
+  await Promise.all(
+    [1, 2, 3].map(() => client.accounts.retrieve('apn_1', { includeCredentials: true })),
+  );
   const asks = server.requests.filter((it) => it.path === '/v1/oauth/token');
   assert.equal(asks.length, 1);
-  assert.deepEqual(asks[0].body, { grant_type: 'client_credentials', client_id: 'cid', client_secret: 'hush' });
+  assert.deepEqual(asks[0].body, {
+    grant_type: 'client_credentials',
+    client_id: 'cid',
+    client_secret: 'hush',
+  });
   assert.equal(asks[0].headers.authorization, undefined);
-  assert.ok(server.lines().includes('GET /v1/connect/proj_1/accounts/apn_1?include_credentials=true'));
+  assert.ok(
+    server.lines().includes('GET /v1/connect/proj_1/accounts/apn_1?include_credentials=true'),
+  );
 
   t.mock.timers.enable({ apis: ['Date'], now: Date.now() });
   t.mock.timers.tick((3600 - 121) * 1000);
@@ -79,35 +126,57 @@ test('one access token serves many calls at once, and is fetched anew before it 
 test('a refused access token is replaced once, even for a POST', async (t) => {
   let issued = 0;
   const server = await serve(t, (seen) => {
-    if (seen.path === '/v1/oauth/token') return { body: { ...token, access_token: `at_${(issued += 1)}` } };
-    if (seen.headers.authorization === 'Bearer at_1') return { status: 401, body: { error: 'Expired', code: 'invalid_token' } };
+    if (seen.path === '/v1/oauth/token')
+      return { body: { ...token, access_token: `at_${(issued += 1)}` } };
+    if (seen.headers.authorization === 'Bearer at_1')
+      return { status: 401, body: { error: 'Expired', code: 'invalid_token' } };
     return { status: 201, body: { id: 'proj_2', name: 'p' } };
   });
   assert.equal((await withClient(server).projects.create({ name: 'p' })).id, 'proj_2');
   assert.equal(issued, 2);
 
-  const refusing = await serve(t, (seen) => (seen.path === '/v1/oauth/token' ? { body: token } : { status: 401, body: { error: 'No', code: 'invalid_token' } }));
-  await assert.rejects(withClient(refusing).projects.list().then(), { status: 401, code: 'invalid_token' });
+  const refusing = await serve(t, (seen) =>
+    seen.path === '/v1/oauth/token'
+      ? { body: token }
+      : { status: 401, body: { error: 'No', code: 'invalid_token' } },
+  );
+  await assert.rejects(withClient(refusing).projects.list().then(), {
+    status: 401,
+    code: 'invalid_token',
+  });
   assert.equal(refusing.requests.length, 4);
 });
 
 test('errors are typed, and carry what the server said', async (t) => {
   const server = await serve(t, () => ({
-    status: 400, headers: { 'x-request-id': 'req_7' }, body: { error: 'external_user_id is too long', code: 'invalid_field', details: { field: 'external_user_id' } },
+    status: 400,
+    headers: { 'x-request-id': 'req_7' },
+    body: {
+      error: 'external_user_id is too long',
+      code: 'invalid_field',
+      details: { field: 'external_user_id' },
+    },
   }));
   await assert.rejects(withKey(server).tokens.create({ externalUserId: 'x' }), (error) => {
     assert.ok(error instanceof GrantkeepError);
     assert.deepEqual(
       [error.message, error.status, error.code, error.requestId, error.details],
-      ['external_user_id is too long', 400, 'invalid_field', 'req_7', { field: 'external_user_id' }],
+      [
+        'external_user_id is too long',
+        400,
+        'invalid_field',
+        'req_7',
+        { field: 'external_user_id' },
+      ],
     );
     return true;
   });
 });
 
-test('a GET is sent again after 503 and a lost connection, and Retry-After is kept to', async (t) => {
+test('a GET is sent again after 503 and a lost connection, when Retry-After says', async (t) => {
   const server = await serve(t, (seen, all) => {
-    if (all.length === 1) return { status: 503, headers: { 'retry-after': '1' }, body: { error: 'Busy' } };
+    if (all.length === 1)
+      return { status: 503, headers: { 'retry-after': '1' }, body: { error: 'Busy' } };
     if (all.length === 2) return { cut: true };
     return { body: { accounts: [] } };
   });
@@ -118,36 +187,56 @@ test('a GET is sent again after 503 and a lost connection, and Retry-After is ke
 });
 
 test('a POST is sent once, unless it has an idempotency key', async (t) => {
-  const server = await serve(t, (seen) => (seen.headers['idempotency-key'] && server.requests.length > 2 ? { body: { token: 'ctok_1' } } : { status: 500, body: { error: 'Oops' } }));
+  const server = await serve(t, (seen) =>
+    seen.headers['idempotency-key'] && server.requests.length > 2
+      ? { body: { token: 'ctok_1' } }
+      : { status: 500, body: { error: 'Oops' } },
+  );
   const client = withKey(server);
   await assert.rejects(client.tokens.create({ externalUserId: 'u' }), { status: 500 });
   assert.equal(server.requests.length, 1);
-  assert.equal((await client.tokens.create({ externalUserId: 'u' }, { idempotencyKey: 'k-1' })).token, 'ctok_1');
+  assert.equal(
+    (await client.tokens.create({ externalUserId: 'u' }, { idempotencyKey: 'k-1' })).token,
+    'ctok_1',
+  );
   assert.equal(server.requests.length, 3);
 });
 
 test('a deletion whose answer was lost is not reported as missing', async (t) => {
   const server = await serve(t, (seen, all) => (all.length === 1 ? { cut: true } : undefined));
   assert.equal(await withKey(server).userAccounts.delete('u', 'apn_1'), undefined);
-  await assert.rejects(withKey(await serve(t, () => undefined)).userAccounts.delete('u', 'apn_1'), { status: 404 });
+  await assert.rejects(withKey(await serve(t, () => undefined)).userAccounts.delete('u', 'apn_1'), {
+    status: 404,
+  });
 });
 
 test('a wait longer than a minute is not sat out', async (t) => {
-  const server = await serve(t, () => ({ status: 429, headers: { 'retry-after': '3600' }, body: { error: 'Throttled', code: 'throttled' } }));
+  const server = await serve(t, () => ({
+    status: 429,
+    headers: { 'retry-after': '3600' },
+    body: { error: 'Throttled', code: 'throttled' },
+  }));
   await assert.rejects(withKey(server).userAccounts.list('u'), { status: 429 });
   assert.equal(server.requests.length, 1);
 });
 
 test('a call times out, and can be aborted while it waits', async (t) => {
   const server = await serve(t, () => ({ hang: true }));
-  await assert.rejects(withKey(server, { timeoutMs: 60, retries: 0 }).userAccounts.list('u'), { code: 'timeout', status: 0 });
+  await assert.rejects(withKey(server, { timeoutMs: 60, retries: 0 }).userAccounts.list('u'), {
+    code: 'timeout',
+    status: 0,
+  });
   const stop = new AbortController();
   setTimeout(() => stop.abort(), 50);
-  await assert.rejects(withKey(server).userAccounts.list('u', { signal: stop.signal }), { code: 'aborted' });
+  await assert.rejects(withKey(server).userAccounts.list('u', { signal: stop.signal }), {
+    code: 'aborted',
+  });
   const busy = await serve(t, () => ({ status: 503, headers: { 'retry-after': '30' }, body: {} }));
   const other = new AbortController();
   setTimeout(() => other.abort(), 100);
-  await assert.rejects(withKey(busy).userAccounts.list('u', { signal: other.signal }), { code: 'aborted' });
+  await assert.rejects(withKey(busy).userAccounts.list('u', { signal: other.signal }), {
+    code: 'aborted',
+  });
 });
 
 test('a list is walked to its end, page by page', async (t) => {
@@ -169,37 +258,91 @@ test('a list is walked to its end, page by page', async (t) => {
 });
 
 test('a server that repeats a page does not trap the caller', async (t) => {
-  const server = await serve(t, (seen) => (seen.path === '/v1/oauth/token' ? { body: token } : { body: { data: [account('apn_1')], page_info: { end_cursor: 'same' } } }));
+  const server = await serve(t, (seen) =>
+    seen.path === '/v1/oauth/token'
+      ? { body: token }
+      : { body: { data: [account('apn_1')], page_info: { end_cursor: 'same' } } },
+  );
   await assert.rejects(withClient(server).accounts.list().all(), { code: 'unexpected_answer' });
 });
 
 test('every method sends what the wire asks for', async (t) => {
-  const server = await serve(t, (seen) => (seen.path === '/v1/oauth/token' ? { body: token } : { body: { data: [], page_info: {} } }));
+  const server = await serve(t, (seen) =>
+    seen.path === '/v1/oauth/token' ? { body: token } : { body: { data: [], page_info: {} } },
+  );
   const client = withClient(server);
   const calls = [
-    [() => client.tokens.create({ externalUserId: 'u1', expiresIn: 600, appId: 'slack' }), 'POST /v1/connect/proj_1/tokens'],
-    [() => client.tokens.validate('ctok_1', { appId: 'slack', accountId: 'apn_1' }), 'GET /v1/connect/tokens/ctok_1/validate?app_id=slack&account_id=apn_1'],
-    [() => client.accounts.listByExternalUser('u 1', { app: 'slack' }), 'GET /v1/connect/proj_1/users/u%201/accounts?app=slack'],
+    [
+      () => client.tokens.create({ externalUserId: 'u1', expiresIn: 600, appId: 'slack' }),
+      'POST /v1/connect/proj_1/tokens',
+    ],
+    [
+      () => client.tokens.validate('ctok_1', { appId: 'slack', accountId: 'apn_1' }),
+      'GET /v1/connect/tokens/ctok_1/validate?app_id=slack&account_id=apn_1',
+    ],
+    [
+      () => client.accounts.listByExternalUser('u 1', { app: 'slack' }),
+      'GET /v1/connect/proj_1/users/u%201/accounts?app=slack',
+    ],
     [() => client.accounts.delete('apn_1'), 'DELETE /v1/connect/proj_1/accounts/apn_1'],
     [() => client.accounts.deleteByApp('slack'), 'DELETE /v1/connect/proj_1/apps/slack/accounts'],
-    [() => client.accounts.create({ externalUserId: 'u1', appSlug: 'stripe', fields: { api_key: 'k' }, connectToken: 'ctok_1' }), 'POST /v1/connect/proj_1/accounts?external_user_id=u1'],
-    [() => client.users.list({ q: 'a', limit: 1 }).then(), 'GET /v1/connect/proj_1/users?q=a&limit=1'],
+    [
+      () =>
+        client.accounts.create({
+          externalUserId: 'u1',
+          appSlug: 'stripe',
+          fields: { api_key: 'k' },
+          connectToken: 'ctok_1',
+        }),
+      'POST /v1/connect/proj_1/accounts?external_user_id=u1',
+    ],
+    [
+      () => client.users.list({ q: 'a', limit: 1 }).then(),
+      'GET /v1/connect/proj_1/users?q=a&limit=1',
+    ],
     [() => client.users.delete('u 1/é'), 'DELETE /v1/connect/proj_1/users/u%201%2F%C3%A9'],
-    [() => client.apps.list({ q: 'sl', sortKey: 'name', categoryIds: ['a', 'b'], hasActions: true }).then(), 'GET /v1/connect/apps?q=sl&sort_key=name&category_ids=a&category_ids=b&has_actions=true'],
+    [
+      () =>
+        client.apps
+          .list({ q: 'sl', sortKey: 'name', categoryIds: ['a', 'b'], hasActions: true })
+          .then(),
+      'GET /v1/connect/apps?q=sl&sort_key=name&category_ids=a&category_ids=b&has_actions=true',
+    ],
     [() => client.apps.retrieve('slack'), 'GET /v1/connect/apps/slack'],
     [() => client.appCategories.list(), 'GET /v1/connect/app_categories'],
     [() => client.appCategories.retrieve('appcat_1'), 'GET /v1/connect/app_categories/appcat_1'],
-    [() => client.oauthApps.list({ app: 'slack' }).then(), 'GET /v1/connect/proj_1/oauth_apps?app=slack'],
-    [() => client.oauthApps.create({ app: 'slack', clientId: 'i', clientSecret: 's', additionalScopes: ['b'] }), 'POST /v1/connect/proj_1/oauth_apps'],
+    [
+      () => client.oauthApps.list({ app: 'slack' }).then(),
+      'GET /v1/connect/proj_1/oauth_apps?app=slack',
+    ],
+    [
+      () =>
+        client.oauthApps.create({
+          app: 'slack',
+          clientId: 'i',
+          clientSecret: 's',
+          additionalScopes: ['b'],
+        }),
+      'POST /v1/connect/proj_1/oauth_apps',
+    ],
     [() => client.oauthApps.retrieve('oa_1'), 'GET /v1/connect/proj_1/oauth_apps/oa_1'],
-    [() => client.oauthApps.update('oa_1', { name: 'x' }), 'PUT /v1/connect/proj_1/oauth_apps/oa_1'],
+    [
+      () => client.oauthApps.update('oa_1', { name: 'x' }),
+      'PUT /v1/connect/proj_1/oauth_apps/oa_1',
+    ],
     [() => client.oauthApps.delete('oa_1'), 'DELETE /v1/connect/proj_1/oauth_apps/oa_1'],
     [() => client.projects.list({ limit: 1 }).then(), 'GET /v1/connect/projects?limit=1'],
-    [() => client.projects.create({ name: 'p', supportEmail: 'a@b.c' }), 'POST /v1/connect/projects'],
+    [
+      () => client.projects.create({ name: 'p', supportEmail: 'a@b.c' }),
+      'POST /v1/connect/projects',
+    ],
     [() => client.projects.retrieve('proj_2'), 'GET /v1/connect/projects/proj_2'],
     [() => client.projects.update('proj_2', { appName: 'q' }), 'PATCH /v1/connect/projects/proj_2'],
     [() => client.projects.delete('proj_2'), 'DELETE /v1/connect/projects/proj_2'],
-    [() => client.projects.updateLogo('proj_2', 'data:image/png;base64,AA=='), 'POST /v1/connect/projects/proj_2/logo'],
+    [
+      () => client.projects.updateLogo('proj_2', 'data:image/png;base64,AA=='),
+      'POST /v1/connect/projects/proj_2/logo',
+    ],
     [() => client.projects.retrieveInfo(), 'GET /v1/connect/proj_1/projects/info'],
   ];
   for (const [call, line] of calls) {
@@ -207,39 +350,76 @@ test('every method sends what the wire asks for', async (t) => {
     assert.equal(server.lines().at(-1), line);
   }
   const bodyOf = (line) => server.requests.find((it) => it.line === line).body;
-  assert.deepEqual(bodyOf('POST /v1/connect/proj_1/tokens'), { external_user_id: 'u1', expires_in: 600, app_id: 'slack' });
-  assert.deepEqual(bodyOf('POST /v1/connect/proj_1/oauth_apps'), { app: 'slack', client_id: 'i', client_secret: 's', additional_scopes: ['b'] });
-  const created = server.requests.find((it) => it.method === 'POST' && it.path.endsWith('/accounts'));
-  assert.deepEqual(created.body, { app_slug: 'stripe', connect_token: 'ctok_1', cfmap_json: '{"api_key":"k"}' });
+  assert.deepEqual(bodyOf('POST /v1/connect/proj_1/tokens'), {
+    external_user_id: 'u1',
+    expires_in: 600,
+    app_id: 'slack',
+  });
+  assert.deepEqual(bodyOf('POST /v1/connect/proj_1/oauth_apps'), {
+    app: 'slack',
+    client_id: 'i',
+    client_secret: 's',
+    additional_scopes: ['b'],
+  });
+  const created = server.requests.find(
+    (it) => it.method === 'POST' && it.path.endsWith('/accounts'),
+  );
+  assert.deepEqual(created.body, {
+    app_slug: 'stripe',
+    connect_token: 'ctok_1',
+    cfmap_json: '{"api_key":"k"}',
+  });
   assert.equal(created.headers.authorization, 'Bearer ctok_1');
-  assert.equal(server.requests.find((it) => it.path.endsWith('/validate')).headers.authorization, undefined);
+  assert.equal(
+    server.requests.find((it) => it.path.endsWith('/validate')).headers.authorization,
+    undefined,
+  );
 });
 
 test('credentials keep the names that the app gave them', async (t) => {
-  const credentials = { oauth_access_token: 'x', base_url: 'https://a', signed_at: '2026-01-01T00:00:00Z' };
+  const credentials = {
+    oauth_access_token: 'x',
+    base_url: 'https://a',
+    signed_at: '2026-01-01T00:00:00Z',
+  };
   const server = await serve(t, () => ({ body: { ...account('apn_1'), credentials } }));
-  const found = await withKey(server, { projectId: 'proj_1' }).accounts.retrieve('apn_1', { includeCredentials: true });
+  const found = await withKey(server, { projectId: 'proj_1' }).accounts.retrieve('apn_1', {
+    includeCredentials: true,
+  });
   assert.deepEqual(found.credentials, credentials);
   assert.ok(found.createdAt instanceof Date);
 });
 
 test('wrong options are refused before anything is sent', async (t) => {
-  const bad = (options) => assert.throws(() => createBackendClient(options), { code: 'invalid_option' });
+  const bad = (options) =>
+    assert.throws(() => createBackendClient(options), { code: 'invalid_option' });
   bad({ baseUrl: 'https://x.example' });
   bad({ baseUrl: 'x.example', apiKey: 'k' });
   bad({ baseUrl: 'ftp://x.example', apiKey: 'k' });
   bad({ baseUrl: 'https://x.example', apiKey: 'k', environment: 'staging' });
   const server = await serve(t, () => ({ status: 204 }));
   assert.throws(() => withKey(server).accounts.delete('apn_1'), { code: 'invalid_option' });
-  assert.throws(() => withKey(server, { projectId: 'proj_1' }).users.delete(''), { code: 'invalid_option' });
+  assert.throws(() => withKey(server, { projectId: 'proj_1' }).users.delete(''), {
+    code: 'invalid_option',
+  });
   assert.equal(server.requests.length, 0);
 });
 
-test('secrets do not show when a client is printed, and are not sent to where a redirect leads', async (t) => {
-  const printed = inspect(createBackendClient({ baseUrl: 'https://x.example', clientId: 'cid', clientSecret: 'hush-hush' }), { depth: 9, showHidden: true });
+test('secrets are neither printed nor sent to where a redirect leads', async (t) => {
+  const printed = inspect(
+    createBackendClient({
+      baseUrl: 'https://x.example',
+      clientId: 'cid',
+      clientSecret: 'hush-hush',
+    }),
+    { depth: 9, showHidden: true },
+  );
   assert.ok(!printed.includes('hush-hush'));
   const other = await serve(t, () => ({ body: [] }));
-  const server = await serve(t, () => ({ status: 302, headers: { location: `${other.url}/steal` } }));
+  const server = await serve(t, () => ({
+    status: 302,
+    headers: { location: `${other.url}/steal` },
+  }));
   await assert.rejects(withKey(server).userAccounts.list('u'), { status: 302 });
   assert.equal(other.requests.length, 0);
 });
