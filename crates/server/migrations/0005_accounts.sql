@@ -8,8 +8,6 @@ create table accounts (
     -- The registration that obtained the grant; null for key-like apps.
     oauth_app_id text,
     name text,
-    -- Keyed digest of the person at the provider, so that a reconnect cannot swap him.
-    subject_hash bytea,
     scopes text not null,
     missing_scopes text not null,
     binding text not null,
@@ -17,14 +15,16 @@ create table accounts (
     status text not null,
     reason text,
     error text,
-    -- Credentials, sealed under the user's key for exactly this version of the row.
+    -- Credentials and the person's id at the provider, sealed under the user's key for exactly this version.
     sealed bytea not null,
+    -- Counts the credentials the row has held; grows when they are replaced and by nothing else.
     version bigint not null,
     expires_at_ms bigint,
     last_refreshed_at_ms bigint,
     next_refresh_at_ms bigint,
     -- Failed refreshes in a row; sets the back-off.
     attempts bigint not null,
+    -- Who refreshes just now, so that no two do; over at `lease_until_ms`.
     lease_owner text,
     lease_until_ms bigint not null,
     created_at_ms bigint not null,

@@ -13,7 +13,8 @@ use crate::config::Config;
 use crate::db::Db;
 use crate::egress::Egress;
 use crate::error::Result;
-use crate::ids::ProjectId;
+use crate::flights::Flights;
+use crate::ids::{AccountId, ProjectId};
 use crate::keys::Keys;
 use crate::paging::CursorKey;
 use crate::projects;
@@ -32,6 +33,8 @@ pub struct App {
     pub egress: Egress,
     pub catalog: Catalog,
     pub audit: Audit,
+    /// Refreshes under way in this process, by account and version of its credentials.
+    pub(crate) refreshes: Flights<(AccountId, i64), Result<()>>,
     callers: Cache<[u8; 32], Caller>,
     projects: Cache<ProjectId, ()>,
 }
@@ -62,6 +65,7 @@ impl App {
             egress,
             catalog,
             audit,
+            refreshes: Flights::default(),
             callers,
             projects,
         })

@@ -80,10 +80,10 @@ kinds! {
 }
 
 /// A failure on its way to the caller. Boxed, because success is the common case.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Error(Box<Inner>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Inner {
     kind: Kind,
     text: Cow<'static, str>,

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::error::Result;
 use crate::outbox::{self, Claimed, Done, Job};
+use crate::tenant::Tenant;
 
 /// How often the outbox is looked at when it was empty.
 const IDLE: Duration = Duration::from_millis(500);
@@ -67,6 +68,9 @@ async fn one(app: &Arc<App>, claimed: Claimed) {
 
 async fn perform(app: &Arc<App>, job: &Job, attempts: i64) -> Result<Done> {
     match job {
-        Job::RevokeGrant { account } => crate::accounts::revoke_grant(app, account, attempts).await,
+        Job::RevokeGrant { project, environment, account } => {
+            let tenant = Tenant { project: project.clone(), environment: *environment };
+            crate::accounts::revoke_grant(app, &tenant, account, attempts).await
+        }
     }
 }

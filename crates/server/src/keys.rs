@@ -104,6 +104,11 @@ impl Keys {
         Ok(())
     }
 
+    /// Forgets the user's key once the transaction that destroyed it has committed.
+    pub async fn forget_user(&self, tenant: &Tenant, user: &UserId) {
+        self.cache.invalidate(&Name::user(tenant, user)).await;
+    }
+
     async fn ensure(&self, tx: &mut Tx, name: &Name, now_ms: i64) -> Result<Arc<OwnerKey>> {
         let (_, wrapped) = self.keyring.new_owner_key(&name.owner());
         // Another process may make the key at the same time; the first row stays, and both read it

@@ -9,6 +9,7 @@ pub mod error;
 pub mod ids;
 
 pub mod body;
+pub mod flights;
 pub mod keys;
 pub mod paging;
 pub mod query;

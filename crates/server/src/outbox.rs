@@ -3,15 +3,16 @@
 use serde::{Deserialize, Serialize};
 
 use crate::db::{Db, Tx};
-use crate::ids::{AccountId, JobId};
+use crate::ids::{AccountId, JobId, ProjectId};
 use crate::on;
+use crate::tenant::Environment;
 
 /// What can be left to be done later. `jobs.rs` does it, at least once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Job {
     /// Tell the provider that the grant of a deleted account is no longer wanted.
-    RevokeGrant { account: AccountId },
+    RevokeGrant { project: ProjectId, environment: Environment, account: AccountId },
 }
 
 impl Job {

@@ -1,14 +1,35 @@
 //! Connected accounts: what a user granted, kept sealed, refreshed, vended, revoked.
+//!
+//! A row's `version` counts the credentials it has held: it grows by one whenever they are replaced (refresh,
+//! reconnect) and by nothing else. The seal is bound to it, and every decision about credentials is written only where
+//! the version is still the one that the decision was made about.
+
+pub mod api;
+mod connect;
+mod delete;
+mod list;
+mod refresh;
+mod revoke;
+mod schedule;
+mod seal;
+mod store;
+mod vend;
+pub(crate) mod view;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use grantkeep_vault::Secret;
 
-use crate::app::App;
-use crate::error::{self, Result};
+pub use connect::connect;
+pub use delete::{By, delete, delete_by_app, delete_user};
+pub use list::{Filter, find, list, list_of_user};
+pub use refresh::refresh;
+pub(crate) use revoke::revoke_grant;
+pub use revoke::{Outcome, View as RevocationView, revocation};
+pub use schedule::{due, run};
+pub use vend::{Usable, usable};
+
 use crate::ids::{AccountId, OAuthAppId, UserId};
-use crate::outbox::Done;
 use crate::tenant::Tenant;
 
 /// How sure it is that the person who connected is the user that the account is filed under.
@@ -23,12 +44,27 @@ pub enum Binding {
     None,
 }
 
-/// Whether an account can be used.
+impl Binding {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Verified => "verified",
+            Self::Embedded => "embedded",
+            Self::None => "none",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Verified, Self::Embedded, Self::None].into_iter().find(|it| it.as_str() == text)
+    }
+}
+
+/// Whether an account can be used. `reason` is a stable word for machines, `text` a sentence for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Health {
     Healthy,
     /// The last refresh or test failed; it is tried again.
     Error {
+        reason: String,
         text: String,
     },
     /// The provider said that the grant is gone. Only a reconnect helps.
@@ -36,6 +72,31 @@ pub enum Health {
         reason: String,
         text: String,
     },
+}
+
+impl Health {
+    /// `healthy`, `error` or `dead`.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy",
+            Self::Error { .. } => "error",
+            Self::Dead { .. } => "dead",
+        }
+    }
+
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Healthy => None,
+            Self::Error { reason, .. } | Self::Dead { reason, .. } => Some(reason),
+        }
+    }
+
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Healthy => None,
+            Self::Error { text, .. } | Self::Dead { text, .. } => Some(text),
+        }
+    }
 }
 
 /// An account's row. What it grants is sealed.
@@ -55,12 +116,19 @@ pub struct Account {
     pub health: Health,
     pub expires_at_ms: Option<i64>,
     pub last_refreshed_at_ms: Option<i64>,
+    /// When the scheduler refreshes it next; after a failure, not before when it is tried again.
     pub next_refresh_at_ms: Option<i64>,
     pub created_at_ms: i64,
     pub updated_at_ms: i64,
+    /// Counts the credentials; see the module.
+    pub version: i64,
+    /// Failed refreshes in a row.
+    attempts: i64,
+    sealed: Vec<u8>,
 }
 
 /// What an account grants, opened. Lives no longer than the request that needs it.
+#[derive(Default)]
 pub struct Credentials {
     pub access_token: Option<Secret>,
     pub refresh_token: Option<Secret>,
@@ -89,10 +157,4 @@ pub struct NewGrant {
     pub reconnect: Option<AccountId>,
     /// Hash of the connect token that this connection uses up.
     pub token_hash: [u8; 32],
-}
-
-/// Tells the provider that a deleted account's grant is over.
-#[allow(clippy::unused_async, reason = "not built yet")]
-pub(crate) async fn revoke_grant(_: &Arc<App>, _: &AccountId, _: i64) -> Result<Done> {
-    Err(error::NOT_IMPLEMENTED.into())
 }

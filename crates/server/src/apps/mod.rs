@@ -2,7 +2,9 @@
 
 mod clients;
 pub mod fill;
+pub mod protocol;
 mod store;
+pub mod view;
 
 use grantkeep_catalog::App as CatalogApp;
 

@@ -50,7 +50,7 @@ impl EgressError {
         Self::new(failure, detail, true)
     }
 
-    pub(super) fn unsent(failure: Failure, detail: &str) -> Self {
+    pub(crate) fn unsent(failure: Failure, detail: &str) -> Self {
         Self::new(failure, detail, false)
     }
 

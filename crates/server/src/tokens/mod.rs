@@ -92,6 +92,12 @@ pub(crate) async fn find_by_hash(app: &App, hash: &[u8]) -> Result<Option<Connec
     Ok(store::find(&app.db, hash).await?)
 }
 
+/// Ends all tokens of a user who is being erased. A connection that uses one of them up at this
+/// moment is waited for, so that what it stored is seen by the statements that follow.
+pub(crate) async fn forget_user(tx: &mut Tx, tenant: &Tenant, user: &UserId) -> Result<()> {
+    Ok(store::forget_user(tx, tenant, user).await?)
+}
+
 /// Uses the token up, in the transaction that stores the account. Of many at once exactly one
 /// succeeds.
 ///

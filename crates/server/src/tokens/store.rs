@@ -107,3 +107,12 @@ pub(super) async fn forget(tx: &mut Tx, before_ms: i64) -> sqlx::Result<()> {
     on!(tx.conn(), conn => sqlx::query(sql).bind(before_ms).execute(conn).await?.rows_affected());
     Ok(())
 }
+
+pub(super) async fn forget_user(tx: &mut Tx, tenant: &Tenant, user: &UserId) -> sqlx::Result<()> {
+    let sql = "delete from connect_tokens \
+               where project_id = $1 and environment = $2 and user_id = $3";
+    on!(tx.conn(), conn => sqlx::query(sql)
+        .bind(&tenant.project).bind(tenant.environment.as_str()).bind(user)
+        .execute(conn).await?.rows_affected());
+    Ok(())
+}

@@ -1,0 +1,163 @@
+//! Storing what a user granted: a new account, or an old one reconnected in place.
+
+use std::sync::Arc;
+
+use grantkeep_vault::OwnerKey;
+use serde_json::json;
+
+use super::seal::{self, Contents};
+use super::{Account, Health, NewGrant, schedule, store};
+use crate::app::App;
+use crate::audit::Event;
+use crate::callers::{Actor, Origin};
+use crate::db::Tx;
+use crate::error::{self, Error, Result};
+use crate::ids::AccountId;
+use crate::tokens;
+
+/// Stores the grant and uses the connect token up: both or neither. A reconnected account keeps its id.
+///
+/// # Errors
+/// [`error::CONNECT_TOKEN_USED`] when another connection was first; [`error::NOT_FOUND`] when the account to reconnect
+/// is not one of this user, environment and app; [`error::DIFFERENT_ACCOUNT`] when another person signed in at the
+/// provider than the one behind the account, or when it cannot be told. Nothing is stored then.
+pub async fn connect(app: &Arc<App>, grant: NewGrant, origin: &Origin) -> Result<Account> {
+    let now_ms = app.clock.now_ms();
+    let former = former(app, &grant).await?;
+    let mut tx = app.db.begin().await?;
+    tokens::consume(&mut tx, &grant.token_hash, now_ms).await?;
+    let action = if former.is_some() { "account.reconnect" } else { "account.connect" };
+    let account = match former {
+        None => create(app, &mut tx, grant, now_ms).await?,
+        Some(former) => reconnect(app, &mut tx, former, grant, now_ms).await?,
+    };
+    tx.commit().await?;
+    let event = Event::new(action, &Actor::User(account.user.clone()), origin)
+        .tenant(&account.tenant)
+        .target("account", account.id.as_str())
+        .user(&account.external_id)
+        .detail(json!({ "app": account.app_slug, "binding": account.binding.as_str() }));
+    app.audit.note(event);
+    metrics::counter!("grantkeep_connects_total", "app" => account.app_slug.clone(), "action" => action)
+        .increment(1);
+    Ok(account)
+}
+
+/// The account to be reconnected, and the key to what it grants; looked up before the transaction.
+struct Former {
+    id: AccountId,
+    key: Arc<OwnerKey>,
+}
+
+async fn former(app: &App, grant: &NewGrant) -> Result<Option<Former>> {
+    let Some(id) = &grant.reconnect else { return Ok(None) };
+    let account = store::find(&app.db, &grant.tenant, id)
+        .await?
+        .filter(|it| it.user == grant.user && it.app_slug == grant.app_slug)
+        .ok_or(error::NOT_FOUND)?;
+    Ok(Some(Former { key: seal::user_key(app, &account).await?, id: account.id }))
+}
+
+async fn create(app: &App, tx: &mut Tx, grant: NewGrant, now_ms: i64) -> Result<Account> {
+    let account = Account {
+        id: AccountId::mint(),
+        tenant: grant.tenant.clone(),
+        user: grant.user.clone(),
+        external_id: grant.external_id.clone(),
+        app_slug: grant.app_slug.clone(),
+        oauth_app: None,
+        name: None,
+        scopes: Vec::new(),
+        missing_scopes: Vec::new(),
+        binding: grant.binding,
+        health: Health::Healthy,
+        expires_at_ms: None,
+        last_refreshed_at_ms: None,
+        next_refresh_at_ms: None,
+        created_at_ms: now_ms,
+        updated_at_ms: now_ms,
+        version: 0,
+        attempts: 0,
+        sealed: Vec::new(),
+    };
+    let subject = grant.subject.clone();
+    let account = filled(app, tx, account, grant, subject, now_ms).await?;
+    store::insert(tx, &account).await?;
+    Ok(account)
+}
+
+async fn reconnect(
+    app: &App,
+    tx: &mut Tx,
+    former: Former,
+    grant: NewGrant,
+    now_ms: i64,
+) -> Result<Account> {
+    let mut account = store::hold(tx, &grant.tenant, &grant.user, &former.id)
+        .await?
+        .ok_or_else(|| Error::from(error::NOT_FOUND))?;
+    let was = seal::open_with(&former.key, &account)?.subject;
+    let subject = same_person(was, grant.subject.clone())?;
+    // The life of the new token is counted from here.
+    account.last_refreshed_at_ms = Some(now_ms);
+    let account = filled(app, tx, account, grant, subject, now_ms).await?;
+    if !store::replace(tx, &account).await? {
+        return Err(error::INTERNAL.logging("a held account row changed"));
+    }
+    Ok(account)
+}
+
+/// An id that the product's code keeps must not come to stand for somebody else.
+fn same_person(former: Option<String>, now: Option<String>) -> Result<Option<String>> {
+    match (former, now) {
+        (Some(former), Some(now)) if former != now => Err(error::DIFFERENT_ACCOUNT.into()),
+        (Some(_), None) => Err(error::DIFFERENT_ACCOUNT.saying(
+            "The app did not say which account was signed in, so it cannot be told whether it is the one being \
+             reconnected. Try again.",
+        )),
+        (_, now) => Ok(now),
+    }
+}
+
+/// The account with the grant in it, sealed for its next version.
+async fn filled(
+    app: &App,
+    tx: &mut Tx,
+    mut account: Account,
+    grant: NewGrant,
+    subject: Option<String>,
+    now_ms: i64,
+) -> Result<Account> {
+    account.oauth_app = grant.oauth_app;
+    account.name = grant.name.or(account.name);
+    account.scopes = grant.scopes;
+    account.missing_scopes = grant.missing_scopes;
+    account.binding = grant.binding;
+    account.health = Health::Healthy;
+    account.attempts = 0;
+    account.version += 1;
+    account.updated_at_ms = now_ms;
+    account.expires_at_ms = grant.expires_at_ms;
+    let renewable = grant.credentials.refresh_token.is_some();
+    account.next_refresh_at_ms = schedule::next_refresh(&app.config, &account, renewable, now_ms);
+    let key = app.keys.user_for_sealing(tx, &account.tenant, &account.user, now_ms).await?;
+    let contents = Contents { credentials: grant.credentials, subject, former_refresh_token: None };
+    account.sealed = seal::seal(&key, &account, &contents)?;
+    Ok(account)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn b_13_only_the_same_person_may_stand_behind_an_id() {
+        let person = |text: &str| Some(text.to_owned());
+        let code = |former, now| same_person(former, now).map_err(|it| it.kind().code);
+        assert_eq!(code(person("a"), person("a")), Ok(person("a")));
+        assert_eq!(code(person("a"), person("b")), Err("different_account"));
+        assert_eq!(code(person("a"), None), Err("different_account"));
+        assert_eq!(code(None, person("b")), Ok(person("b")));
+        assert_eq!(code(None, None), Ok(None));
+    }
+}

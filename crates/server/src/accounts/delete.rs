@@ -1,0 +1,170 @@
+//! Deleting: one account, a user's accounts of an app, or a user with everything.
+
+use std::sync::Arc;
+
+use grantkeep_vault::OwnerKey;
+use serde_json::json;
+
+use super::revoke::{self, Outcome};
+use super::store::list::Which;
+use super::{Account, list, seal, store};
+use crate::app::App;
+use crate::audit::Event;
+use crate::callers::{Actor, Origin};
+use crate::db::Tx;
+use crate::error::{self, Result};
+use crate::ids::JobId;
+use crate::tenant::Tenant;
+use crate::{tokens, users};
+
+/// Accounts looked up at once when many are deleted.
+const BATCH: i64 = 100;
+
+/// Who deletes, where, and whether the providers are told.
+#[derive(Clone, Copy)]
+pub struct By<'a> {
+    pub tenant: &'a Tenant,
+    pub actor: &'a Actor,
+    pub origin: &'a Origin,
+    /// Whether the grant is revoked at the provider too.
+    pub revoke: bool,
+}
+
+/// Deletes an account and revokes its grant at the provider. Waits a short while for the provider's answer; without
+/// one, the attempt goes on in the background for a day. `None`: the grant was to be kept.
+///
+/// # Errors
+/// [`error::NOT_FOUND`], also for whoever comes second.
+pub async fn delete(
+    app: &Arc<App>,
+    by: By<'_>,
+    id: &str,
+    external_id: Option<&str>,
+) -> Result<Option<Outcome>> {
+    let account = list::find(app, by.tenant, id, external_id).await?;
+    let key = seal::user_key(app, &account).await.ok();
+    let mut tx = app.db.begin().await?;
+    let Some(account) = store::take(&mut tx, by.tenant, &account.id).await? else {
+        return Err(error::NOT_FOUND.into());
+    };
+    let left = leave(app, &mut tx, by, &account, key.as_deref(), revoke::HEAD_START_MS).await?;
+    tx.commit().await?;
+    note(app, by, &account);
+    match left {
+        Some(Left { outcome: Outcome::Pending, job: Some(job) }) => {
+            Ok(Some(revoke::at_once(app, by.tenant, &account.id, job).await))
+        }
+        Some(left) => Ok(Some(left.outcome)),
+        None => Ok(None),
+    }
+}
+
+/// Deletes the accounts of an app (slug or id) or of an OAuth client (`oa_`), of one user if he is named. Their grants
+/// are revoked in the background. Gives the number of accounts.
+///
+/// # Errors
+/// [`error::NOT_FOUND`] when there is no such app or client; an app without accounts is no error.
+pub async fn delete_by_app(
+    app: &Arc<App>,
+    by: By<'_>,
+    name: &str,
+    external_id: Option<&str>,
+) -> Result<usize> {
+    let (app_slug, client) = list::named(app, name).ok_or(error::NOT_FOUND)?;
+    if let Some(id) = &client {
+        crate::apps::find_oauth_app(app, &by.tenant.project, id.as_str()).await?;
+    }
+    let user = match external_id {
+        None => None,
+        Some(external_id) => match users::find(&app.db, by.tenant, external_id).await? {
+            None => return Ok(0),
+            Some(user) => Some(user.id),
+        },
+    };
+    let which = Which { user: user.as_ref(), app_slug, oauth_app: client.as_ref() };
+    let mut deleted = 0;
+    loop {
+        let ids = store::list::ids(&app.db, by.tenant, which, BATCH).await?;
+        if ids.is_empty() {
+            return Ok(deleted);
+        }
+        for id in ids {
+            let Some(account) = store::find(&app.db, by.tenant, &id).await? else { continue };
+            let key = seal::user_key(app, &account).await.ok();
+            let mut tx = app.db.begin().await?;
+            if let Some(account) = store::take(&mut tx, by.tenant, &id).await? {
+                leave(app, &mut tx, by, &account, key.as_deref(), 0).await?;
+                tx.commit().await?;
+                note(app, by, &account);
+                deleted += 1;
+            }
+        }
+    }
+}
+
+/// Erases a user: accounts, connect tokens, his row, and the key that sealed all of it, in one transaction. Grants are
+/// revoked in the background; they are sealed under the project's key for that.
+///
+/// # Errors
+/// [`error::NOT_FOUND`].
+pub async fn delete_user(app: &Arc<App>, by: By<'_>, external_id: &str) -> Result<usize> {
+    let user = users::find(&app.db, by.tenant, external_id).await?.ok_or(error::NOT_FOUND)?;
+    // Who never connected an account has no key.
+    let key = app.keys.user(&app.db, by.tenant, &user.id).await.ok();
+    let mut tx = app.db.begin().await?;
+    tokens::forget_user(&mut tx, by.tenant, &user.id).await?;
+    let accounts = store::take_all(&mut tx, by.tenant, &user.id).await?;
+    for account in &accounts {
+        leave(app, &mut tx, by, account, key.as_deref(), 0).await?;
+    }
+    if !users::delete(&mut tx, by.tenant, &user.id).await? {
+        return Err(error::NOT_FOUND.into());
+    }
+    app.keys.shred_user(&mut tx, by.tenant, &user.id).await?;
+    tx.commit().await?;
+    app.keys.forget_user(by.tenant, &user.id).await;
+    for account in &accounts {
+        note(app, by, account);
+    }
+    let event = Event::new("user.delete", by.actor, by.origin)
+        .tenant(by.tenant)
+        .target("user", user.id.as_str())
+        .user(external_id)
+        .detail(json!({ "accounts": accounts.len() }));
+    app.audit.note(event);
+    Ok(accounts.len())
+}
+
+/// What becomes of a deleted account's grant.
+struct Left {
+    outcome: Outcome,
+    job: Option<JobId>,
+}
+
+/// Leaves the grant to be revoked, in the transaction that deletes the account.
+async fn leave(
+    app: &App,
+    tx: &mut Tx,
+    by: By<'_>,
+    account: &Account,
+    key: Option<&OwnerKey>,
+    after_ms: i64,
+) -> Result<Option<Left>> {
+    if !by.revoke {
+        return Ok(None);
+    }
+    let grant = key.and_then(|key| seal::open_with(key, account).ok());
+    let (outcome, job) = revoke::leave(app, tx, account, grant, after_ms).await?;
+    Ok(Some(Left { outcome, job }))
+}
+
+fn note(app: &App, by: By<'_>, account: &Account) {
+    let event = Event::new("account.delete", by.actor, by.origin)
+        .tenant(&account.tenant)
+        .target("account", account.id.as_str())
+        .user(&account.external_id)
+        .detail(json!({ "app": account.app_slug, "revoke": by.revoke }));
+    app.audit.note(event);
+    metrics::counter!("grantkeep_account_deletes_total", "app" => account.app_slug.clone())
+        .increment(1);
+}

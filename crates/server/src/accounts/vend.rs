@@ -1,0 +1,112 @@
+//! Handing out what an account grants, fresh enough to be used.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::seal::{self, Contents};
+use super::{Account, Credentials, Health, refresh, store};
+use crate::app::App;
+use crate::apps;
+use crate::error::{self, Result};
+use crate::ids::AccountId;
+use crate::tenant::Tenant;
+
+/// An account with credentials that can be used now. Lives no longer than the request that needs it.
+pub struct Usable {
+    pub account: Account,
+    pub credentials: Credentials,
+    /// The person's stable id at the provider.
+    pub subject: Option<String>,
+}
+
+/// Gives the account with an access token good for at least `min_ttl_ms` (by default, the configured margin),
+/// refreshing it if needed. A token whose whole life is shorter than twice that needs only half of its life left.
+///
+/// Any number of callers and processes may call this at once; see [`refresh`].
+///
+/// # Errors
+/// [`error::REAUTH_REQUIRED`] when only a reconnect helps. While the provider does not answer, a token that has not
+/// ended yet is given all the same; after that, [`error::PROVIDER_UNAVAILABLE`] with `Retry-After`.
+pub async fn usable(
+    app: &Arc<App>,
+    tenant: &Tenant,
+    id: &AccountId,
+    min_ttl_ms: Option<i64>,
+) -> Result<Usable> {
+    let account = store::find(&app.db, tenant, id).await?.ok_or(error::NOT_FOUND)?;
+    usable_of(app, account, min_ttl_ms).await
+}
+
+/// The same for an account that was just read.
+pub(super) async fn usable_of(
+    app: &Arc<App>,
+    account: Account,
+    min_ttl_ms: Option<i64>,
+) -> Result<Usable> {
+    if let Health::Dead { .. } = account.health {
+        return Err(refresh::reauth(&account));
+    }
+    let contents = seal::open(app, &account).await?;
+    let now_ms = app.clock.now_ms();
+    let wanted_ms = min_ttl_ms.unwrap_or_else(|| app.config.refresh_margin_min_ms.ms());
+    if lasts(&account, now_ms, wanted_ms) {
+        return Ok(usable_with(account, contents));
+    }
+    let alive = account.expires_at_ms.is_none_or(|end_ms| end_ms > now_ms);
+    if contents.credentials.refresh_token.is_none() && alive {
+        return Ok(usable_with(account, contents));
+    }
+    // Without a refresh token, this is where the account is found dead.
+    match refresh::refresh(app, &account).await {
+        Ok(()) => {}
+        Err(error) if alive && matches!(error.kind().status, 502 | 503) => {
+            return Ok(usable_with(account, contents));
+        }
+        Err(error) => return Err(error),
+    }
+    // However short its life, a token that was fetched for this call is the best there is.
+    let account =
+        store::find(&app.db, &account.tenant, &account.id).await?.ok_or(error::NOT_FOUND)?;
+    if let Health::Dead { .. } = account.health {
+        return Err(refresh::reauth(&account));
+    }
+    let contents = seal::open(app, &account).await?;
+    Ok(usable_with(account, contents))
+}
+
+fn usable_with(account: Account, contents: Contents) -> Usable {
+    Usable { account, credentials: contents.credentials, subject: contents.subject }
+}
+
+/// Whether the access token lasts for `wanted_ms`, or for half of its life where that is less.
+fn lasts(account: &Account, now_ms: i64, wanted_ms: i64) -> bool {
+    let Some(end_ms) = account.expires_at_ms else { return true };
+    let begun_ms = account.last_refreshed_at_ms.unwrap_or(account.created_at_ms);
+    let life_ms = (end_ms - begun_ms).max(0);
+    end_ms > now_ms && end_ms - now_ms >= wanted_ms.min(life_ms / 2)
+}
+
+/// The credentials as callers of the API get them. The refresh token is never among them: whoever holds it could
+/// outlive every deletion here.
+pub(super) async fn credentials(app: &App, usable: &Usable) -> Result<Map<String, Value>> {
+    let Usable { account, credentials, subject } = usable;
+    let mut out = Map::new();
+    let mut put = |name: &str, value: &str| out.insert(name.to_owned(), Value::from(value));
+    for (name, value) in &credentials.fields {
+        put(name, value.expose());
+    }
+    if let Some(id) = &account.oauth_app {
+        let client = apps::find_oauth_app(app, &account.tenant.project, id.as_str()).await;
+        if let Ok(client) = client {
+            put("oauth_client_id", &client.client_id);
+        }
+    }
+    if let Some(token) = &credentials.access_token {
+        put("oauth_access_token", token.expose());
+    }
+    if let Some(subject) = subject {
+        put("oauth_uid", subject);
+    }
+    Ok(out)
+}

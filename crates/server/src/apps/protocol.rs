@@ -1,0 +1,324 @@
+//! From an app's file to requests: what an app's servers are asked, how it is sent, and how the answer is read.
+//!
+//! The protocol itself is in the leaf `oauth`; here its arguments are gathered, for connecting and for refreshing alike.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use axum::http::{HeaderMap, Method, Request, header};
+use bytes::Bytes;
+use grantkeep_catalog::{
+    self as catalog, App as CatalogApp, Learned, LearnedFrom, OAuth2, RevocationPlace, RevokedToken,
+};
+use grantkeep_oauth::answer::{self, ExpiresUnit, Failure, Response, Rules, Tokens};
+use grantkeep_oauth::request::Params;
+use grantkeep_oauth::template::{TemplateError, fill_text, fill_url};
+use grantkeep_oauth::token::{self, BodyFormat, Client, ClientAuth, Endpoint};
+use grantkeep_oauth::{self as oauth, RequestError, revoke};
+use grantkeep_vault::Secret;
+use http_body_util::Full;
+
+use super::{OAuthApp, oauth_app_secret};
+use crate::app::App;
+use crate::egress::{self, EgressError};
+use crate::error::Result;
+
+/// An app whose file, or what was entered for it, makes no valid request. A fault of settings: trying again does not
+/// help, and its text is for the operator.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Unaskable {
+    #[error("the app's file: {0}")]
+    Template(#[from] TemplateError),
+    #[error("the request: {0}")]
+    Request(#[from] RequestError),
+    #[error("the app has no such request")]
+    NoSuch,
+}
+
+/// A registration at a provider, opened for one request.
+pub struct ClientKeys {
+    pub id: String,
+    secret: Option<oauth::Secret>,
+}
+
+impl ClientKeys {
+    /// # Errors
+    /// [`crate::error::DECRYPT_FAILED`].
+    pub async fn open(app: &App, client: &OAuthApp) -> Result<Self> {
+        let secret = oauth_app_secret(app, client).await?;
+        let secret = secret.map(|it| oauth::Secret::new(it.expose()));
+        Ok(Self { id: client.client_id.clone(), secret })
+    }
+
+    fn with(&self, auth: catalog::ClientAuth) -> Client<'_> {
+        let auth = match auth {
+            catalog::ClientAuth::Basic => ClientAuth::Basic,
+            catalog::ClientAuth::Post => ClientAuth::Post,
+            catalog::ClientAuth::None => ClientAuth::None,
+        };
+        Client { id: &self.id, secret: self.secret.as_ref(), auth }
+    }
+}
+
+/// The values that `${name}` stands for in an app's file.
+pub struct Values<'a> {
+    pub found: &'a CatalogApp,
+    pub fields: &'a BTreeMap<String, Secret>,
+    pub access_token: Option<&'a Secret>,
+    pub client_id: Option<&'a str>,
+    /// The token to be revoked.
+    pub token: Option<&'a Secret>,
+}
+
+impl<'a> Values<'a> {
+    pub fn of(found: &'a CatalogApp, fields: &'a BTreeMap<String, Secret>) -> Self {
+        Self { found, fields, access_token: None, client_id: None, token: None }
+    }
+
+    /// The value of a name. A field that the user may leave out is empty then.
+    pub fn get(&self, name: &str) -> Option<&'a str> {
+        match name {
+            "oauth_access_token" => self.access_token.map(Secret::expose),
+            "oauth_client_id" | "client_id" if self.client_id.is_some() => self.client_id,
+            "token" if self.token.is_some() => self.token.map(Secret::expose),
+            _ => self
+                .fields
+                .get(name)
+                .map(Secret::expose)
+                .or_else(|| self.found.field(name).is_some_and(|it| it.optional).then_some("")),
+        }
+    }
+
+    pub fn url(&self, app: &App, template: &str) -> Result<String, TemplateError> {
+        let loopback = app.config.egress_allow_loopback;
+        fill_url(template, &|name| self.get(name), loopback).map(|it| it.to_string())
+    }
+
+    pub fn text(&self, template: &str) -> Result<oauth::Secret, TemplateError> {
+        fill_text(template, &|name| self.get(name))
+    }
+}
+
+/// Asks for a new access token (RFC 6749 section 6).
+pub fn refresh_request(
+    app: &App,
+    values: &Values<'_>,
+    client: &ClientKeys,
+    refresh_token: &Secret,
+) -> Result<oauth::Request, Unaskable> {
+    let it = values.found.oauth2().ok_or(Unaskable::NoSuch)?;
+    let url = values.url(app, it.refresh_url.as_ref().unwrap_or(&it.token_url))?;
+    let endpoint = endpoint(app, it, &url, &it.refresh_params);
+    let refresh_token = oauth::Secret::new(refresh_token.expose());
+    Ok(token::refresh(&endpoint, &client.with(it.client_auth), &refresh_token)?)
+}
+
+/// Asks to exchange what came back from the browser for tokens (RFC 6749 section 4.1.3).
+pub fn exchange_request(
+    app: &App,
+    values: &Values<'_>,
+    client: &ClientKeys,
+    exchange: &token::Exchange<'_>,
+) -> Result<oauth::Request, Unaskable> {
+    let it = values.found.oauth2().ok_or(Unaskable::NoSuch)?;
+    let url = values.url(app, &it.token_url)?;
+    let endpoint = endpoint(app, it, &url, &it.token_params);
+    Ok(token::exchange(&endpoint, &client.with(it.client_auth), exchange)?)
+}
+
+fn endpoint<'a>(app: &App, it: &'a OAuth2, url: &'a str, params: &'a Params) -> Endpoint<'a> {
+    Endpoint {
+        url,
+        format: match it.body_format {
+            catalog::BodyFormat::Form => BodyFormat::Form,
+            catalog::BodyFormat::Json => BodyFormat::Json,
+        },
+        params,
+        headers: &it.token_headers,
+        param_names: &it.param_names,
+        allow_loopback_http: app.config.egress_allow_loopback,
+    }
+}
+
+/// Which token the app's revocation takes: the refresh token ends the whole grant (RFC 7009 section 2.1).
+pub fn revoked_token<'a>(
+    it: &catalog::Revocation,
+    access: Option<&'a Secret>,
+    refresh: Option<&'a Secret>,
+) -> Option<(&'a Secret, revoke::Kind)> {
+    let refresh = refresh.map(|it| (it, revoke::Kind::Refresh));
+    let access = access.map(|it| (it, revoke::Kind::Access));
+    match it.token {
+        RevokedToken::Refresh => refresh.or(access),
+        RevokedToken::Access => access,
+    }
+}
+
+/// Asks to end a grant: by RFC 7009, or in the app's own way. `values.token` is the token.
+pub fn revocation_request(
+    app: &App,
+    values: &Values<'_>,
+    client: &ClientKeys,
+    kind: revoke::Kind,
+) -> Result<oauth::Request, Unaskable> {
+    let oauth2 = values.found.oauth2().ok_or(Unaskable::NoSuch)?;
+    let it = oauth2.revocation.as_ref().ok_or(Unaskable::NoSuch)?;
+    let token = oauth::Secret::new(values.token.ok_or(Unaskable::NoSuch)?.expose());
+    let url = values.url(app, &it.url)?;
+    let auth = it.client_auth.unwrap_or(oauth2.client_auth);
+    let place = match it.place {
+        RevocationPlace::Form => revoke::Place::Form,
+        RevocationPlace::Json => revoke::Place::Json,
+        RevocationPlace::Query => revoke::Place::Query,
+        RevocationPlace::Path => revoke::Place::Url,
+        RevocationPlace::Bearer => revoke::Place::Bearer,
+    };
+    // A server with a request of its own need not know the hint.
+    let standard = place == revoke::Place::Form && it.param == "token";
+    let request = revoke::Revoke {
+        method: method(it.method),
+        url: &url,
+        place,
+        param: &it.param,
+        hint: standard.then_some(kind),
+        params: &it.params,
+        headers: &it.headers,
+        client: (auth != catalog::ClientAuth::None).then(|| client.with(auth)),
+        allow_loopback_http: app.config.egress_allow_loopback,
+    };
+    Ok(request.request(&token)?)
+}
+
+pub fn method(method: catalog::Method) -> oauth::Method {
+    match method {
+        catalog::Method::Get => oauth::Method::Get,
+        catalog::Method::Post => oauth::Method::Post,
+        catalog::Method::Put => oauth::Method::Put,
+        catalog::Method::Delete => oauth::Method::Delete,
+    }
+}
+
+/// What a provider answered. Not printable: the body may hold tokens.
+pub struct Answered {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Answered {
+    pub fn response(&self) -> Response<'_> {
+        let retry_after = self.headers.get(header::RETRY_AFTER).and_then(|it| it.to_str().ok());
+        Response { status: self.status, retry_after, body: &self.body }
+    }
+}
+
+/// Sends a request within `most`, and within the limits of the configuration.
+///
+/// # Errors
+/// Without an answer; [`EgressError::maybe_sent`] tells whether the provider may have acted on it.
+pub async fn send(
+    app: &App,
+    request: oauth::Request,
+    most: Duration,
+) -> Result<Answered, EgressError> {
+    let mut limits = app.egress.limits();
+    limits.total_timeout = limits.total_timeout.min(most);
+    let answer = app.egress.send(outgoing(&request)?, limits).await?;
+    Ok(Answered { status: answer.status.as_u16(), headers: answer.headers, body: answer.body })
+}
+
+fn outgoing(request: &oauth::Request) -> Result<Request<Full<Bytes>>, EgressError> {
+    let method = match request.method {
+        oauth::Method::Get => Method::GET,
+        oauth::Method::Post => Method::POST,
+        oauth::Method::Put => Method::PUT,
+        oauth::Method::Patch => Method::PATCH,
+        oauth::Method::Delete => Method::DELETE,
+    };
+    let mut builder = Request::builder().method(method).uri(request.url.as_str());
+    for (name, value) in &request.headers {
+        builder = builder.header(name, value.expose());
+    }
+    let body = request
+        .body
+        .as_ref()
+        .map_or_else(Bytes::new, |it| Bytes::copy_from_slice(it.expose().as_bytes()));
+    builder.body(Full::new(body)).map_err(|_| unwritable())
+}
+
+fn unwritable() -> EgressError {
+    EgressError::unsent(egress::Failure::NotAllowed, "the request cannot be written")
+}
+
+/// Reads an answer of the token endpoint. Where the app's file gives several places for a value, the first that holds
+/// one counts.
+pub fn read_tokens(it: &OAuth2, response: &Response<'_>, now_ms: i64) -> Result<Tokens, Failure> {
+    let paths = &it.answer;
+    let lists = [&paths.access_token, &paths.refresh_token, &paths.scope, &paths.expires_in];
+    let ways = lists.iter().map(|it| it.len()).max().unwrap_or(1).max(1);
+    let mut first = None;
+    for nth in 0..ways {
+        match answer::read(&rules(it, nth), response, now_ms) {
+            Ok(mut tokens) => {
+                if tokens.refresh_token.is_none() {
+                    let texts = paths.refresh_token.iter().filter_map(|it| tokens.members.text(it));
+                    let found = texts.filter(|it| !it.trim().is_empty()).map(|it| it.to_string());
+                    tokens.refresh_token = found.map(oauth::Secret::new).next();
+                }
+                return Ok(tokens);
+            }
+            Err(failure) => first = first.or(Some(failure)),
+        }
+    }
+    Err(first.unwrap_or(Failure::Malformed(answer::Malformed::NoAccessToken)))
+}
+
+/// The places where things lie in an app's answers: of several for one thing, the `nth`.
+fn rules(it: &OAuth2, nth: usize) -> Rules<'_> {
+    fn path<'a>(list: &'a [String], nth: usize, standard: &'a str) -> &'a str {
+        list.get(nth).or_else(|| list.last()).map_or(standard, String::as_str)
+    }
+    let places = &it.answer;
+    Rules {
+        access_token: path(&places.access_token, nth, "access_token"),
+        refresh_token: path(&places.refresh_token, nth, "refresh_token"),
+        scope: path(&places.scope, nth, "scope"),
+        expires_in: path(&places.expires_in, nth, "expires_in"),
+        expires_unit: match places.expires_unit {
+            catalog::ExpiresUnit::Seconds => ExpiresUnit::Seconds,
+            catalog::ExpiresUnit::Milliseconds => ExpiresUnit::Milliseconds,
+            catalog::ExpiresUnit::EpochSeconds => ExpiresUnit::EpochSeconds,
+        },
+        lifetime_s: places.lifetime_s,
+        scope_separator: &it.scopes.separator,
+        token_type_any: places.token_type_any,
+        error: &places.error,
+        errors: &places.errors,
+        ..Rules::default()
+    }
+}
+
+/// Reads the answer to [`revocation_request`].
+pub fn read_revocation(it: &OAuth2, response: &Response<'_>, now_ms: i64) -> Result<(), Failure> {
+    revoke::read(&rules(it, 0), response, now_ms)
+}
+
+/// What a token answer teaches about the account, by field name. A value that must not stand in a host is not taken.
+pub fn learned_from_tokens(found: &CatalogApp, tokens: &Tokens) -> BTreeMap<String, Secret> {
+    learned(found, LearnedFrom::TokenAnswer, &|path| tokens.members.text(path))
+}
+
+/// What one source teaches; `text` gives the value at a path in it.
+pub fn learned(
+    found: &CatalogApp,
+    from: LearnedFrom,
+    text: &dyn Fn(&str) -> Option<String>,
+) -> BTreeMap<String, Secret> {
+    let value = |it: &Learned| {
+        let value = text(&it.path).filter(|value| !value.is_empty())?;
+        let fits = it.host.as_ref().is_none_or(|rule| rule.check(&value).is_ok());
+        fits.then(|| Secret::new(value))
+    };
+    let from = found.learned.iter().filter(|(_, it)| it.from == from);
+    from.filter_map(|(name, it)| Some((name.clone(), value(it)?))).collect()
+}
