@@ -52,8 +52,9 @@ pub(crate) fn cleaned(text: &str, chars_max: usize) -> String {
 
 fn is_printable(it: char) -> bool {
     // Marks that reorder or hide text could make a message read as another one.
-    let hides = matches!(it, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff0}'..='\u{fffd}' | '\u{e0000}'..='\u{e0fff}');
+    let hides = matches!(it, '\u{ad}' | '\u{61c}' | '\u{feff}')
+        || matches!(it, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+        || matches!(it, '\u{fff0}'..='\u{fffd}' | '\u{e0000}'..='\u{e0fff}');
     !it.is_control() && !hides
 }
 

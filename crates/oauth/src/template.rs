@@ -152,7 +152,8 @@ fn whole_origin<'a>(
 /// A name with at least one dot that no parser takes for an IP address.
 fn is_public_name(host: &str) -> bool {
     let parsed = Url::parse(&format!("https://{host}/"));
-    let name = matches!(parsed.as_ref().map(Url::host), Ok(Some(Host::Domain(it))) if it == host.to_ascii_lowercase());
+    let found = parsed.as_ref().map(Url::host);
+    let name = matches!(found, Ok(Some(Host::Domain(it))) if it == host.to_ascii_lowercase());
     name && is_host_labels(host) && host.contains('.')
 }
 

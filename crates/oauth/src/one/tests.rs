@@ -252,7 +252,8 @@ proptest! {
         key in any::<String>(), nonce in any::<String>(), callback in any::<String>(),
     ) {
         let secret = consumer_secret();
-        let signer = Signer { consumer_key: &key, nonce: &nonce, realm: None, ..signer(&secret, "", 1) };
+        let base = signer(&secret, "", 1);
+        let signer = Signer { consumer_key: &key, nonce: &nonce, realm: None, ..base };
         let request = signer.request_token("https://a.example/", &callback).unwrap();
         let pairs = header_pairs(request.header("authorization").unwrap());
         prop_assert_eq!(&pairs[0].1, &key);
