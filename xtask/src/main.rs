@@ -18,7 +18,8 @@ Usage: cargo xtask <task>
 
 Tasks:
   test        Set this machine up, run every check and every test, print the sum
-  postgres    Start a private PostgreSQL, print its URL, stop it on Ctrl-C
+  postgres    Start a private PostgreSQL, print its URL, stop it on Ctrl-C; with a command,
+              run that with the server and stop: cargo xtask postgres cargo nextest run
   help        Print this
 
 Options of test:
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
     let result = match words.split_first() {
         Some((&"test", options)) => test::Options::parse(options).map(|it| test::run(&it)),
         Some((&"postgres", [])) => postgres::serve().map(|()| true),
+        Some((&"postgres", [program, arguments @ ..])) => postgres::around(program, arguments),
         Some((&("help" | "--help" | "-h"), _)) => {
             print!("{HELP}{}", steps::table());
             return ExitCode::SUCCESS;

@@ -78,6 +78,16 @@ pub fn serve() -> Result<(), String> {
     }
 }
 
+/// Runs a command with a server of its own. `false`: the command ended badly.
+pub fn around(program: &str, arguments: &[&str]) -> Result<bool, String> {
+    let server = start()?;
+    let mut command = Command::new(program);
+    command.args(arguments).env(URL_VARIABLE, &server.url);
+    command.env("CARGO_TARGET_DIR", place::target());
+    let status = command.status().map_err(|it| format!("cannot start {program}: {it}"))?;
+    Ok(status.success())
+}
+
 /// Debian's newest, else what is on the `PATH`.
 pub fn binaries() -> Option<PathBuf> {
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
@@ -204,5 +214,14 @@ mod tests {
         assert!(Path::new(&folder).is_dir());
         drop(server);
         assert!(!Path::new(&folder).exists());
+    }
+
+    #[test]
+    fn a_command_is_given_the_server_and_its_end_is_told() {
+        let psql = binaries().unwrap().join("psql");
+        let script =
+            format!("{} -qAt -c 'select 1' \"${URL_VARIABLE}\" >/dev/null", psql.display());
+        assert_eq!(around("sh", &["-c", &script]), Ok(true));
+        assert_eq!(around("sh", &["-c", "exit 3"]), Ok(false));
     }
 }
