@@ -161,15 +161,30 @@ impl Egress {
         *request.uri_mut() = target::admit(request.uri(), limits.ports, &self.policy)?;
         request.headers_mut().remove(HOST);
         let connection = capture_connection(&mut request);
-        match tokio::time::timeout(limits.first_byte_timeout, self.client.request(request)).await {
+        let began = Instant::now();
+        let asking = tokio::time::timeout(limits.first_byte_timeout, self.client.request(request));
+        let outcome = match asking.await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) => Err(EgressError::from_client(&error, was_sent(&connection))),
             Err(_) => {
                 let sent = was_sent(&connection);
                 Err(EgressError::new(Failure::Timeout, "no answer began in time", sent))
             }
-        }
+        };
+        count(&outcome, began.elapsed());
+        outcome
     }
+}
+
+fn count(outcome: &Result<Response<Incoming>, EgressError>, took: Duration) {
+    let label = match outcome {
+        Ok(response) if response.status().is_server_error() => "5xx",
+        Ok(response) if response.status().is_client_error() => "4xx",
+        Ok(_) => "ok",
+        Err(error) => error.failure().name(),
+    };
+    metrics::counter!("egress_requests_total", "outcome" => label).increment(1);
+    metrics::histogram!("egress_request_duration_seconds").record(took.as_secs_f64());
 }
 
 /// Whether a connection was there, so that the other side may have seen the request.

@@ -57,6 +57,7 @@ kinds! {
     NOT_FOUND = 404 "not_found" "There is no such thing here.";
     APP_NOT_FOUND = 404 "app_not_found" "There is no such app.";
     METHOD_NOT_ALLOWED = 405 "method_not_allowed" "This path does not take that method.";
+    REQUEST_TIMEOUT = 408 "request_timeout" "The body did not arrive in time.";
     REAUTH_REQUIRED = 409 "reauth_required"
         "The provider no longer accepts this grant. Let the user connect the account again.";
     DIFFERENT_ACCOUNT = 409 "different_account"
@@ -64,8 +65,10 @@ kinds! {
     CONNECT_TOKEN_USED = 410 "connect_token_used" "This connect token was already used.";
     CONNECT_TOKEN_EXPIRED = 410 "connect_token_expired" "This connect token has expired.";
     BODY_TOO_LARGE = 413 "body_too_large" "The body is larger than this endpoint takes.";
+    URI_TOO_LONG = 414 "uri_too_long" "The path and query are longer than this server takes.";
     UNSUPPORTED_MEDIA = 415 "unsupported_media_type" "Send the body as application/json.";
     RATE_LIMITED = 429 "rate_limited" "Throttled";
+    HEADERS_TOO_LARGE = 431 "headers_too_large" "There are too many header fields, or too large ones.";
     INTERNAL = 500 "internal" "Something failed here. The request id names it in the server's log.";
     DECRYPT_FAILED = 500 "decrypt_failed"
         "Stored credentials cannot be read. The operator was told.";
@@ -75,6 +78,7 @@ kinds! {
     STORE_UNAVAILABLE = 503 "store_unavailable" "The store cannot be reached. Try again shortly.";
     AUDIT_UNAVAILABLE = 503 "audit_unavailable"
         "The audit log cannot be written, so nothing was done.";
+    TIMED_OUT = 504 "timed_out" "The answer took too long. It may still have taken effect.";
     PROVIDER_UNAVAILABLE = 503 "provider_unavailable"
         "The app's server does not answer. Try again shortly.";
 }

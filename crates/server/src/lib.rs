@@ -37,4 +37,7 @@ pub(crate) mod cors;
 pub mod jobs;
 pub mod router;
 
+pub mod serve;
+pub mod telemetry;
+
 pub mod cli;

@@ -22,6 +22,21 @@ pub enum Failure {
     Protocol,
 }
 
+impl Failure {
+    /// A label for metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NotAllowed => "not_allowed",
+            Self::Dns => "dns",
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::Timeout => "timeout",
+            Self::TooLarge => "too_large",
+            Self::Protocol => "protocol",
+        }
+    }
+}
+
 /// A request that got no usable answer.
 ///
 /// Shown to a caller it always says the same, so that nobody can look around in the operator's

@@ -1,0 +1,211 @@
+//! What every request passes on its way to the router, and every answer on its way back.
+
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, DefaultBodyLimit};
+use axum::response::{IntoResponse, Response};
+use futures::FutureExt;
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::http::uri::PathAndQuery;
+use hyper::{Method, Request, Uri, Version};
+use ipnet::IpNet;
+use tower::ServiceExt;
+use tracing::Instrument;
+
+use super::bodies::{Arrived, Upload};
+use super::client_ip::{ClientIp, client_ip, is_trusted, strip};
+use super::framing::Refusal;
+use crate::callers::Origin;
+use crate::config::Config;
+use crate::error::{self, Error};
+use crate::ids::RequestId;
+use crate::telemetry::access;
+
+/// Names a request in the answer; a proxy's own name for it is only logged.
+const REQUEST_ID: &str = "x-request-id";
+
+/// Longest name that a proxy gave a request and that is logged, in bytes.
+const PROXY_ID_BYTES_MAX: usize = 64;
+
+/// Checks a request and asks the router.
+pub(super) struct Gate {
+    router: Router,
+    trusted: Vec<IpNet>,
+    /// The path of the public URL, without its last slash.
+    prefix: String,
+    body_bytes_max: usize,
+    header_count_max: usize,
+    uri_bytes_max: usize,
+    timeout: Duration,
+}
+
+impl Gate {
+    pub(super) fn new(config: &Config, router: Router) -> Arc<Self> {
+        let router = router
+            .layer(DefaultBodyLimit::max(config.body_bytes_max))
+            .layer(axum::middleware::from_fn(access::remember_route));
+        Arc::new(Self {
+            router,
+            trusted: config.trusted_proxies.clone(),
+            prefix: config.public_url.path().trim_end_matches('/').to_owned(),
+            body_bytes_max: config.body_bytes_max,
+            header_count_max: config.header_count_max as usize,
+            uri_bytes_max: config.uri_bytes_max,
+            timeout: config.request_timeout_ms.duration(),
+        })
+    }
+
+    /// The answer to `request`, which came from `peer`. There always is one.
+    pub(super) async fn answer(
+        &self,
+        mut request: Request<Incoming>,
+        peer: SocketAddr,
+        refusal: Option<Refusal>,
+    ) -> Response {
+        let id = RequestId::mint();
+        let proxy = is_trusted(peer.ip(), &self.trusted).then(|| proxy_id(request.headers()));
+        let ClientIp(ip) = client_ip(peer.ip(), request.headers(), &self.trusted);
+        let record = access::Record::begin(&request, &id, ip, proxy.flatten().as_deref());
+        let verdict = refusal.map_or_else(|| self.check(&request), |it| Err(refused(it)));
+        let span = record.span().clone();
+        let mut response = async {
+            if let Err(error) = verdict {
+                return closing(error.into_response());
+            }
+            strip(request.headers_mut());
+            let extensions = request.extensions_mut();
+            extensions.insert(ConnectInfo(peer));
+            extensions.insert(ClientIp(ip));
+            extensions.insert(Origin { ip: Some(ip), request_id: Some(id.clone()) });
+            extensions.insert(record.route());
+            self.route(request).await
+        }
+        .instrument(span)
+        .await;
+        if let Ok(value) = HeaderValue::from_str(id.as_str()) {
+            response.headers_mut().insert(REQUEST_ID, value);
+        }
+        record.finish(response.status());
+        response
+    }
+
+    /// Refuses what no handler should see.
+    fn check(&self, request: &Request<Incoming>) -> Result<(), Error> {
+        let (uri, headers) = (request.uri(), request.headers());
+        if uri.path_and_query().map_or(0, |it| it.as_str().len()) > self.uri_bytes_max {
+            return Err(error::URI_TOO_LONG.into());
+        }
+        if headers.len() > self.header_count_max {
+            return Err(error::HEADERS_TOO_LARGE.into());
+        }
+        if request.method() == Method::CONNECT {
+            return Err(error::METHOD_NOT_ALLOWED.into());
+        }
+        check_host(request)?;
+        let length = headers.get(header::CONTENT_LENGTH).and_then(|it| it.to_str().ok());
+        if length.and_then(|it| it.parse::<usize>().ok()).is_some_and(|it| it > self.body_bytes_max)
+        {
+            return Err(error::BODY_TOO_LARGE.into());
+        }
+        Ok(())
+    }
+
+    /// Asks the router, within the time limit; a panic becomes an answer.
+    async fn route(&self, mut request: Request<Incoming>) -> Response {
+        if let Some(uri) = routed(request.uri(), &self.prefix) {
+            *request.uri_mut() = uri;
+        }
+        let arrived = Arrived::default();
+        let upload = |body| Body::new(Upload::new(body, self.body_bytes_max, arrived.clone()));
+        let request = request.map(upload);
+        let asking = AssertUnwindSafe(self.router.clone().oneshot(request)).catch_unwind();
+        match tokio::time::timeout(self.timeout, asking).await {
+            Ok(Ok(Ok(response))) => response,
+            Ok(Ok(Err(never))) => match never {},
+            // The panic itself was logged by the hook.
+            Ok(Err(_)) => Error::from(error::INTERNAL).into_response(),
+            Err(_) if arrived.is_whole() => Error::from(error::TIMED_OUT).into_response(),
+            Err(_) => closing(Error::from(error::REQUEST_TIMEOUT).into_response()),
+        }
+    }
+}
+
+fn refused(refusal: Refusal) -> Error {
+    match refusal {
+        Refusal::Ambiguous => error::INVALID_REQUEST.logging("framed in two ways"),
+        Refusal::HeadTooLarge => error::HEADERS_TOO_LARGE.into(),
+    }
+}
+
+/// HTTP/1.1 names the host once (RFC 9112 section 3.2); HTTP/2 does so in a field of its own.
+fn check_host(request: &Request<Incoming>) -> Result<(), Error> {
+    let hosts = request.headers().get_all(header::HOST).iter().count();
+    let missing = request.version() == Version::HTTP_11 && hosts == 0;
+    if hosts > 1 || missing {
+        return Err(error::INVALID_REQUEST.saying("Send the Host header once."));
+    }
+    Ok(())
+}
+
+/// After this answer nothing more is read: what follows may not be a request.
+fn closing(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+/// What a proxy calls the request, if that is fit to be logged.
+fn proxy_id(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get(REQUEST_ID)?.to_str().ok()?;
+    let plain = |it: u8| it.is_ascii_alphanumeric() || matches!(it, b'-' | b'_' | b'.' | b':');
+    (text.len() <= PROXY_ID_BYTES_MAX && text.bytes().all(plain)).then(|| text.to_owned())
+}
+
+/// The URI to route by, if it differs: without the public URL's prefix, and each run of slashes one
+/// slash, because clients that fill an empty id into a path double them. Escapes stay as they are,
+/// so that what is authorised is what is routed.
+fn routed(uri: &Uri, prefix: &str) -> Option<Uri> {
+    let path = uri.path();
+    let below = path.strip_prefix(prefix).filter(|it| it.starts_with('/')).unwrap_or(path);
+    if below.len() == path.len() && !path.contains("//") {
+        return None;
+    }
+    let mut clean = String::with_capacity(below.len());
+    for c in below.chars() {
+        if c != '/' || !clean.ends_with('/') {
+            clean.push(c);
+        }
+    }
+    if let Some(query) = uri.query() {
+        clean.push('?');
+        clean.push_str(query);
+    }
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(PathAndQuery::try_from(clean).ok()?);
+    Uri::from_parts(parts).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn row116_slashes_are_collapsed_and_escapes_left_alone() {
+        let path = |text: &str, prefix: &str| {
+            let uri: Uri = text.parse().unwrap();
+            routed(&uri, prefix).unwrap_or(uri).to_string()
+        };
+        assert_eq!(path("/v1/connect//accounts?a=//b", ""), "/v1/connect/accounts?a=//b");
+        assert_eq!(path("///v1////x/", ""), "/v1/x/");
+        assert_eq!(path("/v1/..%2fadmin/%2f%2f", ""), "/v1/..%2fadmin/%2f%2f");
+        assert_eq!(path("/base/v1//x?q", "/base"), "/v1/x?q");
+        assert_eq!(path("/basement/v1", "/base"), "/basement/v1");
+        assert_eq!(path("/v1", "/base"), "/v1");
+        assert_eq!(path("http://h/v1//x", ""), "http://h/v1/x");
+    }
+}

@@ -1,0 +1,87 @@
+//! Numbers for Prometheus.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::header;
+use axum::routing::get;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+use crate::config::ConfigError;
+
+/// Bounds of the buckets that durations are counted in, in seconds.
+const BUCKETS_S: [f64; 12] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
+
+/// How often old samples are folded into the buckets.
+const UPKEEP_EVERY: Duration = Duration::from_secs(5);
+
+static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+
+/// Begins to count. Further calls change nothing.
+pub(crate) fn start() -> Result<(), ConfigError> {
+    if HANDLE.get().is_some() {
+        return Ok(());
+    }
+    let refuse = |error: String| ConfigError(format!("metrics cannot be started: {error}"));
+    let recorder = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("duration_seconds".to_owned()), &BUCKETS_S)
+        .map_err(|error| refuse(error.to_string()))?
+        .build_recorder();
+    let handle = HANDLE.get_or_init(|| recorder.handle()).clone();
+    metrics::set_global_recorder(recorder).map_err(|error| refuse(error.to_string()))?;
+    describe();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(UPKEEP_EVERY).await;
+            handle.run_upkeep();
+        }
+    });
+    Ok(())
+}
+
+fn describe() {
+    metrics::describe_counter!("http_requests_total", "Requests answered.");
+    metrics::describe_histogram!("http_request_duration_seconds", "From head to head.");
+    metrics::describe_gauge!("http_requests_in_flight", "Requests not answered yet.");
+    metrics::describe_gauge!("http_connections_open", "Open connections.");
+    metrics::describe_counter!("egress_requests_total", "Outbound requests, by how they ended.");
+    metrics::describe_histogram!("egress_request_duration_seconds", "Until the answer began.");
+    metrics::gauge!("build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+}
+
+/// `/metrics`, for a listener of its own.
+pub fn router() -> Router {
+    Router::new().route("/metrics", get(page))
+}
+
+async fn page() -> impl axum::response::IntoResponse {
+    let text = HANDLE.get().map(PrometheusHandle::render).unwrap_or_default();
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
+}
+
+pub(super) fn request_began() {
+    metrics::gauge!("http_requests_in_flight").increment(1.0);
+}
+
+/// `route` is a pattern of the router, so there are only so many.
+pub(super) fn request_ended(method: &'static str, route: &str, status: u16, took: Duration) {
+    let route = route.to_owned();
+    metrics::gauge!("http_requests_in_flight").decrement(1.0);
+    let labels =
+        [("method", method.to_owned()), ("route", route.clone()), ("status", status.to_string())];
+    metrics::counter!("http_requests_total", &labels).increment(1);
+    metrics::histogram!("http_request_duration_seconds", "method" => method, "route" => route)
+        .record(took.as_secs_f64());
+}
+
+/// A connection came.
+pub fn connection_opened() {
+    metrics::gauge!("http_connections_open").increment(1.0);
+}
+
+/// A connection went.
+pub fn connection_closed() {
+    metrics::gauge!("http_connections_open").decrement(1.0);
+}
