@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
-use crate::{authn, cors, error, projects, tokens, users};
+use crate::{accounts, authn, cors, error, projects, tokens, users};
 
 /// What the document says besides the routes.
 #[derive(OpenApi)]
@@ -52,6 +52,26 @@ fn guarded() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(tokens::api::create_token))
         .route("/v1/connect/tokens", post(tokens::api::create_token))
         .routes(routes!(users::api::list))
+        .routes(routes!(accounts::api::list))
+        .routes(routes!(accounts::api::retrieve, accounts::api::delete))
+        .routes(routes!(accounts::api::revocation))
+        .routes(routes!(accounts::api::delete_by_app))
+        .routes(routes!(accounts::api::list_of_user, accounts::api::delete_user))
+        .merge(accounts_without_project())
+}
+
+/// The same without a project, for connect tokens and API keys.
+fn accounts_without_project() -> OpenApiRouter<Arc<App>> {
+    use accounts::api;
+    let one = get(api::retrieve).delete(api::delete);
+    let user = get(api::list_of_user).delete(api::delete_user);
+    OpenApiRouter::new()
+        .route("/v1/connect/accounts", get(api::list))
+        .route("/v1/connect/accounts/{account}", one)
+        .route("/v1/connect/accounts/{account}/revocation", get(api::revocation))
+        .route("/v1/connect/apps/{app}/accounts", delete(api::delete_by_app))
+        .route("/v1/connect/users", get(users::api::list))
+        .route("/v1/connect/users/{*rest}", user)
 }
 
 /// What needs no bearer.

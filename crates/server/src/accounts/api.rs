@@ -1,1 +1,298 @@
-//! Accounts by HTTP.
+//! Accounts by HTTP: below `/v1/connect/{project}`, without a project for connect tokens and API
+//! keys, and with a user's id in the project's place for clients of the older style.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use futures::StreamExt;
+use futures::stream;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::view::{AccountView, account_view};
+use super::{Account, By, Filter, Outcome, RevocationView, vend};
+use crate::app::App;
+use crate::audit::Event;
+use crate::callers::{Anyone, InTenant, Who};
+use crate::error::{self, Result};
+use crate::paging::{Listed, Page, PageInfo};
+use crate::query::Query;
+use crate::scope::{Need, need};
+
+/// Says what became of a deleted account's grant.
+const REVOCATION: HeaderName = HeaderName::from_static("x-grantkeep-revocation");
+/// Accounts whose credentials are made ready at once for one list.
+const VENDED_AT_ONCE: usize = 8;
+/// Items on a page of the older style when the caller does not say: its clients know no pages.
+const OLDER_LIMIT: i64 = 100;
+
+/// Path parameters in any of the forms; `project` is read by the extractors.
+#[derive(serde::Deserialize)]
+pub(crate) struct Named {
+    account: String,
+}
+
+#[derive(serde::Deserialize)]
+pub(crate) struct NamedApp {
+    app: String,
+}
+
+#[derive(serde::Deserialize)]
+pub(crate) struct Rest {
+    rest: String,
+}
+
+/// A list in the older style, which some clients read by another name.
+#[derive(Serialize)]
+struct OlderList<'a> {
+    accounts: &'a [AccountView],
+    data: &'a [AccountView],
+    page_info: PageInfo,
+}
+
+/// Lists accounts, newest first.
+#[utoipa::path(get, path = "/v1/connect/{project}/accounts", tag = "Accounts",
+    params(("project" = String, Path), ("x-pd-environment" = String, Header),
+        ("external_user_id" = Option<String>, Query, description = "Your own id of a user"),
+        ("app" = Option<String>, Query, description = "Slug or id of an app"),
+        ("oauth_app_id" = Option<String>, Query),
+        ("include_credentials" = Option<bool>, Query,
+            description = "Needs the scope `credentials:read`; never for browsers"),
+        ("limit" = Option<i64>, Query), ("after" = Option<String>, Query),
+        ("before" = Option<String>, Query)),
+    responses((status = 200, body = Listed<AccountView>)),
+    security(("client" = []), ("connect" = [])))]
+pub(crate) async fn list(
+    State(app): State<Arc<App>>,
+    call: InTenant<Anyone, need::AccountsRead>,
+    query: Query,
+) -> Result<Response> {
+    let user = call.only_user(query.one("external_user_id")?)?;
+    let filter = Filter {
+        external_id: user.as_deref(),
+        app: query.one("app")?,
+        oauth_app: query.one("oauth_app_id")?,
+    };
+    let secrets = wants_credentials(&call, &query)?;
+    let mut page = Page::of(&query, &app.cursors, format!("{:?}\n{filter:?}", call.tenant))?;
+    if call.is_older_path() && query.one("limit")?.is_none() {
+        page.limit = OLDER_LIMIT;
+    }
+    let (accounts, total) = super::list(&app, &call.tenant, filter, &page).await?;
+    let (accounts, page_info) = page.answer(&app.cursors, accounts, total, Account::boundary);
+    let data = views(&app, &call, accounts, secrets).await?;
+    Ok(if call.is_older_path() {
+        axum::Json(OlderList { accounts: &data, data: &data, page_info }).into_response()
+    } else {
+        axum::Json(Listed { data, page_info }).into_response()
+    })
+}
+
+/// Gives one account.
+#[utoipa::path(get, path = "/v1/connect/{project}/accounts/{account}", tag = "Accounts",
+    params(("project" = String, Path), ("account" = String, Path),
+        ("x-pd-environment" = String, Header), ("external_user_id" = Option<String>, Query),
+        ("include_credentials" = Option<bool>, Query,
+            description = "Needs the scope `credentials:read`; never for browsers")),
+    responses((status = 200, body = AccountView), (status = 404, description = "No such account"),
+        (status = 409, description = "Credentials are wanted, and only a reconnect helps"),
+        (status = 503, description = "Credentials have ended, and the app does not answer")),
+    security(("client" = []), ("connect" = [])))]
+pub(crate) async fn retrieve(
+    State(app): State<Arc<App>>,
+    call: InTenant<Anyone, need::AccountsRead>,
+    Path(Named { account }): Path<Named>,
+    query: Query,
+) -> Result<axum::Json<AccountView>> {
+    let user = call.only_user(query.one("external_user_id")?)?;
+    let secrets = wants_credentials(&call, &query)?;
+    let account = super::find(&app, &call.tenant, &account, user.as_deref()).await?;
+    if !secrets {
+        return Ok(axum::Json(account_view(&app, &account, None)));
+    }
+    record_reads(&app, &call, std::slice::from_ref(&account)).await?;
+    let usable = vend::usable_of(&app, account, None).await?;
+    let credentials = vend::credentials(&app, &usable).await?;
+    Ok(axum::Json(account_view(&app, &usable.account, Some(credentials))))
+}
+
+/// Deletes an account. Its grant is revoked at the provider, as far as the app has a way: the
+/// header `x-grantkeep-revocation` says `revoked`, `unsupported`, `failed` or `pending`.
+#[utoipa::path(delete, path = "/v1/connect/{project}/accounts/{account}", tag = "Accounts",
+    params(("project" = String, Path), ("account" = String, Path),
+        ("x-pd-environment" = String, Header), ("external_user_id" = Option<String>, Query),
+        ("revoke" = Option<bool>, Query, description = "`false` keeps the grant at the provider")),
+    responses((status = 204), (status = 404, description = "No such account")),
+    security(("client" = []), ("connect" = [])))]
+pub(crate) async fn delete(
+    State(app): State<Arc<App>>,
+    call: InTenant<Anyone, need::AccountsWrite>,
+    Path(Named { account }): Path<Named>,
+    query: Query,
+) -> Result<Response> {
+    let user = call.only_user(query.one("external_user_id")?)?;
+    let outcome = super::delete(&app, by(&call, &query)?, &account, user.as_deref()).await?;
+    Ok(no_content(outcome))
+}
+
+/// Says what became of the grant of a deleted account.
+#[utoipa::path(get, path = "/v1/connect/{project}/accounts/{account}/revocation",
+    tag = "Accounts",
+    params(("project" = String, Path), ("account" = String, Path),
+        ("x-pd-environment" = String, Header)),
+    responses((status = 200, body = RevocationView),
+        (status = 404, description = "No such account was deleted")),
+    security(("client" = []), ("connect" = [])))]
+pub(crate) async fn revocation(
+    State(app): State<Arc<App>>,
+    call: InTenant<Anyone, need::AccountsRead>,
+    Path(Named { account }): Path<Named>,
+) -> Result<axum::Json<RevocationView>> {
+    let view = super::revocation(&app, &call.tenant, &account).await?;
+    // Whoever is limited to a user sees that user's only.
+    if call.only_user(None)?.is_some_and(|user| user != view.external_id) {
+        return Err(error::NOT_FOUND.into());
+    }
+    Ok(axum::Json(view))
+}
+
+/// Deletes all accounts of an app. Their grants are revoked in the background.
+#[utoipa::path(delete, path = "/v1/connect/{project}/apps/{app}/accounts", tag = "Accounts",
+    params(("project" = String, Path),
+        ("app" = String, Path, description = "Slug or id of an app, or the id of an OAuth client"),
+        ("x-pd-environment" = String, Header), ("external_user_id" = Option<String>, Query),
+        ("revoke" = Option<bool>, Query)),
+    responses((status = 204), (status = 404, description = "No such app")),
+    security(("client" = []), ("connect" = [])))]
+pub(crate) async fn delete_by_app(
+    State(app): State<Arc<App>>,
+    call: InTenant<Anyone, need::AccountsWrite>,
+    Path(NamedApp { app: name }): Path<NamedApp>,
+    query: Query,
+) -> Result<StatusCode> {
+    let user = call.only_user(query.one("external_user_id")?)?;
+    super::delete_by_app(&app, by(&call, &query)?, &name, user.as_deref()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Lists all accounts of a user, as a bare array.
+#[utoipa::path(get, path = "/v1/connect/{project}/users/{*rest}", tag = "Accounts",
+    params(("project" = String, Path),
+        ("*rest" = String, Path, description = "Your own id of the user, then `/accounts`"),
+        ("x-pd-environment" = String, Header), ("app" = Option<String>, Query),
+        ("include_credentials" = Option<bool>, Query)),
+    responses((status = 200, body = Vec<AccountView>)),
+    security(("client" = []), ("connect" = [])))]
+pub(crate) async fn list_of_user(
+    State(app): State<Arc<App>>,
+    call: InTenant<Anyone, need::AccountsRead>,
+    Path(Rest { rest }): Path<Rest>,
+    query: Query,
+) -> Result<axum::Json<Vec<AccountView>>> {
+    // An external id may hold slashes, and some clients do not encode them.
+    let user = rest.strip_suffix("/accounts").ok_or(error::NOT_FOUND)?;
+    let user = call.only_user(Some(user))?.ok_or(error::NOT_FOUND)?;
+    let secrets = wants_credentials(&call, &query)?;
+    let accounts = super::list_of_user(&app, &call.tenant, &user, query.one("app")?).await?;
+    Ok(axum::Json(views(&app, &call, accounts, secrets).await?))
+}
+
+/// Erases a user: all his accounts, his connect tokens, and the key that sealed what is stored of
+/// him. His grants are revoked in the background.
+#[utoipa::path(delete, path = "/v1/connect/{project}/users/{*rest}", tag = "Users",
+    params(("project" = String, Path),
+        ("*rest" = String, Path, description = "Your own id of the user"),
+        ("x-pd-environment" = String, Header), ("revoke" = Option<bool>, Query)),
+    responses((status = 204), (status = 404, description = "No such user")),
+    security(("client" = []), ("connect" = [])))]
+pub(crate) async fn delete_user(
+    State(app): State<Arc<App>>,
+    call: InTenant<Anyone, need::UsersWrite>,
+    Path(Rest { rest }): Path<Rest>,
+    query: Query,
+) -> Result<StatusCode> {
+    let user = call.only_user(Some(&rest))?.ok_or(error::NOT_FOUND)?;
+    super::delete_user(&app, by(&call, &query)?, &user).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn by<'a, W: Who, N: Need>(call: &'a InTenant<W, N>, query: &Query) -> Result<By<'a>> {
+    Ok(By {
+        tenant: &call.tenant,
+        actor: &call.caller.actor,
+        origin: &call.origin,
+        revoke: query.flag("revoke")?.unwrap_or(true),
+    })
+}
+
+fn no_content(outcome: Option<Outcome>) -> Response {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    if let Some(outcome) = outcome {
+        let value = HeaderValue::from_static(outcome.as_str());
+        response.headers_mut().insert(REVOCATION, value);
+    }
+    response
+}
+
+/// Whether credentials are to be shown. Browsers ask in vain, since old ones do so by habit.
+fn wants_credentials<W: Who, N: Need>(call: &InTenant<W, N>, query: &Query) -> Result<bool> {
+    if !query.flag("include_credentials")?.unwrap_or(false) || call.caller.connect.is_some() {
+        return Ok(false);
+    }
+    if !call.may_read_credentials() {
+        return Err(error::SCOPE_MISSING.saying(
+            "Credentials are shown to callers with the scope `credentials:read` only.",
+        ));
+    }
+    Ok(true)
+}
+
+/// Says in the audit log who reads what, before anything is shown.
+async fn record_reads<W: Who, N: Need>(
+    app: &App,
+    call: &InTenant<W, N>,
+    accounts: &[Account],
+) -> Result<()> {
+    let events = accounts.iter().map(|account| {
+        Event::new("credentials.read", &call.caller.actor, &call.origin)
+            .tenant(&account.tenant)
+            .target("account", account.id.as_str())
+            .user(&account.external_id)
+    });
+    let written = futures::future::join_all(events.map(|event| app.audit.record(event))).await;
+    written.into_iter().collect()
+}
+
+async fn views<W: Who, N: Need>(
+    app: &Arc<App>,
+    call: &InTenant<W, N>,
+    accounts: Vec<Account>,
+    secrets: bool,
+) -> Result<Vec<AccountView>> {
+    if !secrets {
+        return Ok(accounts.iter().map(|it| account_view(app, it, None)).collect());
+    }
+    record_reads(app, call, &accounts).await?;
+    let views = stream::iter(accounts).map(|account| view_with_credentials(app, account));
+    Ok(views.buffered(VENDED_AT_ONCE).collect().await)
+}
+
+/// In a list, one account that cannot be used does not hide the others: it comes without
+/// credentials, and says what is wrong.
+async fn view_with_credentials(app: &Arc<App>, account: Account) -> AccountView {
+    let credentials = async {
+        let usable = vend::usable_of(app, account.clone(), None).await?;
+        let credentials = vend::credentials(app, &usable).await?;
+        Ok::<(Account, Map<String, Value>), error::Error>((usable.account, credentials))
+    };
+    match credentials.await {
+        Ok((account, credentials)) => account_view(app, &account, Some(credentials)),
+        Err(_) => {
+            let id = account.id.as_str();
+            let now = super::find(app, &account.tenant, id, None).await;
+            account_view(app, now.as_ref().unwrap_or(&account), None)
+        }
+    }
+}

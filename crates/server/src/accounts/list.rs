@@ -94,7 +94,9 @@ pub async fn list_of_user(
     Ok(store::list::of_user(&app.db, tenant, &user.id, app_slug).await?)
 }
 
-/// Where a page that begins or ends with this account goes on.
-pub(super) fn boundary(account: &Account) -> Boundary {
-    Boundary { key: account.created_at_ms, id: account.id.as_str().to_owned() }
+impl Account {
+    /// Where a page that begins or ends with this account goes on.
+    pub(super) fn boundary(&self) -> Boundary {
+        Boundary { key: self.created_at_ms, id: self.id.as_str().to_owned() }
+    }
 }
