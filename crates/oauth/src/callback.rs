@@ -291,7 +291,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn f_07_parsing_never_panics(query in "((code|error|state|iss|x)=)?\\PC{0,40}(&code=\\PC{0,9})?") {
+        fn f_07_parsing_never_panics(
+            query in "((code|error|state|iss|x)=)?\\PC{0,40}(&code=\\PC{0,9})?"
+        ) {
             let _ = parse(&query);
         }
 

@@ -12,6 +12,7 @@ pub mod body;
 pub mod flights;
 pub mod keys;
 pub mod paging;
+pub mod path;
 pub mod query;
 pub mod scope;
 pub mod tenant;

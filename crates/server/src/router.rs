@@ -10,7 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
-use crate::{accounts, authn, cors, error, projects, tokens, users};
+use crate::{accounts, apps, authn, cors, error, projects, tokens, users};
 
 /// What the document says besides the routes.
 #[derive(OpenApi)]
@@ -58,6 +58,7 @@ fn guarded() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(accounts::api::delete_by_app))
         .routes(routes!(accounts::api::list_of_user, accounts::api::delete_user))
         .merge(accounts_without_project())
+        .merge(catalogue())
 }
 
 /// The same without a project, for connect tokens and API keys.
@@ -72,6 +73,27 @@ fn accounts_without_project() -> OpenApiRouter<Arc<App>> {
         .route("/v1/connect/apps/{app}/accounts", delete(api::delete_by_app))
         .route("/v1/connect/users", get(users::api::list))
         .route("/v1/connect/users/{*rest}", user)
+}
+
+/// Apps, and the project's own clients at them.
+fn catalogue() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(apps::api::project_info))
+        .route("/v1/connect/projects/info", get(apps::api::project_info))
+        .routes(routes!(apps::api_clients::list, apps::api_clients::create))
+        .routes(routes!(
+            apps::api_clients::retrieve,
+            apps::api_clients::update,
+            apps::api_clients::delete
+        ))
+        .routes(routes!(apps::api::list))
+        .routes(routes!(apps::api::retrieve))
+        .routes(routes!(apps::api::categories))
+        .routes(routes!(apps::api::category))
+        .route("/v1/apps", get(apps::api::list))
+        .route("/v1/apps/{app}", get(apps::api::retrieve))
+        .route("/v1/app_categories", get(apps::api::categories))
+        .route("/v1/app_categories/{id}", get(apps::api::category))
 }
 
 /// What needs no bearer.

@@ -25,9 +25,16 @@ macro_rules! scopes {
                 #[derive(Clone, Copy, Debug)]
                 pub struct $name;
                 impl super::Need for $name {
-                    const SCOPE: super::Scope = super::Scope::$name;
+                    const SCOPE: Option<super::Scope> = Some(super::Scope::$name);
                 }
             )*
+
+            /// Any bearer will do.
+            #[derive(Clone, Copy, Debug)]
+            pub struct Nothing;
+            impl super::Need for Nothing {
+                const SCOPE: Option<super::Scope> = None;
+            }
         }
     };
 }
@@ -55,7 +62,7 @@ scopes! {
 
 /// A scope that a route needs, as a type.
 pub trait Need: Send + Sync + 'static {
-    const SCOPE: Scope;
+    const SCOPE: Option<Scope>;
 }
 
 /// A set of scopes.

@@ -367,7 +367,8 @@ proptest! {
 
     #[test]
     fn tokens_come_back_as_sent(access in "[!-~]{1,60}", refresh in "[!-~]{1,60}") {
-        let form = crate::encode::form_pairs([("access_token", &*access), ("refresh_token", &*refresh)]);
+        let pairs = [("access_token", &*access), ("refresh_token", &*refresh)];
+        let form = crate::encode::form_pairs(pairs);
         let json = json!({"access_token": &access, "refresh_token": &refresh}).to_string();
         for body in [form.as_str(), &json] {
             let it = read_plain(200, body).unwrap();

@@ -242,9 +242,8 @@ fn wants_credentials<W: Who, N: Need>(call: &InTenant<W, N>, query: &Query) -> R
         return Ok(false);
     }
     if !call.may_read_credentials() {
-        return Err(error::SCOPE_MISSING.saying(
-            "Credentials are shown to callers with the scope `credentials:read` only.",
-        ));
+        return Err(error::SCOPE_MISSING
+            .saying("Credentials are shown to callers with the scope `credentials:read` only."));
     }
     Ok(true)
 }

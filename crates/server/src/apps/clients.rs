@@ -105,7 +105,8 @@ pub async fn update_oauth_app(
 async fn write(app: &Arc<App>, mut client: OAuthApp, edit: Edit, fresh: bool) -> Result<OAuthApp> {
     let now_ms = app.clock.now_ms();
     let mut tx = app.db.begin().await?;
-    let old_secret = match (&client.sealed_secret, &edit.client_secret) {
+    let new_secret = edit.client_secret.filter(|secret| !secret.is_empty());
+    let old_secret = match (&client.sealed_secret, &new_secret) {
         // The seal is bound to the row's version, so what is kept is sealed anew.
         (Some(_), None) => oauth_app_secret(app, &client).await?,
         _ => None,
@@ -119,7 +120,7 @@ async fn write(app: &Arc<App>, mut client: OAuthApp, edit: Edit, fresh: bool) ->
     client.client_id = edit.client_id.unwrap_or(client.client_id);
     client.scopes = edit.scopes.or(client.scopes);
     client.additional_scopes = edit.additional_scopes.unwrap_or(client.additional_scopes);
-    if let Some(secret) = edit.client_secret.filter(|secret| !secret.is_empty()).or(old_secret) {
+    if let Some(secret) = new_secret.or(old_secret) {
         let key = app.keys.project_for_sealing(&mut tx, &client.project, now_ms).await?;
         let sealed = key.seal(&place(&client), secret.expose().as_bytes());
         client.sealed_secret = Some(sealed);

@@ -1,5 +1,7 @@
 //! Apps: the catalogue, and the OAuth clients that a project registered at their providers.
 
+pub mod api;
+pub mod api_clients;
 mod clients;
 pub mod fill;
 pub mod protocol;

@@ -4,7 +4,11 @@ use grantkeep_catalog::{App as CatalogApp, Field, FieldKind};
 use serde::Serialize;
 use serde_json::json;
 
+use super::OAuthApp;
 use crate::app::App;
+use crate::clock::iso;
+use crate::error::Result;
+use crate::ids::{OAuthAppId, ProjectId};
 
 /// A set of scopes that the connect page can ask for by one name.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
@@ -20,7 +24,7 @@ pub struct ProxyView {
     proxy_enabled: bool,
     /// Hosts that a request may name besides that of the base URL.
     allowed_domains: Option<Vec<String>>,
-    /// What relative targets are joined to; may hold `${field}`.
+    /// What relative targets are joined to; may hold `{{field}}`.
     base_proxy_target_url: String,
 }
 
@@ -28,8 +32,17 @@ pub struct ProxyView {
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct AppView {
     id: String,
-    name_slug: String,
     name: String,
+    oauth_app_id: Option<String>,
+    connect: ProxyView,
+    #[serde(flatten)]
+    facts: AppFacts,
+}
+
+/// What an app and a client registered for it have in common.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct AppFacts {
+    name_slug: String,
     /// `oauth`, `keys` or `none`.
     auth_type: &'static str,
     description: String,
@@ -41,11 +54,68 @@ pub struct AppView {
     /// How well known the app is; lists begin with the greatest.
     featured_weight: u32,
     scope_profiles: Vec<ScopeProfileView>,
-    oauth_app_id: Option<String>,
-    connect: ProxyView,
+}
+
+/// A client that the project registered at an app. The secret is never shown.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct OAuthAppView {
+    id: OAuthAppId,
+    name: String,
+    client_id: String,
+    /// Scopes that users are asked for.
+    scopes: Vec<String>,
+    additional_scopes: Vec<String>,
+    /// To be registered at the app, exactly so.
+    redirect_uri: String,
+    owner_id: ProjectId,
+    created_at: String,
+    updated_at: String,
+    #[serde(flatten)]
+    facts: AppFacts,
 }
 
 pub fn app_view(app: &App, found: &CatalogApp) -> AppView {
+    let domains = found.proxy.as_ref().map(|it| it.hosts.clone());
+    let base = found.proxy.as_ref().map(|it| it.base_url.as_str()).unwrap_or_default();
+    AppView {
+        id: found.id.clone(),
+        name: found.name.clone(),
+        oauth_app_id: None,
+        connect: ProxyView {
+            proxy_enabled: found.proxy.is_some(),
+            allowed_domains: domains,
+            // Wire clients write a field of the account with two braces.
+            base_proxy_target_url: base.replace("${", "{{").replace('}', "}}"),
+        },
+        facts: facts(app, found),
+    }
+}
+
+/// # Errors
+/// [`crate::error::APP_NOT_FOUND`] when the client's app has left the catalogue.
+pub fn oauth_app_view(app: &App, client: &OAuthApp) -> Result<OAuthAppView> {
+    let found = super::find(app, &client.app_slug)?;
+    let own = found.oauth2().map(|it| it.scopes.asked()).unwrap_or_default();
+    let own = || own.iter().map(|it| (*it).to_owned()).collect();
+    let mut facts = facts(app, found);
+    if let Some(description) = &client.description {
+        facts.description.clone_from(description);
+    }
+    Ok(OAuthAppView {
+        id: client.id.clone(),
+        name: client.name.clone(),
+        client_id: client.client_id.clone(),
+        scopes: client.scopes.clone().unwrap_or_else(own),
+        additional_scopes: client.additional_scopes.clone(),
+        redirect_uri: client.redirect_uri(app),
+        owner_id: client.project.clone(),
+        created_at: iso(client.created_at_ms),
+        updated_at: iso(client.updated_at_ms),
+        facts,
+    })
+}
+
+fn facts(app: &App, found: &CatalogApp) -> AppFacts {
     let scopes = match (found.oauth2(), found.oauth1()) {
         (Some(it), _) => Some(&it.scopes),
         (_, Some(it)) => Some(&it.scopes),
@@ -55,10 +125,8 @@ pub fn app_view(app: &App, found: &CatalogApp) -> AppView {
         let scopes = scopes.and_then(|it| it.profile(name)).unwrap_or_default();
         ScopeProfileView { name, scopes: scopes.into_iter().map(str::to_owned).collect() }
     };
-    AppView {
-        id: found.id.clone(),
+    AppFacts {
         name_slug: found.slug.clone(),
-        name: found.name.clone(),
         auth_type: found.wire_auth_type(),
         description: found.description.clone(),
         img_src: app.url(&format!("/_static/apps/{}.svg", found.slug)).into(),
@@ -67,15 +135,6 @@ pub fn app_view(app: &App, found: &CatalogApp) -> AppView {
         featured_weight: u32::from(found.popularity),
         scope_profiles: scopes
             .map_or_else(Vec::new, |it| it.profiles.iter().map(profile).collect()),
-        oauth_app_id: None,
-        connect: ProxyView {
-            proxy_enabled: found.proxy.is_some(),
-            allowed_domains: found.proxy.as_ref().map(|it| it.hosts.clone()),
-            base_proxy_target_url: found
-                .proxy
-                .as_ref()
-                .map_or_else(String::new, |it| it.base_url.clone()),
-        },
     }
 }
 

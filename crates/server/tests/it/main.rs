@@ -1,7 +1,9 @@
 //! The one integration test binary: one program to link, all of it through the front door.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on must fail")]
 
+mod apps;
 mod callers;
+mod projects;
 mod tidy;
 #[allow(dead_code, reason = "what one kind of test does not need, another does")]
 mod world;

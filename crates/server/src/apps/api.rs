@@ -1,0 +1,191 @@
+//! `/v1/connect/apps` and `/v1/connect/app_categories`: the catalogue over HTTP.
+
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use grantkeep_catalog::{App as CatalogApp, Category};
+use serde::Serialize;
+
+use super::view::{AppView, app_view};
+use crate::app::App;
+use crate::callers::{Anyone, Call, InProject};
+use crate::error::{self, Result};
+use crate::ids::OAuthAppId;
+use crate::paging::{Boundary, Listed, Page};
+use crate::query::Query;
+use crate::scope::need;
+
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct Wrapped<T> {
+    data: T,
+}
+
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct CategoryView {
+    id: String,
+    name: String,
+    description: String,
+}
+
+impl From<Category> for CategoryView {
+    fn from(it: Category) -> Self {
+        Self { id: it.id, name: it.name.to_owned(), description: it.description.to_owned() }
+    }
+}
+
+/// Lists apps, the most used first.
+///
+/// `q` searches names, slugs and former names. `sort_key` is `name`, `name_slug` or
+/// `featured_weight`; `category_ids` may be repeated.
+#[utoipa::path(get, path = "/v1/connect/apps", tag = "Apps",
+    params(("q" = Option<String>, Query), ("sort_key" = Option<String>, Query),
+        ("sort_direction" = Option<String>, Query), ("category_ids" = Option<Vec<String>>, Query),
+        ("has_components" = Option<bool>, Query), ("has_actions" = Option<bool>, Query),
+        ("has_triggers" = Option<bool>, Query), ("limit" = Option<i64>, Query),
+        ("after" = Option<String>, Query), ("before" = Option<String>, Query)),
+    responses((status = 200, body = Listed<AppView>)),
+    security(("client" = []), ("connect" = [])))]
+pub(crate) async fn list(
+    State(app): State<Arc<App>>,
+    _: Call<Anyone, need::Nothing>,
+    query: Query,
+) -> Result<axum::Json<Listed<AppView>>> {
+    let wish = Wish::of(&query)?;
+    let page = Page::of(&query, &app.cursors, format!("apps\n{wish:?}"))?;
+    let mut found: Vec<&CatalogApp> = app.catalog.search(wish.part.unwrap_or_default());
+    found.retain(|it| wish.takes(&app, it));
+    if let Some(key) = wish.sort_key {
+        found.sort_by(|one, other| by(key, one, other));
+        if wish.descending {
+            found.reverse();
+        }
+    }
+    let total = i64::try_from(found.len()).unwrap_or(i64::MAX);
+    let boundary = |it: &&CatalogApp| Boundary { key: 0, id: it.slug.clone() };
+    let cut = page.cut(found, boundary);
+    let (items, page_info) = page.answer(&app.cursors, cut, total, boundary);
+    let data = items.into_iter().map(|it| app_view(&app, it)).collect();
+    Ok(axum::Json(Listed { data, page_info }))
+}
+
+/// What a caller asks of the list.
+#[derive(Debug)]
+struct Wish<'a> {
+    part: Option<&'a str>,
+    sort_key: Option<&'a str>,
+    descending: bool,
+    categories: BTreeSet<&'a str>,
+    /// Only apps that have components, of which there are none yet.
+    with_components: bool,
+}
+
+impl<'a> Wish<'a> {
+    fn of(query: &'a Query) -> Result<Self> {
+        let part = query.one("q")?;
+        let asked = query.one("sort_key")?;
+        if asked.is_some_and(|key| !["name", "name_slug", "featured_weight"].contains(&key)) {
+            let text = "`sort_key` must be name, name_slug or featured_weight.";
+            return Err(error::INVALID_PARAMETER.saying(text));
+        }
+        // What was searched for is best shown by how well it fits.
+        let sort_key = asked.or(if part.is_none() { Some("featured_weight") } else { None });
+        let descending = match query.one("sort_direction")? {
+            None => sort_key == Some("featured_weight"),
+            Some("asc") => false,
+            Some("desc") => true,
+            Some(_) => {
+                let text = "`sort_direction` must be asc or desc.";
+                return Err(error::INVALID_PARAMETER.saying(text));
+            }
+        };
+        let mut with_components = false;
+        for name in ["has_components", "has_actions", "has_triggers"] {
+            with_components |= query.flag(name)? == Some(true);
+        }
+        let categories = query.all("category_ids").flat_map(|it| it.split(',')).collect();
+        Ok(Self { part, sort_key, descending, categories, with_components })
+    }
+
+    fn takes(&self, app: &App, found: &CatalogApp) -> bool {
+        let named = |it: &Category| found.categories.iter().any(|name| *name == it.name);
+        let asked = |it: &Category| self.categories.contains(it.id.as_str());
+        let fits = self.categories.is_empty()
+            || app.catalog.categories().iter().any(|it| asked(it) && named(it));
+        fits && !self.with_components
+    }
+}
+
+fn by(key: &str, one: &CatalogApp, other: &CatalogApp) -> Ordering {
+    match key {
+        "name" => one.name.to_lowercase().cmp(&other.name.to_lowercase()),
+        "name_slug" => one.slug.cmp(&other.slug),
+        // Descending is the rule here, so that equals still come in the order of their names.
+        _ => one.popularity.cmp(&other.popularity).then_with(|| other.slug.cmp(&one.slug)),
+    }
+}
+
+/// One app, by slug or id.
+#[utoipa::path(get, path = "/v1/connect/apps/{app}", tag = "Apps", params(("app" = String, Path)),
+    responses((status = 200, body = Wrapped<AppView>)), security(("client" = []), ("connect" = [])))]
+pub(crate) async fn retrieve(
+    State(app): State<Arc<App>>,
+    _: Call<Anyone, need::Nothing>,
+    Path(name): Path<String>,
+) -> Result<axum::Json<Wrapped<AppView>>> {
+    let found = super::find(&app, &name)?;
+    Ok(axum::Json(Wrapped { data: app_view(&app, found) }))
+}
+
+/// All categories, bare.
+#[utoipa::path(get, path = "/v1/connect/app_categories", tag = "Apps",
+    responses((status = 200, body = Vec<CategoryView>)),
+    security(("client" = []), ("connect" = [])))]
+pub(crate) async fn categories(
+    State(app): State<Arc<App>>,
+    _: Call<Anyone, need::Nothing>,
+) -> axum::Json<Vec<CategoryView>> {
+    axum::Json(app.catalog.categories().into_iter().map(CategoryView::from).collect())
+}
+
+#[utoipa::path(get, path = "/v1/connect/app_categories/{id}", tag = "Apps",
+    params(("id" = String, Path)), responses((status = 200, body = CategoryView)),
+    security(("client" = []), ("connect" = [])))]
+pub(crate) async fn category(
+    State(app): State<Arc<App>>,
+    _: Call<Anyone, need::Nothing>,
+    Path(id): Path<String>,
+) -> Result<axum::Json<CategoryView>> {
+    let found = app.catalog.categories().into_iter().find(|it| it.id == id);
+    Ok(axum::Json(found.ok_or(error::NOT_FOUND)?.into()))
+}
+
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct ConfiguredApp {
+    /// The project's OAuth client for the app.
+    id: Option<OAuthAppId>,
+    name_slug: String,
+}
+
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct ProjectInfo {
+    apps: Vec<ConfiguredApp>,
+}
+
+/// Which apps the project has OAuth clients for.
+#[utoipa::path(get, path = "/v1/connect/{project}/projects/info", tag = "Projects",
+    params(("project" = String, Path)), responses((status = 200, body = ProjectInfo)),
+    security(("client" = []), ("connect" = [])))]
+pub(crate) async fn project_info(
+    State(app): State<Arc<App>>,
+    call: InProject<Anyone, need::ProjectsRead>,
+) -> Result<axum::Json<ProjectInfo>> {
+    let page = Page::of(&Query::parse("limit=100"), &app.cursors, String::new())?;
+    let (clients, _) = super::list_oauth_apps(&app, &call.project, None, None, &page).await?;
+    let apps = clients
+        .into_iter()
+        .map(|it| ConfiguredApp { id: Some(it.id), name_slug: it.app_slug })
+        .collect();
+    Ok(axum::Json(ProjectInfo { apps }))
+}

@@ -1,0 +1,145 @@
+//! `/v1/connect/{project}/oauth_apps`: the project's own OAuth clients at the apps.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use grantkeep_vault::Secret;
+use serde::{Deserialize, Deserializer};
+
+use super::view::{OAuthAppView, oauth_app_view};
+use super::{Edit, OAuthApp};
+use crate::app::App;
+use crate::audit::Event;
+use crate::body::Json;
+use crate::callers::{InProject, Server};
+use crate::error::{self, Result};
+use crate::paging::{Boundary, Listed, Page};
+use crate::path::Id;
+use crate::query::Query;
+use crate::scope::{Need, need};
+
+#[derive(Deserialize, utoipa::ToSchema)]
+pub struct OAuthAppWish {
+    /// Slug or id; only when a client is made.
+    app: Option<String>,
+    name: Option<String>,
+    description: Option<String>,
+    client_id: Option<String>,
+    /// Written and never shown. Blank keeps the stored one.
+    #[serde(default, deserialize_with = "secret")]
+    #[schema(value_type = Option<String>)]
+    client_secret: Option<Secret>,
+    /// Scopes to ask for; the app's own when absent.
+    scopes: Option<Vec<String>>,
+    additional_scopes: Option<Vec<String>>,
+}
+
+fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Secret>, D::Error> {
+    Ok(Option::<String>::deserialize(from)?.map(Secret::new))
+}
+
+impl OAuthAppWish {
+    fn edit(self) -> Edit {
+        Edit {
+            name: self.name,
+            description: self.description.map(Some),
+            client_id: self.client_id,
+            client_secret: self.client_secret,
+            scopes: self.scopes,
+            additional_scopes: self.additional_scopes,
+        }
+    }
+}
+
+#[utoipa::path(get, path = "/v1/connect/{project}/oauth_apps", tag = "OAuth clients",
+    params(("project" = String, Path), ("app" = Option<String>, Query),
+        ("q" = Option<String>, Query), ("limit" = Option<i64>, Query),
+        ("after" = Option<String>, Query), ("before" = Option<String>, Query)),
+    responses((status = 200, body = Listed<OAuthAppView>)), security(("client" = [])))]
+pub(crate) async fn list(
+    State(app): State<Arc<App>>,
+    call: InProject<Server, need::ProjectsRead>,
+    query: Query,
+) -> Result<axum::Json<Listed<OAuthAppView>>> {
+    let slug = match query.one("app")? {
+        None => None,
+        Some(name) => Some(super::find(&app, name)?.slug.clone()),
+    };
+    let part = query.one("q")?;
+    let name = format!("oauth_apps\n{}\n{slug:?}\n{part:?}", call.project);
+    let page = Page::of(&query, &app.cursors, name)?;
+    let (found, total) =
+        super::list_oauth_apps(&app, &call.project, slug.as_deref(), part, &page).await?;
+    let boundary =
+        |it: &OAuthApp| Boundary { key: it.created_at_ms, id: it.id.as_str().to_owned() };
+    let (found, page_info) = page.answer(&app.cursors, found, total, boundary);
+    let data = found.iter().map(|it| oauth_app_view(&app, it)).collect::<Result<_>>()?;
+    Ok(axum::Json(Listed { data, page_info }))
+}
+
+/// Enters a client. Id and secret may follow by `PUT`, since the redirect URI to register at the
+/// app is only known from this answer.
+#[utoipa::path(post, path = "/v1/connect/{project}/oauth_apps", tag = "OAuth clients",
+    params(("project" = String, Path)), request_body = OAuthAppWish,
+    responses((status = 201, body = OAuthAppView)), security(("client" = [])))]
+pub(crate) async fn create(
+    State(app): State<Arc<App>>,
+    call: InProject<Server, need::ProjectsWrite>,
+    Json(mut wish): Json<OAuthAppWish>,
+) -> Result<(StatusCode, axum::Json<OAuthAppView>)> {
+    let name = wish.app.take().ok_or_else(|| error::INVALID_FIELD.saying("`app` is missing."))?;
+    let made = super::create_oauth_app(&app, &call.project, &name, wish.edit()).await?;
+    record(&app, &call, "oauth_app.create", &made).await?;
+    Ok((StatusCode::CREATED, axum::Json(oauth_app_view(&app, &made)?)))
+}
+
+#[utoipa::path(get, path = "/v1/connect/{project}/oauth_apps/{id}", tag = "OAuth clients",
+    params(("project" = String, Path), ("id" = String, Path)),
+    responses((status = 200, body = OAuthAppView)), security(("client" = [])))]
+pub(crate) async fn retrieve(
+    State(app): State<Arc<App>>,
+    call: InProject<Server, need::ProjectsRead>,
+    Id(id): Id,
+) -> Result<axum::Json<OAuthAppView>> {
+    let found = super::find_oauth_app(&app, &call.project, &id).await?;
+    Ok(axum::Json(oauth_app_view(&app, &found)?))
+}
+
+#[utoipa::path(put, path = "/v1/connect/{project}/oauth_apps/{id}", tag = "OAuth clients",
+    params(("project" = String, Path), ("id" = String, Path)), request_body = OAuthAppWish,
+    responses((status = 200, body = OAuthAppView)), security(("client" = [])))]
+pub(crate) async fn update(
+    State(app): State<Arc<App>>,
+    call: InProject<Server, need::ProjectsWrite>,
+    Id(id): Id,
+    Json(wish): Json<OAuthAppWish>,
+) -> Result<axum::Json<OAuthAppView>> {
+    let changed = super::update_oauth_app(&app, &call.project, &id, wish.edit()).await?;
+    record(&app, &call, "oauth_app.update", &changed).await?;
+    Ok(axum::Json(oauth_app_view(&app, &changed)?))
+}
+
+#[utoipa::path(delete, path = "/v1/connect/{project}/oauth_apps/{id}", tag = "OAuth clients",
+    params(("project" = String, Path), ("id" = String, Path)),
+    responses((status = 204)), security(("client" = [])))]
+pub(crate) async fn delete(
+    State(app): State<Arc<App>>,
+    call: InProject<Server, need::ProjectsWrite>,
+    Id(id): Id,
+) -> Result<StatusCode> {
+    let found = super::find_oauth_app(&app, &call.project, &id).await?;
+    super::delete_oauth_app(&app, &call.project, &id).await?;
+    record(&app, &call, "oauth_app.delete", &found).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn record<N: Need>(
+    app: &App,
+    call: &InProject<Server, N>,
+    action: &'static str,
+    client: &OAuthApp,
+) -> Result<()> {
+    let event = Event::new(action, &call.caller.actor, &call.origin).project(&call.project);
+    app.audit.record(event.target("oauth_app", client.id.as_str())).await
+}
