@@ -35,6 +35,7 @@ pub mod connect;
 
 pub(crate) mod authn;
 pub(crate) mod cors;
+pub(crate) mod health;
 pub mod jobs;
 pub mod router;
 

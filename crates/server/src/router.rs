@@ -10,7 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
-use crate::{accounts, apps, authn, cors, error, projects, tokens, users};
+use crate::{accounts, apps, authn, cors, error, health, projects, tokens, users};
 
 /// What the document says besides the routes.
 #[derive(OpenApi)]
@@ -101,6 +101,8 @@ fn open() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(projects::token::token))
         .route("/_static/logo/{id}", get(projects::api::logo))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
 }
 
 /// The OpenAPI document of the routes.

@@ -59,8 +59,12 @@ pub struct Bound {
 
 /// Listens where the configuration says.
 pub async fn bind(config: &Config) -> Result<Bound, ServeError> {
+    on(listen(config.listen).await?, config).await
+}
+
+/// Uses a listener that somebody else made, such as a test that needed its port first.
+pub async fn on(listener: TcpListener, config: &Config) -> Result<Bound, ServeError> {
     let certificate = Certificate::load(config)?;
-    let listener = listen(config.listen).await?;
     let metrics = match config.metrics_listen {
         Some(address) => Some(listen(address).await?),
         None => None,

@@ -23,6 +23,7 @@ use crate::callers::{Actor, Origin};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Loaded};
 use crate::error::Error;
+use crate::serve::ServeError;
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the configuration \
                           cannot work, \
@@ -85,6 +86,12 @@ impl From<ConfigError> for Failure {
 
 impl From<BootError> for Failure {
     fn from(error: BootError) -> Self {
+        Self::Configuration(error.to_string())
+    }
+}
+
+impl From<ServeError> for Failure {
+    fn from(error: ServeError) -> Self {
         Self::Configuration(error.to_string())
     }
 }

@@ -1,14 +1,17 @@
 //! `grantkeep serve`.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use super::{Failure, Shell, output};
-use crate::boot;
+use crate::app::App;
 use crate::clock::Clock;
-use crate::config::{Config, Secret};
-use crate::projects;
+use crate::config::{Config, LogFormat, Origin, Secret};
+use crate::telemetry::Telemetry;
+use crate::{boot, jobs, projects, router, serve};
 
 /// The root key that the development profile makes, in the data folder.
 const DEV_KEY_FILE: &str = "dev-root.key";
@@ -28,8 +31,12 @@ pub(super) async fn run(shell: &Shell, args: Args) -> Result<(), Failure> {
     if args.dev {
         config.dev = true;
         config.egress_allow_loopback = true;
+        if loaded.origins.get("log_format") == Some(&Origin::Default) {
+            config.log_format = LogFormat::Text;
+        }
         make_dev_key(&mut config)?;
     }
+    let telemetry = Telemetry::start(&config)?;
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
@@ -44,8 +51,23 @@ pub(super) async fn run(shell: &Shell, args: Args) -> Result<(), Failure> {
             app.url("/")
         ));
     }
-    let listener = tokio::net::TcpListener::bind(app.config.listen).await?;
-    Ok(axum::serve(listener, crate::router::router(&app)).await?)
+    let outcome = listen(&app).await;
+    app.db.close().await;
+    // Sending the last traces blocks, and needs the runtime's threads meanwhile.
+    let _ = tokio::task::spawn_blocking(move || telemetry.finish()).await;
+    outcome
+}
+
+/// Serves and works off jobs until a signal, and then for as long as the drain may take.
+async fn listen(app: &Arc<App>) -> Result<(), Failure> {
+    let bound = serve::bind(&app.config).await?;
+    tracing::info!(address = %bound.address()?, store = app.db.engine(), "listening");
+    let stop = CancellationToken::new();
+    let working = tokio::spawn(jobs::work(Arc::clone(app), stop.clone()));
+    let outcome = bound.run(router::router(app), serve::stop_signal()).await;
+    stop.cancel();
+    let _ = tokio::time::timeout(app.config.drain_timeout_ms.duration(), working).await;
+    Ok(outcome?)
 }
 
 /// Takes the development key into use where the configuration names none, so that other commands

@@ -71,7 +71,7 @@ impl Record {
             http.request.method = method,
             http.route = Empty,
             http.response.status_code = Empty,
-            otel.name = method,
+            otel.name = Empty,
             otel.kind = "server",
         );
         metrics::request_began();

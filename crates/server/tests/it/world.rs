@@ -252,8 +252,10 @@ async fn new_project(app: &Arc<App>, name: &str, settings: Settings) -> Project 
 
 fn serve(app: &Arc<App>, listener: tokio::net::TcpListener) -> tokio::task::JoinHandle<()> {
     let router = grantkeep::router::router(app);
+    let config = app.config.clone();
     tokio::spawn(async move {
-        axum::serve(listener, router).await.unwrap();
+        let bound = grantkeep::serve::on(listener, &config).await.unwrap();
+        bound.run(router, std::future::pending()).await.unwrap();
     })
 }
 
