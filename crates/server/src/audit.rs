@@ -1,5 +1,6 @@
 //! Who did what, when, from where. Always on: events are written in groups, one commit for many.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -241,6 +242,14 @@ async fn insert(db: &Db, rows: &[Row]) -> sqlx::Result<()> {
         insert.build().execute(conn).await?;
     });
     Ok(())
+}
+
+/// How often each act was recorded for a project.
+pub async fn counts(db: &Db, project: &ProjectId) -> sqlx::Result<BTreeMap<String, i64>> {
+    let sql = "select action, count(*) from audit_events where project_id = $1 group by action";
+    let rows: Vec<(String, i64)> =
+        on!(db.read(), conn => sqlx::query_as(sql).bind(project).fetch_all(conn).await?);
+    Ok(rows.into_iter().collect())
 }
 
 async fn spool(file: &PathBuf, bytes_max: u64, rows: &[Row]) -> std::io::Result<()> {

@@ -42,4 +42,6 @@ pub mod router;
 pub mod serve;
 pub mod telemetry;
 
+pub mod demo;
+
 pub mod cli;

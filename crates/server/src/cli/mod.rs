@@ -3,6 +3,7 @@
 mod apps;
 mod client;
 mod config;
+mod demo;
 mod doctor;
 mod migrate;
 mod oauth_app;
@@ -49,6 +50,8 @@ struct Cli {
 enum Command {
     /// Run the server.
     Serve(serve::Args),
+    /// See it work: pretend apps, a real server and a sample product, on this machine alone.
+    Demo(demo::Args),
     /// Bring the store's schema up to date.
     Migrate,
     /// Make and list projects: one for each product of yours.
@@ -140,6 +143,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
     let shell = Shell { file: cli.config, json: cli.json };
     match cli.command {
         Command::Serve(args) => serve::run(&shell, args).await,
+        Command::Demo(args) => demo::run(&shell, args).await,
         Command::Migrate => migrate::run(&shell).await,
         Command::Project(command) => project::run(&shell, command).await,
         Command::Client(command) => client::run(&shell, command).await,

@@ -1,0 +1,62 @@
+//! Where the demo keeps its data: a folder that is gone afterwards, or one that the person named.
+
+use std::path::{Path, PathBuf};
+
+use grantkeep_vault::token;
+
+use super::{Doing, Result};
+use crate::boot::private_dir;
+
+/// A folder that only this user can enter. A temporary one is removed when this is dropped.
+pub struct Folder {
+    path: PathBuf,
+    kept: bool,
+}
+
+impl Folder {
+    /// `named`, made if need be and kept; else a fresh one that is removed at the end.
+    pub fn open(named: Option<&Path>) -> Result<Self> {
+        let (path, kept) = match named {
+            Some(path) => (path.to_path_buf(), true),
+            None => {
+                let name = token::base62("grantkeep-demo-", 12);
+                (std::env::temp_dir().join(name.expose()), false)
+            }
+        };
+        let folder = Self { path, kept };
+        private_dir(folder.path()).doing("cannot make the data folder")?;
+        Ok(folder)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether it stays.
+    pub fn is_kept(&self) -> bool {
+        self.kept
+    }
+
+    /// Every file in it and below, for reading.
+    pub(super) fn files(&self) -> Result<Vec<PathBuf>> {
+        let mut files = Vec::new();
+        let mut folders = vec![self.path.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(&folder).doing("cannot read the data folder")? {
+                let path = entry.doing("cannot read the data folder")?.path();
+                if path.is_dir() { folders.push(path) } else { files.push(path) }
+            }
+        }
+        files.sort();
+        Ok(files)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if !self.kept {
+            // At the end of the process there is nobody left to tell.
+            let _ = std::fs::remove_dir_all(&self.path);
+        }
+    }
+}
