@@ -11,8 +11,10 @@ use crate::demo::{Folder, Options, Shop, Step, Trouble, World, once, simulate};
 const NAME_COLUMNS: usize = 40;
 
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  grantkeep demo           # then open the address it prints\n  \
-    grantkeep demo --once    # the same story without a browser, checked step by step")]
+#[command(
+    after_help = "Examples:\n  grantkeep demo           # then open the address it prints\n  \
+    grantkeep demo --once    # the same story without a browser, checked step by step"
+)]
 pub(super) struct Args {
     /// Do everything once without a browser, print each step with its time, and fail if one fails.
     #[arg(long)]

@@ -76,8 +76,12 @@ impl Browser {
     async fn ask(&mut self, url: &Url, ask: Ask<'_>, (dest, site): (&str, &str)) -> Result<Reply> {
         let host = url.host_str().unwrap_or_default();
         let ours = |it: &&Cookie| it.host == host && url.path().starts_with(&it.path);
-        let cookies: Vec<String> =
-            self.cookies.iter().filter(ours).map(|it| format!("{}={}", it.name, it.value)).collect();
+        let cookies: Vec<String> = self
+            .cookies
+            .iter()
+            .filter(ours)
+            .map(|it| format!("{}={}", it.name, it.value))
+            .collect();
         let mut ask = ask
             .with("sec-fetch-dest", dest)
             .with("sec-fetch-mode", "navigate")

@@ -29,6 +29,8 @@ const KEYS: &str = "keys";
 const LATER: Duration = Duration::from_secs(6);
 /// How long background writes may take to be seen.
 const SOON: Duration = Duration::from_secs(5);
+/// Longest prefix of a secret that is shown.
+const PREFIX_CHARS_MAX: usize = 16;
 /// Acts that must have been recorded by the end.
 const RECORDED: [&str; 8] = [
     "connect_token.create",
@@ -117,7 +119,8 @@ async fn told(world: &World, steps: &mut Steps<'_>) -> Result<()> {
 async fn enter(world: &World) -> Result<((Entered, Egress), String)> {
     let entered = world.enter_product().await?;
     let egress = Egress::new(&world.app.config).doing("the HTTP client")?;
-    let seen = format!("{} with {} OAuth clients", entered.project.id, entered.provider_secrets.len());
+    let seen =
+        format!("{} with {} OAuth clients", entered.project.id, entered.provider_secrets.len());
     Ok(((entered, egress), seen))
 }
 
@@ -267,7 +270,10 @@ impl Told<'_> {
         let answer = self.page_asks("/connect/session/account", &session, &form).await?.json()?;
         let account = answer["account_id"].as_str().unwrap_or_default().to_owned();
         let grant = self.acme.grant(&account).await?;
-        check(token::equal(grant.secret.expose().as_bytes(), key.expose().as_bytes()), "another key")?;
+        check(
+            token::equal(grant.secret.expose().as_bytes(), key.expose().as_bytes()),
+            "another key",
+        )?;
         check(self.provider_status(KEYS, &grant).await? == 200, "the provider refuses the key")?;
         let checked = self.world.simulator.counters(KEYS).verify;
         check(checked == 1, format!("the key was tried out {checked} times"))?;
@@ -335,8 +341,10 @@ fn app(provider: &str) -> String {
     format!("sim_{provider}")
 }
 
-/// Enough of a secret to tell which it is, and no more.
+/// Enough of a secret to tell which it is, and no more: its prefix and four characters.
 fn masked(secret: &Secret) -> String {
-    let shown: String = secret.expose().chars().take(8).collect();
+    let text = secret.expose();
+    let prefix = text.rfind('_').filter(|at| *at < PREFIX_CHARS_MAX).map_or(0, |at| at + 1);
+    let shown: String = text.chars().take(prefix + 4).collect();
     format!("{shown}…")
 }

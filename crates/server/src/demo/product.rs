@@ -157,10 +157,7 @@ struct Choice {
 }
 
 /// A connect token for the user who is signed in, good for Acme's own pages.
-async fn connect_token(
-    State(product): State<Arc<Product>>,
-    Json(choice): Json<Choice>,
-) -> Answer {
+async fn connect_token(State(product): State<Arc<Product>>, Json(choice): Json<Choice>) -> Answer {
     product.provider(&choice.app)?;
     let token = product.acme.connect_token(USER, &choice.app, &product.origin).await?;
     product.answer(json!({ "token": token.expose() }))

@@ -76,11 +76,7 @@ pub async fn simulate(options: &Options) -> Result<Simulator> {
 
 impl World {
     /// Starts the server on the folder, with the providers as apps of its catalogue.
-    pub async fn serve(
-        options: &Options,
-        folder: Folder,
-        simulator: Simulator,
-    ) -> Result<Self> {
+    pub async fn serve(options: &Options, folder: Folder, simulator: Simulator) -> Result<Self> {
         let catalog = folder.path().join("catalog");
         boot::private_dir(&catalog).doing("cannot make the catalogue folder")?;
         for (slug, text) in simulator.catalog_files() {
