@@ -13,9 +13,7 @@ use super::{Result, Trouble};
 use crate::egress::Egress;
 
 /// An access token this close to its end is not used any more.
-const MARGIN: Duration = Duration::from_secs(120);
-/// Hexadecimal digits of a token's SHA-256 that are shown in its place.
-const FINGERPRINT_DIGITS: usize = 8;
+const MARGIN: Duration = Duration::from_mins(2);
 
 /// A product's backend. Your own needs the same four things: an address, a project, an id, a secret.
 pub(super) struct Acme {
@@ -58,11 +56,10 @@ pub(super) struct Grant {
 }
 
 impl Grant {
-    /// Tells secrets apart without showing them.
+    /// Tells secrets apart without showing them: the first digits of the SHA-256.
     pub fn fingerprint(&self) -> String {
         let hash = token::digest(self.secret.expose());
-        let text: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-        text[..FINGERPRINT_DIGITS].to_owned()
+        format!("{:08x}", u32::from_be_bytes(std::array::from_fn(|at| hash[at])))
     }
 }
 

@@ -16,14 +16,9 @@ pub struct Folder {
 impl Folder {
     /// `named`, made if need be and kept; else a fresh one that is removed at the end.
     pub fn open(named: Option<&Path>) -> Result<Self> {
-        let (path, kept) = match named {
-            Some(path) => (path.to_path_buf(), true),
-            None => {
-                let name = token::base62("grantkeep-demo-", 12);
-                (std::env::temp_dir().join(name.expose()), false)
-            }
-        };
-        let folder = Self { path, kept };
+        let fresh = || std::env::temp_dir().join(token::base62("grantkeep-demo-", 12).expose());
+        let path = named.map_or_else(fresh, Path::to_path_buf);
+        let folder = Self { path, kept: named.is_some() };
         private_dir(folder.path()).doing("cannot make the data folder")?;
         Ok(folder)
     }

@@ -46,14 +46,14 @@ const RECORDED: [&str; 8] = [
 /// Does everything once. `tell` hears of each step as it ends.
 pub async fn once(options: &Options, tell: &mut dyn FnMut(&Step)) -> Report {
     let mut steps = Steps::begin(tell);
-    let ended = story(options, &mut steps).await;
-    steps.finish(ended)
+    let ended = Box::pin(story(options, &mut steps)).await;
+    steps.finish(&ended)
 }
 
 async fn story(options: &Options, steps: &mut Steps<'_>) -> Result<()> {
     let simulator = steps.run("start the pretend providers", start_simulator(options)).await?;
     let world = steps.run("start the server", start_server(options, simulator)).await?;
-    let told = told(&world, steps).await;
+    let told = Box::pin(told(&world, steps)).await;
     let stopped = steps.run("stop everything", stop(world)).await;
     told.and(stopped)
 }
@@ -74,12 +74,11 @@ async fn start_server(options: &Options, simulator: Simulator) -> Result<(World,
 async fn stop(world: World) -> Result<((), String)> {
     let (folder, kept) = (world.folder.path().to_path_buf(), world.folder.is_kept());
     world.stop().await;
-    let seen = match kept {
-        true => format!("data kept in {}", folder.display()),
-        false => {
-            check(!folder.exists(), format!("{} is still there", folder.display()))?;
-            "the temporary data is gone".to_owned()
-        }
+    let seen = if kept {
+        format!("data kept in {}", folder.display())
+    } else {
+        check(!folder.exists(), format!("{} is still there", folder.display()))?;
+        "the temporary data is gone".to_owned()
     };
     Ok(((), seen))
 }
@@ -110,7 +109,9 @@ async fn told(world: &World, steps: &mut Steps<'_>) -> Result<()> {
     steps.run("call the provider with the token", told.call(&first)).await?;
     let second = steps.run("refresh the token", told.refresh(&account, &first)).await?;
     let key = steps.run("connect an app by key", told.key()).await?;
-    steps.run("find no secret in the stored files", told.search(&account)).await?;
+    steps
+        .run("find no secret in the stored files", std::future::ready(told.search(&account)))
+        .await?;
     steps.run("disconnect, and revoke at the provider", told.revoke(&account, &second)).await?;
     steps.run("disconnect the key", told.forget(&key)).await?;
     steps.run("count the audit events", told.count()).await
@@ -284,7 +285,7 @@ impl Told<'_> {
 
     /// Reads every byte that is stored. The account's id must be found, so that it is known to look
     /// in the right place.
-    async fn search(&self, account: &str) -> Result<((), String)> {
+    fn search(&self, account: &str) -> Result<((), String)> {
         let provider_secrets = &self.entered.provider_secrets;
         let (mut bytes, mut files, mut control) = (0, 0, false);
         for file in self.world.folder.files()? {

@@ -144,7 +144,7 @@ async fn apps(State(product): State<Arc<Product>>) -> Answer {
             })
         })
         .collect();
-    product.answer(json!({ "apps": apps }))
+    answer(&product, json!({ "apps": apps }))
 }
 
 fn shown(account: &Connected) -> Value {
@@ -158,9 +158,9 @@ struct Choice {
 
 /// A connect token for the user who is signed in, good for Acme's own pages.
 async fn connect_token(State(product): State<Arc<Product>>, Json(choice): Json<Choice>) -> Answer {
-    product.provider(&choice.app)?;
+    provider(&choice.app)?;
     let token = product.acme.connect_token(USER, &choice.app, &product.origin).await?;
-    product.answer(json!({ "token": token.expose() }))
+    answer(&product, json!({ "token": token.expose() }))
 }
 
 #[derive(Deserialize)]
@@ -171,25 +171,28 @@ struct Account {
 /// Calls the provider's API with the account's token, which is fresh whenever it is asked for.
 async fn use_account(State(product): State<Arc<Product>>, Json(it): Json<Account>) -> Answer {
     let account = product.own(&it.id).await?;
-    let provider = product.provider(&account.app)?;
+    let provider = provider(&account.app)?;
     let grant = product.acme.grant(&account.id).await?;
     let url = format!("{}/{provider}/api/items", product.providers);
     let reply = product.acme.call_provider(&url, &grant).await?.success("the provider's API")?;
     let items = reply.json()?["items"].clone();
-    product.answer(json!({
-        "items": items,
-        "fingerprint": grant.fingerprint(),
-        "is_key": grant.is_key,
-        "expires_at": grant.expires_at,
-        "last_refreshed_at": grant.last_refreshed_at,
-    }))
+    answer(
+        &product,
+        json!({
+            "items": items,
+            "fingerprint": grant.fingerprint(),
+            "is_key": grant.is_key,
+            "expires_at": grant.expires_at,
+            "last_refreshed_at": grant.last_refreshed_at,
+        }),
+    )
 }
 
 /// Ends it, here and at the provider.
 async fn disconnect(State(product): State<Arc<Product>>, Json(it): Json<Account>) -> Answer {
     let account = product.own(&it.id).await?;
     let outcome = product.acme.disconnect(&account.id).await?;
-    product.answer(json!({ "outcome": outcome }))
+    answer(&product, json!({ "outcome": outcome }))
 }
 
 impl Product {
@@ -206,17 +209,19 @@ impl Product {
         let found = accounts.into_iter().find(|it| it.id == id);
         found.ok_or_else(|| Trouble::new("You have no such account."))
     }
+}
 
-    fn provider(&self, app: &str) -> Result<&'static str> {
-        let found = PROVIDERS.iter().find(|it| app == format!("sim_{it}"));
-        found.copied().ok_or_else(|| Trouble::new("Acme does not work with this app."))
-    }
+/// The provider behind an app, if Acme works with it.
+fn provider(app: &str) -> Result<&'static str> {
+    let found = PROVIDERS.iter().find(|it| app == format!("sim_{it}"));
+    found.copied().ok_or_else(|| Trouble::new("Acme does not work with this app."))
+}
 
-    /// The answer, and for the curious the calls that were made for it.
-    fn answer(&self, mut body: Value) -> Answer {
-        body["calls"] = json!(self.acme.take_journal());
-        Ok(([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response())
-    }
+/// The answer, and for the curious the calls that were made for it.
+#[expect(clippy::unnecessary_wraps, reason = "it ends every handler")]
+fn answer(product: &Product, mut body: Value) -> Answer {
+    body["calls"] = json!(product.acme.take_journal());
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response())
 }
 
 type Answer = std::result::Result<Response, Failed>;

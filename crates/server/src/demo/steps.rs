@@ -52,7 +52,7 @@ impl<'a> Steps<'a> {
         done.map(|(made, _)| made)
     }
 
-    pub fn finish(self, ended: Result<()>) -> Report {
+    pub fn finish(self, ended: &Result<()>) -> Report {
         let ok = ended.is_ok() && self.done.iter().all(|it| it.ok);
         Report { ok, ms: self.begun.elapsed().as_millis(), steps: self.done }
     }
