@@ -68,7 +68,8 @@ kinds! {
     URI_TOO_LONG = 414 "uri_too_long" "The path and query are longer than this server takes.";
     UNSUPPORTED_MEDIA = 415 "unsupported_media_type" "Send the body as application/json.";
     RATE_LIMITED = 429 "rate_limited" "Throttled";
-    HEADERS_TOO_LARGE = 431 "headers_too_large" "There are too many header fields, or too large ones.";
+    HEADERS_TOO_LARGE = 431 "headers_too_large"
+        "There are too many header fields, or too large ones.";
     INTERNAL = 500 "internal" "Something failed here. The request id names it in the server's log.";
     DECRYPT_FAILED = 500 "decrypt_failed"
         "Stored credentials cannot be read. The operator was told.";

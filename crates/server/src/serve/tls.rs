@@ -83,7 +83,7 @@ impl Certificate {
                 tracing::info!("the TLS certificate was read again");
             }
             Err(error) => {
-                tracing::error!(%error, "the new TLS certificate cannot be used; the old one stays");
+                tracing::error!(%error, "the new TLS certificate is no good; the old one stays");
             }
         }
     }
