@@ -15,7 +15,8 @@ create table accounts (
     status text not null,
     reason text,
     error text,
-    -- Credentials and the person's id at the provider, sealed under the user's key for exactly this version.
+    -- Credentials and the person's id at the provider, sealed under the user's key for exactly this
+    -- version.
     sealed bytea not null,
     -- Counts the credentials the row has held; grows when they are replaced and by nothing else.
     version bigint not null,

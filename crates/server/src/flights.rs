@@ -30,8 +30,8 @@ where
     K: Clone + Eq + Hash + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    /// Joins the work under way for `key`, or starts `work`. Once begun it runs to its end, whether or not anybody
-    /// still waits. `None`: it panicked.
+    /// Joins the work under way for `key`, or starts `work`. Once begun it runs to its end, whether
+    /// or not anybody still waits. `None`: it panicked.
     pub async fn join(&self, key: K, work: impl Future<Output = V> + Send + 'static) -> Option<V> {
         let flight = {
             let mut flights = self.lock();

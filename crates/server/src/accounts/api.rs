@@ -286,12 +286,10 @@ async fn view_with_credentials(app: &Arc<App>, account: Account) -> AccountView 
         let credentials = vend::credentials(app, &usable).await?;
         Ok::<(Account, Map<String, Value>), error::Error>((usable.account, credentials))
     };
-    match credentials.await {
-        Ok((account, credentials)) => account_view(app, &account, Some(credentials)),
-        Err(_) => {
-            let id = account.id.as_str();
-            let now = super::find(app, &account.tenant, id, None).await;
-            account_view(app, now.as_ref().unwrap_or(&account), None)
-        }
+    if let Ok((account, credentials)) = credentials.await {
+        return account_view(app, &account, Some(credentials));
     }
+    let id = account.id.as_str();
+    let now = super::find(app, &account.tenant, id, None).await;
+    account_view(app, now.as_ref().unwrap_or(&account), None)
 }

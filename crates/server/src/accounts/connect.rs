@@ -15,12 +15,14 @@ use crate::error::{self, Error, Result};
 use crate::ids::AccountId;
 use crate::tokens;
 
-/// Stores the grant and uses the connect token up: both or neither. A reconnected account keeps its id.
+/// Stores the grant and uses the connect token up: both or neither. A reconnected account keeps its
+/// id.
 ///
 /// # Errors
-/// [`error::CONNECT_TOKEN_USED`] when another connection was first; [`error::NOT_FOUND`] when the account to reconnect
-/// is not one of this user, environment and app; [`error::DIFFERENT_ACCOUNT`] when another person signed in at the
-/// provider than the one behind the account, or when it cannot be told. Nothing is stored then.
+/// [`error::CONNECT_TOKEN_USED`] when another connection was first; [`error::NOT_FOUND`] when the
+/// account to reconnect is not one of this user, environment and app; [`error::DIFFERENT_ACCOUNT`]
+/// when another person signed in at the provider than the one behind the account, or when it cannot
+/// be told. Nothing is stored then.
 pub async fn connect(app: &Arc<App>, grant: NewGrant, origin: &Origin) -> Result<Account> {
     let now_ms = app.clock.now_ms();
     let former = former(app, &grant).await?;
@@ -38,8 +40,9 @@ pub async fn connect(app: &Arc<App>, grant: NewGrant, origin: &Origin) -> Result
         .user(&account.external_id)
         .detail(json!({ "app": account.app_slug, "binding": account.binding.as_str() }));
     app.audit.note(event);
-    metrics::counter!("grantkeep_connects_total", "app" => account.app_slug.clone(), "action" => action)
-        .increment(1);
+    metrics::counter!("grantkeep_connects_total", "app" => account.app_slug.clone(),
+        "action" => action)
+    .increment(1);
     Ok(account)
 }
 
@@ -80,8 +83,7 @@ async fn create(app: &App, tx: &mut Tx, grant: NewGrant, now_ms: i64) -> Result<
         attempts: 0,
         sealed: Vec::new(),
     };
-    let subject = grant.subject.clone();
-    let account = filled(app, tx, account, grant, subject, now_ms).await?;
+    let account = filled(app, tx, account, grant, now_ms).await?;
     store::insert(tx, &account).await?;
     Ok(account)
 }
@@ -100,7 +102,8 @@ async fn reconnect(
     let subject = same_person(was, grant.subject.clone())?;
     // The life of the new token is counted from here.
     account.last_refreshed_at_ms = Some(now_ms);
-    let account = filled(app, tx, account, grant, subject, now_ms).await?;
+    let grant = NewGrant { subject, ..grant };
+    let account = filled(app, tx, account, grant, now_ms).await?;
     if !store::replace(tx, &account).await? {
         return Err(error::INTERNAL.logging("a held account row changed"));
     }
@@ -112,8 +115,8 @@ fn same_person(former: Option<String>, now: Option<String>) -> Result<Option<Str
     match (former, now) {
         (Some(former), Some(now)) if former != now => Err(error::DIFFERENT_ACCOUNT.into()),
         (Some(_), None) => Err(error::DIFFERENT_ACCOUNT.saying(
-            "The app did not say which account was signed in, so it cannot be told whether it is the one being \
-             reconnected. Try again.",
+            "The app did not say which account was signed in, \
+             so it cannot be told whether it is the one being reconnected. Try again.",
         )),
         (_, now) => Ok(now),
     }
@@ -125,7 +128,6 @@ async fn filled(
     tx: &mut Tx,
     mut account: Account,
     grant: NewGrant,
-    subject: Option<String>,
     now_ms: i64,
 ) -> Result<Account> {
     account.oauth_app = grant.oauth_app;
@@ -141,7 +143,8 @@ async fn filled(
     let renewable = grant.credentials.refresh_token.is_some();
     account.next_refresh_at_ms = schedule::next_refresh(&app.config, &account, renewable, now_ms);
     let key = app.keys.user_for_sealing(tx, &account.tenant, &account.user, now_ms).await?;
-    let contents = Contents { credentials: grant.credentials, subject, former_refresh_token: None };
+    let NewGrant { credentials, subject, .. } = grant;
+    let contents = Contents { credentials, subject, former_refresh_token: None };
     account.sealed = seal::seal(&key, &account, &contents)?;
     Ok(account)
 }

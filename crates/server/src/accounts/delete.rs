@@ -30,8 +30,9 @@ pub struct By<'a> {
     pub revoke: bool,
 }
 
-/// Deletes an account and revokes its grant at the provider. Waits a short while for the provider's answer; without
-/// one, the attempt goes on in the background for a day. `None`: the grant was to be kept.
+/// Deletes an account and revokes its grant at the provider. Waits a short while for the provider's
+/// answer; without one, the attempt goes on in the background for a day. `None`: the grant was to
+/// be kept.
 ///
 /// # Errors
 /// [`error::NOT_FOUND`], also for whoever comes second.
@@ -47,7 +48,7 @@ pub async fn delete(
     let Some(account) = store::take(&mut tx, by.tenant, &account.id).await? else {
         return Err(error::NOT_FOUND.into());
     };
-    let left = leave(app, &mut tx, by, &account, key.as_deref(), revoke::HEAD_START_MS).await?;
+    let left = leave(app, &mut tx, by, (&account, key.as_deref()), revoke::HEAD_START_MS).await?;
     tx.commit().await?;
     note(app, by, &account);
     match left {
@@ -59,8 +60,8 @@ pub async fn delete(
     }
 }
 
-/// Deletes the accounts of an app (slug or id) or of an OAuth client (`oa_`), of one user if he is named. Their grants
-/// are revoked in the background. Gives the number of accounts.
+/// Deletes the accounts of an app (slug or id) or of an OAuth client (`oa_`), of one user if he is
+/// named. Their grants are revoked in the background. Gives the number of accounts.
 ///
 /// # Errors
 /// [`error::NOT_FOUND`] when there is no such app or client; an app without accounts is no error.
@@ -93,7 +94,7 @@ pub async fn delete_by_app(
             let key = seal::user_key(app, &account).await.ok();
             let mut tx = app.db.begin().await?;
             if let Some(account) = store::take(&mut tx, by.tenant, &id).await? {
-                leave(app, &mut tx, by, &account, key.as_deref(), 0).await?;
+                leave(app, &mut tx, by, (&account, key.as_deref()), 0).await?;
                 tx.commit().await?;
                 note(app, by, &account);
                 deleted += 1;
@@ -102,8 +103,9 @@ pub async fn delete_by_app(
     }
 }
 
-/// Erases a user: accounts, connect tokens, his row, and the key that sealed all of it, in one transaction. Grants are
-/// revoked in the background; they are sealed under the project's key for that.
+/// Erases a user: accounts, connect tokens, his row, and the key that sealed all of it, in one
+/// transaction. Grants are revoked in the background; they are sealed under the project's key for
+/// that.
 ///
 /// # Errors
 /// [`error::NOT_FOUND`].
@@ -115,7 +117,7 @@ pub async fn delete_user(app: &Arc<App>, by: By<'_>, external_id: &str) -> Resul
     tokens::forget_user(&mut tx, by.tenant, &user.id).await?;
     let accounts = store::take_all(&mut tx, by.tenant, &user.id).await?;
     for account in &accounts {
-        leave(app, &mut tx, by, account, key.as_deref(), 0).await?;
+        leave(app, &mut tx, by, (account, key.as_deref()), 0).await?;
     }
     if !users::delete(&mut tx, by.tenant, &user.id).await? {
         return Err(error::NOT_FOUND.into());
@@ -146,8 +148,7 @@ async fn leave(
     app: &App,
     tx: &mut Tx,
     by: By<'_>,
-    account: &Account,
-    key: Option<&OwnerKey>,
+    (account, key): (&Account, Option<&OwnerKey>),
     after_ms: i64,
 ) -> Result<Option<Left>> {
     if !by.revoke {

@@ -18,7 +18,8 @@ pub struct Filter<'a> {
     pub oauth_app: Option<&'a str>,
 }
 
-/// An app by its slug or id, or one of its OAuth clients. `None`: there is nothing of that name here.
+/// An app by its slug or id, or one of its OAuth clients. `None`: there is nothing of that name
+/// here.
 pub(super) fn named<'a>(app: &'a App, name: &str) -> Option<(Option<&'a str>, Option<OAuthAppId>)> {
     if let Some(id) = OAuthAppId::parse(name) {
         return Some((None, Some(id)));
@@ -27,7 +28,8 @@ pub(super) fn named<'a>(app: &'a App, name: &str) -> Option<(Option<&'a str>, Op
 }
 
 /// # Errors
-/// [`error::NOT_FOUND`], for an account of another tenant or of another user than `external_id` too.
+/// [`error::NOT_FOUND`], for an account of another tenant or of another user than `external_id`
+/// too.
 pub async fn find(
     app: &App,
     tenant: &Tenant,

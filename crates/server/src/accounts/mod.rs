@@ -1,8 +1,8 @@
 //! Connected accounts: what a user granted, kept sealed, refreshed, vended, revoked.
 //!
-//! A row's `version` counts the credentials it has held: it grows by one whenever they are replaced (refresh,
-//! reconnect) and by nothing else. The seal is bound to it, and every decision about credentials is written only where
-//! the version is still the one that the decision was made about.
+//! A row's `version` counts the credentials it has held: it grows by one whenever they are replaced
+//! (refresh, reconnect) and by nothing else. The seal is bound to it, and every decision about
+//! credentials is written only where the version is still the one that the decision was made about.
 
 pub mod api;
 mod connect;
@@ -58,7 +58,8 @@ impl Binding {
     }
 }
 
-/// Whether an account can be used. `reason` is a stable word for machines, `text` a sentence for people.
+/// Whether an account can be used. `reason` is a stable word for machines, `text` a sentence for
+/// people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Health {
     Healthy,

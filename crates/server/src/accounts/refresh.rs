@@ -1,9 +1,9 @@
 //! Where a token is refreshed. Nowhere else.
 //!
-//! A refresh token that is sent twice is taken for a stolen one by providers that rotate it (RFC 9700 section 4.14.2),
-//! and one that was used and whose successor was not stored is lost. So: one refresh at a time for an account, by a
-//! flight in this process and a lease in the row across processes; and what the provider gave is stored before anything
-//! else is done with it.
+//! A refresh token that is sent twice is taken for a stolen one by providers that rotate it (RFC
+//! 9700 section 4.14.2), and one that was used and whose successor was not stored is lost. So: one
+//! refresh at a time for an account, by a flight in this process and a lease in the row across
+//! processes; and what the provider gave is stored before anything else is done with it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +30,8 @@ const LEASE_MS: i64 = 60_000;
 const EXCHANGE: Duration = Duration::from_secs(40);
 /// How long a caller waits for a refresh by another process.
 const WAIT: Duration = Duration::from_secs(45);
-/// First and longest wait between two looks at a row that another process refreshes; each doubles it.
+/// First and longest wait between two looks at a row that another process refreshes; each doubles
+/// it.
 const LOOK: Duration = Duration::from_millis(25);
 const LOOK_MAX: Duration = Duration::from_secs(1);
 /// Waits between the tries to store what the provider gave.
@@ -38,7 +39,8 @@ const STORE_WAITS_MS: [u64; 6] = [0, 50, 200, 1_000, 3_000, 6_000];
 /// First and longest wait after a failure; each further failure doubles it.
 const BACKOFF_MS: i64 = 5_000;
 const BACKOFF_MS_MAX: i64 = 3_600_000;
-/// After a provider refused the OAuth client, its other accounts wait this long: it is the operator who must act.
+/// After a provider refused the OAuth client, its other accounts wait this long: it is the operator
+/// who must act.
 const CLIENT_PAUSE_MS: i64 = 600_000;
 
 /// Refreshes the account, unless its credentials are newer by now than those of `seen`.
@@ -46,16 +48,18 @@ const CLIENT_PAUSE_MS: i64 = 600_000;
 /// Any number of callers and processes may call this at once. It goes on when the caller gives up.
 ///
 /// # Errors
-/// [`error::REAUTH_REQUIRED`] once the provider said that the grant is gone; later calls fail without asking again.
-/// [`error::PROVIDER_UNAVAILABLE`], with `Retry-After`, when it may answer later; [`error::PROVIDER_BAD_ANSWER`] when
-/// it answered with something else; [`error::NOT_FOUND`] when the account was deleted meanwhile.
+/// [`error::REAUTH_REQUIRED`] once the provider said that the grant is gone; later calls fail
+/// without asking again.
+/// [`error::PROVIDER_UNAVAILABLE`], with `Retry-After`, when it may answer later;
+/// [`error::PROVIDER_BAD_ANSWER`] when it answered with something else; [`error::NOT_FOUND`] when
+/// the account was deleted meanwhile.
 pub async fn refresh(app: &Arc<App>, seen: &Account) -> Result<()> {
     let key = (seen.id.clone(), seen.version);
     let work = {
         let (app, seen) = (Arc::clone(app), seen.clone());
         async move { fly(&app, &seen).await }
     };
-    let done = app.refreshes.join(key, work).await;
+    let done = Box::pin(app.refreshes.join(key, work)).await;
     done.unwrap_or_else(|| Err(error::INTERNAL.logging("a refresh ended without a result")))
 }
 
@@ -181,8 +185,8 @@ async fn ask(app: &App, opened: &Opened<'_>) -> Result<Tokens, Trouble> {
         .map_err(Trouble::Failure)
 }
 
-/// Stores new tokens. Nothing that happens after the provider gave them may lose them: the old refresh token is
-/// perhaps worth nothing by now.
+/// Stores new tokens. Nothing that happens after the provider gave them may lose them: the old
+/// refresh token is perhaps worth nothing by now.
 async fn keep(app: &Arc<App>, account: Account, opened: Opened<'_>, tokens: Tokens) -> Result<()> {
     let Opened { found, key, mut contents, .. } = opened;
     let now_ms = app.clock.now_ms();
@@ -232,7 +236,8 @@ enum Stored {
     Kept,
     /// The account was connected anew meanwhile: that grant counts.
     Superseded,
-    /// The account was deleted meanwhile. Its row does not come back; the new tokens are revoked like the old.
+    /// The account was deleted meanwhile. Its row does not come back; the new tokens are revoked
+    /// like the old.
     Gone,
 }
 
@@ -250,7 +255,8 @@ async fn store_once(app: &App, next: &Account, contents: &Contents) -> Result<St
     Ok(Stored::Gone)
 }
 
-/// Puts the new tokens in the place of the old (RFC 6749 section 6: no new refresh token means that the old one stays).
+/// Puts the new tokens in the place of the old (RFC 6749 section 6: no new refresh token means that
+/// the old one stays).
 fn renewed(contents: &mut Contents, found: &CatalogApp, tokens: &Tokens) {
     let credentials = &mut contents.credentials;
     credentials.access_token = Some(Secret::new(tokens.access_token.expose()));
@@ -290,7 +296,8 @@ struct Verdict {
     answer: Error,
 }
 
-/// Stores what the failure means, if the account still holds the credentials that failed. Nothing is ever deleted.
+/// Stores what the failure means, if the account still holds the credentials that failed. Nothing
+/// is ever deleted.
 async fn fail(app: &Arc<App>, account: Account, trouble: Trouble) -> Result<()> {
     let now_ms = app.clock.now_ms();
     let mut next = account;
@@ -303,7 +310,8 @@ async fn fail(app: &Arc<App>, account: Account, trouble: Trouble) -> Result<()> 
         _ => Some(now_ms + wait_ms),
     };
     next.health = health;
-    // Another may have refreshed or reconnected since: then the failure was about credentials that are gone.
+    // Another may have refreshed or reconnected since: then the failure was about credentials that
+    // are gone.
     if !store::set_health(&app.db, &next).await? {
         note(app, &next, "superseded");
         return match store::find(&app.db, &next.tenant, &next.id).await? {

@@ -1,7 +1,7 @@
 //! Telling a provider that a grant is over, once its account is deleted.
 //!
-//! The grant waits in `revocations`, sealed under the project's key, so that neither a crash nor the erasure of the
-//! user's own key leaves it alive at the provider.
+//! The grant waits in `revocations`, sealed under the project's key, so that neither a crash nor
+//! the erasure of the user's own key leaves it alive at the provider.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -100,7 +100,8 @@ pub async fn revocation(app: &App, tenant: &Tenant, id: &str) -> Result<View> {
     })
 }
 
-/// Leaves the grant of `account` to be revoked, by a job that begins `after_ms` from now. No job: it is over already.
+/// Leaves the grant of `account` to be revoked, by a job that begins `after_ms` from now. No job:
+/// it is over already.
 pub(super) async fn leave(
     app: &App,
     tx: &mut Tx,
@@ -139,8 +140,8 @@ pub(super) async fn leave(
     Ok((outcome, job))
 }
 
-/// Has a grant revoked that a refresh brought after its account was deleted. `false`: the account is not a deleted one
-/// whose grant is to be revoked.
+/// Has a grant revoked that a refresh brought after its account was deleted. `false`: the account
+/// is not a deleted one whose grant is to be revoked.
 pub(super) async fn leave_newer(
     app: &App,
     tx: &mut Tx,
@@ -194,7 +195,8 @@ fn has_token(habit: &Habit, it: &Credentials) -> bool {
     protocol::revoked_token(habit, it.access_token.as_ref(), it.refresh_token.as_ref()).is_some()
 }
 
-/// Tries at once and waits for the outcome, but not long. `job` is ended, or put off to the next attempt.
+/// Tries at once and waits for the outcome, but not long. `job` is ended, or put off to the next
+/// attempt.
 pub(super) async fn at_once(
     app: &Arc<App>,
     tenant: &Tenant,
@@ -222,8 +224,8 @@ pub(super) async fn at_once(
     }
 }
 
-/// Tells the provider that a deleted account's grant is over. Called at least once for each grant; a grant that is
-/// revoked already is no error to a provider.
+/// Tells the provider that a deleted account's grant is over. Called at least once for each grant;
+/// a grant that is revoked already is no error to a provider.
 pub(crate) async fn revoke_grant(
     app: &Arc<App>,
     tenant: &Tenant,

@@ -17,8 +17,8 @@ const SPREAD: i64 = 4;
 /// Accounts looked up at once.
 const BATCH: i64 = 200;
 
-/// Refreshes what is due until `stop`, then waits for the refreshes under way: each of them holds tokens that nobody
-/// has stored yet.
+/// Refreshes what is due until `stop`, then waits for the refreshes under way: each of them holds
+/// tokens that nobody has stored yet.
 pub async fn run(app: Arc<App>, stop: CancellationToken) {
     while app.config.refresh_scheduler && !stop.is_cancelled() {
         match due(&app, &stop).await {
@@ -35,7 +35,8 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
     app.refreshes.landed().await;
 }
 
-/// Refreshes the accounts that are due now, a few at once for each provider. Gives how many it refreshed.
+/// Refreshes the accounts that are due now, a few at once for each provider. Gives how many it
+/// refreshed.
 pub async fn due(app: &Arc<App>, stop: &CancellationToken) -> Result<usize> {
     let accounts = store::due(&app.db, app.clock.now_ms(), BATCH).await?;
     let mut providers: BTreeMap<String, Vec<Account>> = BTreeMap::new();
@@ -57,9 +58,10 @@ pub async fn due(app: &Arc<App>, stop: &CancellationToken) -> Result<usize> {
     Ok(each.fold(0, |sum, count| std::future::ready(sum + count)).await)
 }
 
-/// When to refresh next: before the end by the greater of a share of the token's life and the least margin, and earlier
-/// by up to a quarter of that, so that accounts connected together are not refreshed together. A life too short for the
-/// least margin is halved. `None`: the token does not end, or cannot be refreshed.
+/// When to refresh next: before the end by the greater of a share of the token's life and the least
+/// margin, and earlier by up to a quarter of that, so that accounts connected together are not
+/// refreshed together. A life too short for the least margin is halved. `None`: the token does not
+/// end, or cannot be refreshed.
 pub(super) fn next_refresh(
     config: &Config,
     account: &Account,
@@ -75,7 +77,8 @@ pub(super) fn next_refresh(
     Some(end_ms - margin_ms - early_ms)
 }
 
-/// A number that is spread evenly over accounts and versions (FNV-1a), in the place of a random one.
+/// A number that is spread evenly over accounts and versions (FNV-1a), in the place of a random
+/// one.
 fn place(account: &Account) -> i64 {
     let version = account.version.to_be_bytes();
     let hash =

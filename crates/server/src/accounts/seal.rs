@@ -1,4 +1,5 @@
-//! What an account grants, as it is sealed: one JSON object under the user's key, for exactly one version of one row.
+//! What an account grants, as it is sealed: one JSON object under the user's key, for exactly one
+//! version of one row.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -90,7 +91,8 @@ pub(super) fn seal(key: &OwnerKey, account: &Account, contents: &Contents) -> Re
 }
 
 /// # Errors
-/// [`error::DECRYPT_FAILED`], with an alert for the operator, when the row was altered or the user's key is gone.
+/// [`error::DECRYPT_FAILED`], with an alert for the operator, when the row was altered or the
+/// user's key is gone.
 pub(super) async fn open(app: &App, account: &Account) -> Result<Contents> {
     let key = user_key(app, account).await?;
     open_with(&key, account)
@@ -100,7 +102,8 @@ pub(super) fn open_with(key: &OwnerKey, account: &Account) -> Result<Contents> {
     unpack(key.open(&place(account), &account.sealed).map_err(unreadable)?.expose())
 }
 
-/// The key of the account's user. Asked for before a transaction, so that none waits for a second connection.
+/// The key of the account's user. Asked for before a transaction, so that none waits for a second
+/// connection.
 pub(super) async fn user_key(app: &App, account: &Account) -> Result<Arc<OwnerKey>> {
     app.keys.user(&app.db, &account.tenant, &account.user).await
 }

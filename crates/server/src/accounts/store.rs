@@ -39,9 +39,9 @@ struct Row {
 
 macro_rules! columns {
     () => {
-        "id, project_id, environment, user_id, external_id, app_slug, oauth_app_id, name, scopes, missing_scopes, \
-         binding, status, reason, error, sealed, version, expires_at_ms, last_refreshed_at_ms, next_refresh_at_ms, \
-         attempts, created_at_ms, updated_at_ms"
+        "id, project_id, environment, user_id, external_id, app_slug, oauth_app_id, name, scopes, \
+         missing_scopes, binding, status, reason, error, sealed, version, expires_at_ms, \
+         last_refreshed_at_ms, next_refresh_at_ms, attempts, created_at_ms, updated_at_ms"
     };
 }
 use columns;
@@ -130,8 +130,8 @@ pub(super) async fn insert(tx: &mut Tx, account: &Account) -> sqlx::Result<()> {
     let sql = concat!(
         "insert into accounts (",
         columns!(),
-        ", lease_until_ms) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, \
-         $19, $20, $21, $22, 0)"
+        ", lease_until_ms) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, \
+         $15, $16, $17, $18, $19, $20, $21, $22, 0)"
     );
     let (scopes, missing) = (json(&account.scopes)?, json(&account.missing_scopes)?);
     on!(tx.conn(), conn => sqlx::query(sql)
@@ -147,14 +147,15 @@ pub(super) async fn insert(tx: &mut Tx, account: &Account) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// Writes the row with new credentials, one version on, and ends any lease. `false`: it is gone, or holds other
-/// credentials than those that `account` was made from.
+/// Writes the row with new credentials, one version on, and ends any lease. `false`: it is gone, or
+/// holds other credentials than those that `account` was made from.
 pub(super) async fn replace(tx: &mut Tx, account: &Account) -> sqlx::Result<bool> {
-    let sql = "update accounts set oauth_app_id = $4, name = $5, scopes = $6, missing_scopes = $7, binding = $8, \
-               status = $9, reason = $10, error = $11, sealed = $12, version = $13, expires_at_ms = $14, \
-               last_refreshed_at_ms = $15, next_refresh_at_ms = $16, attempts = $17, updated_at_ms = $18, \
-               lease_owner = null, lease_until_ms = 0 \
-               where project_id = $1 and environment = $2 and id = $3 and version = $13 - 1";
+    let sql = "update accounts set oauth_app_id = $4, name = $5, scopes = $6, \
+               missing_scopes = $7, binding = $8, status = $9, reason = $10, error = $11, \
+               sealed = $12, version = $13, expires_at_ms = $14, last_refreshed_at_ms = $15, \
+               next_refresh_at_ms = $16, attempts = $17, updated_at_ms = $18, lease_owner = null, \
+               lease_until_ms = 0 where project_id = $1 and environment = $2 and id = $3 \
+               and version = $13 - 1";
     let (scopes, missing) = (json(&account.scopes)?, json(&account.missing_scopes)?);
     let done = on!(tx.conn(), conn => sqlx::query(sql)
         .bind(&account.tenant.project).bind(account.tenant.environment.as_str()).bind(&account.id)
@@ -167,11 +168,11 @@ pub(super) async fn replace(tx: &mut Tx, account: &Account) -> sqlx::Result<bool
     Ok(done == 1)
 }
 
-/// Writes what is known of the account's health, and ends the lease. `false`: it is gone, or holds other credentials
-/// by now, of which nothing bad is known.
+/// Writes what is known of the account's health, and ends the lease. `false`: it is gone, or holds
+/// other credentials by now, of which nothing bad is known.
 pub(super) async fn set_health(db: &Db, account: &Account) -> sqlx::Result<bool> {
-    let sql = "update accounts set status = $5, reason = $6, error = $7, next_refresh_at_ms = $8, attempts = $9, \
-               updated_at_ms = $10, lease_owner = null, lease_until_ms = 0 \
+    let sql = "update accounts set status = $5, reason = $6, error = $7, next_refresh_at_ms = $8, \
+               attempts = $9, updated_at_ms = $10, lease_owner = null, lease_until_ms = 0 \
                where project_id = $1 and environment = $2 and id = $3 and version = $4";
     let done = on!(db.write(), conn => sqlx::query(sql)
         .bind(&account.tenant.project).bind(account.tenant.environment.as_str()).bind(&account.id)
@@ -205,7 +206,8 @@ pub(super) async fn take_all(
     user: &UserId,
 ) -> sqlx::Result<Vec<Account>> {
     let sql = concat!(
-        "delete from accounts where project_id = $1 and environment = $2 and user_id = $3 returning ",
+        "delete from accounts where project_id = $1 and environment = $2 and user_id = $3 \
+         returning ",
         columns!()
     );
     accounts(on!(tx.conn(), conn => sqlx::query_as(sql)
@@ -221,10 +223,11 @@ pub(super) struct Lease<'a> {
     pub until_ms: i64,
 }
 
-/// Takes the lease to refresh. `false`: another has it, or the row is gone or holds other credentials.
+/// Takes the lease to refresh. `false`: another has it, or the row is gone or holds other
+/// credentials.
 pub(super) async fn take_lease(db: &Db, account: &Account, lease: Lease<'_>) -> sqlx::Result<bool> {
-    let sql = "update accounts set lease_owner = $5, lease_until_ms = $6 where project_id = $1 and environment = $2 \
-               and id = $3 and version = $4 and lease_until_ms <= $7";
+    let sql = "update accounts set lease_owner = $5, lease_until_ms = $6 where project_id = $1 \
+               and environment = $2 and id = $3 and version = $4 and lease_until_ms <= $7";
     let done = on!(db.write(), conn => sqlx::query(sql)
         .bind(&account.tenant.project).bind(account.tenant.environment.as_str()).bind(&account.id)
         .bind(account.version).bind(lease.owner).bind(lease.until_ms).bind(lease.now_ms)
@@ -242,19 +245,21 @@ pub(super) async fn drop_lease(db: &Db, account: &Account, owner: &str) -> sqlx:
     Ok(())
 }
 
-/// Accounts of all tenants whose time to be refreshed has come, those first that wait longest. For the scheduler only.
+/// Accounts of all tenants whose time to be refreshed has come, those first that wait longest. For
+/// the scheduler only.
 pub(super) async fn due(db: &Db, now_ms: i64, most: i64) -> sqlx::Result<Vec<Account>> {
     let sql = concat!(
         "select ",
         columns!(),
-        " from accounts where next_refresh_at_ms is not null and next_refresh_at_ms <= $1 and lease_until_ms <= $1 \
-         order by next_refresh_at_ms limit $2"
+        " from accounts where next_refresh_at_ms is not null and next_refresh_at_ms <= $1 \
+         and lease_until_ms <= $1 order by next_refresh_at_ms limit $2"
     );
     accounts(on!(db.read(), conn => sqlx::query_as(sql)
         .bind(now_ms).bind(most).fetch_all(conn).await?))
 }
 
-/// Puts off the refreshes of one OAuth client's accounts that are due before `until_ms`. Gives their number.
+/// Puts off the refreshes of one OAuth client's accounts that are due before `until_ms`. Gives
+/// their number.
 pub(super) async fn put_off(
     db: &Db,
     project: &ProjectId,

@@ -12,7 +12,8 @@ use crate::error::{self, Result};
 use crate::ids::AccountId;
 use crate::tenant::Tenant;
 
-/// An account with credentials that can be used now. Lives no longer than the request that needs it.
+/// An account with credentials that can be used now. Lives no longer than the request that needs
+/// it.
 pub struct Usable {
     pub account: Account,
     pub credentials: Credentials,
@@ -20,14 +21,16 @@ pub struct Usable {
     pub subject: Option<String>,
 }
 
-/// Gives the account with an access token good for at least `min_ttl_ms` (by default, the configured margin),
-/// refreshing it if needed. A token whose whole life is shorter than twice that needs only half of its life left.
+/// Gives the account with an access token good for at least `min_ttl_ms` (by default, the
+/// configured margin), refreshing it if needed. A token whose whole life is shorter than twice that
+/// needs only half of its life left.
 ///
 /// Any number of callers and processes may call this at once; see [`refresh`].
 ///
 /// # Errors
-/// [`error::REAUTH_REQUIRED`] when only a reconnect helps. While the provider does not answer, a token that has not
-/// ended yet is given all the same; after that, [`error::PROVIDER_UNAVAILABLE`] with `Retry-After`.
+/// [`error::REAUTH_REQUIRED`] when only a reconnect helps. While the provider does not answer, a
+/// token that has not ended yet is given all the same; after that, [`error::PROVIDER_UNAVAILABLE`]
+/// with `Retry-After`.
 pub async fn usable(
     app: &Arc<App>,
     tenant: &Tenant,
@@ -87,8 +90,8 @@ fn lasts(account: &Account, now_ms: i64, wanted_ms: i64) -> bool {
     end_ms > now_ms && end_ms - now_ms >= wanted_ms.min(life_ms / 2)
 }
 
-/// The credentials as callers of the API get them. The refresh token is never among them: whoever holds it could
-/// outlive every deletion here.
+/// The credentials as callers of the API get them. The refresh token is never among them: whoever
+/// holds it could outlive every deletion here.
 pub(super) async fn credentials(app: &App, usable: &Usable) -> Result<Map<String, Value>> {
     let Usable { account, credentials, subject } = usable;
     let mut out = Map::new();

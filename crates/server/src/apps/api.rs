@@ -128,7 +128,8 @@ fn by(key: &str, one: &CatalogApp, other: &CatalogApp) -> Ordering {
 
 /// One app, by slug or id.
 #[utoipa::path(get, path = "/v1/connect/apps/{app}", tag = "Apps", params(("app" = String, Path)),
-    responses((status = 200, body = Wrapped<AppView>)), security(("client" = []), ("connect" = [])))]
+    responses((status = 200, body = Wrapped<AppView>)),
+    security(("client" = []), ("connect" = [])))]
 pub(crate) async fn retrieve(
     State(app): State<Arc<App>>,
     _: Call<Anyone, need::Nothing>,

@@ -1,6 +1,8 @@
-//! From an app's file to requests: what an app's servers are asked, how it is sent, and how the answer is read.
+//! From an app's file to requests: what an app's servers are asked, how it is sent, and how the
+//! answer is read.
 //!
-//! The protocol itself is in the leaf `oauth`; here its arguments are gathered, for connecting and for refreshing alike.
+//! The protocol itself is in the leaf `oauth`; here its arguments are gathered, for connecting and
+//! for refreshing alike.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,8 +25,8 @@ use crate::app::App;
 use crate::egress::{self, EgressError};
 use crate::error::Result;
 
-/// An app whose file, or what was entered for it, makes no valid request. A fault of settings: trying again does not
-/// help, and its text is for the operator.
+/// An app whose file, or what was entered for it, makes no valid request. A fault of settings:
+/// trying again does not help, and its text is for the operator.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Unaskable {
     #[error("the app's file: {0}")]
@@ -140,7 +142,8 @@ fn endpoint<'a>(app: &App, it: &'a OAuth2, url: &'a str, params: &'a Params) -> 
     }
 }
 
-/// Which token the app's revocation takes: the refresh token ends the whole grant (RFC 7009 section 2.1).
+/// Which token the app's revocation takes: the refresh token ends the whole grant (RFC 7009 section
+/// 2.1).
 pub fn revoked_token<'a>(
     it: &catalog::Revocation,
     access: Option<&'a Secret>,
@@ -250,8 +253,8 @@ fn unwritable() -> EgressError {
     EgressError::unsent(egress::Failure::NotAllowed, "the request cannot be written")
 }
 
-/// Reads an answer of the token endpoint. Where the app's file gives several places for a value, the first that holds
-/// one counts.
+/// Reads an answer of the token endpoint. Where the app's file gives several places for a value,
+/// the first that holds one counts.
 pub fn read_tokens(it: &OAuth2, response: &Response<'_>, now_ms: i64) -> Result<Tokens, Failure> {
     let paths = &it.answer;
     let lists = [&paths.access_token, &paths.refresh_token, &paths.scope, &paths.expires_in];
@@ -262,8 +265,8 @@ pub fn read_tokens(it: &OAuth2, response: &Response<'_>, now_ms: i64) -> Result<
             Ok(mut tokens) => {
                 if tokens.refresh_token.is_none() {
                     let texts = paths.refresh_token.iter().filter_map(|it| tokens.members.text(it));
-                    let found = texts.filter(|it| !it.trim().is_empty()).map(|it| it.to_string());
-                    tokens.refresh_token = found.map(oauth::Secret::new).next();
+                    let mut found = texts.filter(|it| !it.trim().is_empty());
+                    tokens.refresh_token = found.next().map(oauth::Secret::new);
                 }
                 return Ok(tokens);
             }
@@ -303,7 +306,8 @@ pub fn read_revocation(it: &OAuth2, response: &Response<'_>, now_ms: i64) -> Res
     revoke::read(&rules(it, 0), response, now_ms)
 }
 
-/// What a token answer teaches about the account, by field name. A value that must not stand in a host is not taken.
+/// What a token answer teaches about the account, by field name. A value that must not stand in a
+/// host is not taken.
 pub fn learned_from_tokens(found: &CatalogApp, tokens: &Tokens) -> BTreeMap<String, Secret> {
     learned(found, LearnedFrom::TokenAnswer, &|path| tokens.members.text(path))
 }

@@ -138,7 +138,8 @@ fn facts(app: &App, found: &CatalogApp) -> AppFacts {
     }
 }
 
-/// One field in the older clients' words. Only `password` means anything to them: the value is sensitive.
+/// One field in the older clients' words. Only `password` means anything to them: the value is
+/// sensitive.
 fn field(field: &Field) -> serde_json::Value {
     let kind = match field.kind {
         _ if field.is_secret() => "password",

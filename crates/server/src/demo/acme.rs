@@ -15,7 +15,8 @@ use crate::egress::Egress;
 /// An access token this close to its end is not used any more.
 const MARGIN: Duration = Duration::from_mins(2);
 
-/// A product's backend. Your own needs the same four things: an address, a project, an id, a secret.
+/// A product's backend. Your own needs the same four things: an address, a project, an id, a
+/// secret.
 pub(super) struct Acme {
     egress: Egress,
     server: String,

@@ -103,8 +103,8 @@ impl World {
         self.folder.path().join(KEY_FILE)
     }
 
-    /// What an operator does once: a project, a client for its backend, and an OAuth client for each
-    /// app that needs one, registered at the provider.
+    /// What an operator does once: a project, a client for its backend, and an OAuth client for
+    /// each app that needs one, registered at the provider.
     pub(super) async fn enter_product(&self) -> Result<Entered> {
         let what = "the product cannot be entered";
         let change = Change {

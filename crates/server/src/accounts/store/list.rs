@@ -69,7 +69,8 @@ pub(in crate::accounts) async fn page(
             "app_slug = $4 and ($3 = '' or user_id = $3) and ($5 = '' or oauth_app_id = $5)"
         ),
         _ => statements!(
-            "($3 = '' or user_id = $3) and ($4 = '' or app_slug = $4) and ($5 = '' or oauth_app_id = $5)"
+            "($3 = '' or user_id = $3) and ($4 = '' or app_slug = $4) \
+             and ($5 = '' or oauth_app_id = $5)"
         ),
     };
     let [user, app_slug, oauth_app] = which.texts();

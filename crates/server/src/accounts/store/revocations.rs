@@ -35,9 +35,9 @@ struct Row {
 }
 
 pub(in crate::accounts) async fn insert(tx: &mut Tx, it: &Revocation) -> sqlx::Result<()> {
-    let sql = "insert into revocations (account_id, project_id, environment, external_id, app_slug, oauth_app_id, \
-               outcome, detail, sealed, attempts, created_at_ms, updated_at_ms) \
-               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $10)";
+    let sql = "insert into revocations (account_id, project_id, environment, external_id, \
+               app_slug, oauth_app_id, outcome, detail, sealed, attempts, created_at_ms, \
+               updated_at_ms) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $10)";
     on!(tx.conn(), conn => sqlx::query(sql)
         .bind(&it.account).bind(&it.tenant.project).bind(it.tenant.environment.as_str())
         .bind(&it.external_id).bind(&it.app_slug).bind(&it.oauth_app).bind(&it.outcome)
@@ -51,8 +51,9 @@ pub(in crate::accounts) async fn find(
     tenant: &Tenant,
     account: &AccountId,
 ) -> sqlx::Result<Option<Revocation>> {
-    let sql = "select account_id, external_id, app_slug, oauth_app_id, outcome, detail, sealed, created_at_ms \
-               from revocations where project_id = $1 and environment = $2 and account_id = $3";
+    let sql = "select account_id, external_id, app_slug, oauth_app_id, outcome, detail, sealed, \
+               created_at_ms from revocations where project_id = $1 and environment = $2 \
+               and account_id = $3";
     let row: Option<Row> = on!(db.read(), conn => sqlx::query_as(sql)
         .bind(&tenant.project).bind(tenant.environment.as_str()).bind(account)
         .fetch_optional(conn).await?);
@@ -79,14 +80,15 @@ pub(in crate::accounts) struct Attempt<'a> {
     pub now_ms: i64,
 }
 
-/// Notes an attempt with the grant `sealed`. `false`: a newer grant stands there by now, which is to be revoked too.
+/// Notes an attempt with the grant `sealed`. `false`: a newer grant stands there by now, which is
+/// to be revoked too.
 pub(in crate::accounts) async fn note(
     db: &Db,
     it: &Revocation,
     attempt: Attempt<'_>,
 ) -> sqlx::Result<bool> {
-    let sql = "update revocations set outcome = $4, detail = $5, attempts = attempts + 1, updated_at_ms = $6, \
-               sealed = case when $7 then null else sealed end \
+    let sql = "update revocations set outcome = $4, detail = $5, attempts = attempts + 1, \
+               updated_at_ms = $6, sealed = case when $7 then null else sealed end \
                where project_id = $1 and environment = $2 and account_id = $3 and sealed = $8";
     let done = on!(db.write(), conn => sqlx::query(sql)
         .bind(&it.tenant.project).bind(it.tenant.environment.as_str()).bind(&it.account)
@@ -96,8 +98,8 @@ pub(in crate::accounts) async fn note(
     Ok(done == 1)
 }
 
-/// Puts a newer grant in the place of the one that was to be revoked: a refresh that was under way when the account
-/// was deleted. `false`: the account was not deleted, or its grant was to be kept.
+/// Puts a newer grant in the place of the one that was to be revoked: a refresh that was under way
+/// when the account was deleted. `false`: the account was not deleted, or its grant was to be kept.
 pub(in crate::accounts) async fn replace(
     tx: &mut Tx,
     tenant: &Tenant,
@@ -106,7 +108,8 @@ pub(in crate::accounts) async fn replace(
     now_ms: i64,
 ) -> sqlx::Result<bool> {
     let sql = "update revocations set outcome = 'pending', sealed = $4, updated_at_ms = $5 \
-               where project_id = $1 and environment = $2 and account_id = $3 and outcome <> 'unsupported'";
+               where project_id = $1 and environment = $2 and account_id = $3 \
+               and outcome <> 'unsupported'";
     let done = on!(tx.conn(), conn => sqlx::query(sql)
         .bind(&tenant.project).bind(tenant.environment.as_str()).bind(account).bind(sealed)
         .bind(now_ms)
