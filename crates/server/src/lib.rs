@@ -35,9 +35,11 @@ pub mod connect;
 
 pub(crate) mod authn;
 pub(crate) mod cors;
+pub mod docs;
 pub(crate) mod health;
 pub mod jobs;
 pub mod router;
+pub(crate) mod sdk;
 
 pub mod serve;
 pub mod telemetry;

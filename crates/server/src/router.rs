@@ -10,7 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
-use crate::{accounts, apps, authn, cors, error, health, projects, tokens, users};
+use crate::{accounts, apps, authn, cors, docs, error, health, projects, sdk, tokens, users};
 
 /// What the document says besides the routes.
 #[derive(OpenApi)]
@@ -103,6 +103,11 @@ fn open() -> OpenApiRouter<Arc<App>> {
         .route("/_static/logo/{id}", get(projects::api::logo))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
+        .route("/openapi.json", get(docs::openapi))
+        .route("/docs", get(docs::page))
+        .route("/_static/docs.css", get(docs::style))
+        .route("/sdk.js", get(sdk::script))
+        .route("/sdk.mjs", get(sdk::module))
 }
 
 /// The OpenAPI document of the routes.

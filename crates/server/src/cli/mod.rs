@@ -1,5 +1,6 @@
 //! The command line: one file for each command.
 
+mod accounts;
 mod apps;
 mod client;
 mod config;
@@ -66,6 +67,9 @@ enum Command {
     /// Look into the catalogue of apps.
     #[command(subcommand)]
     Apps(apps::Command),
+    /// List, show and revoke connected accounts.
+    #[command(subcommand)]
+    Accounts(accounts::Command),
     /// Check configuration, store, key, clock and more, and say how to mend each.
     Doctor,
     /// About the settings.
@@ -149,6 +153,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Client(command) => client::run(&shell, command).await,
         Command::OauthApp(command) => oauth_app::run(&shell, command).await,
         Command::Apps(command) => apps::run(&shell, command),
+        Command::Accounts(command) => accounts::run(&shell, command).await,
         Command::Doctor => doctor::run(&shell).await,
         Command::Config(command) => {
             config::run(&command);

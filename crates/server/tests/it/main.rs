@@ -3,6 +3,7 @@
 
 mod apps;
 mod callers;
+mod openapi;
 mod projects;
 mod tidy;
 #[allow(dead_code, reason = "what one kind of test does not need, another does")]
