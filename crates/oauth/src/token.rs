@@ -296,7 +296,10 @@ mod tests {
             ..endpoint()
         };
         let request = refreshed(&odd, ClientAuth::Post).unwrap();
-        let expected = r#"{"refresh_token":"r/1","client_key":"id","client_secret":"s&1","audience":"x y","grant_type":"renew"}"#;
+        let expected = concat!(
+            r#"{"refresh_token":"r/1","client_key":"id","client_secret":"s&1","#,
+            r#""audience":"x y","grant_type":"renew"}"#
+        );
         assert_eq!(body(&request), expected);
         assert_eq!(request.header("content-type"), Some("application/json"));
         assert_eq!(request.header("notion-version"), Some("2022-06-28"));

@@ -1,27 +1,49 @@
 //! The API's own description: `/openapi.json` for programs, `/docs` for people.
 
-use std::sync::LazyLock;
-
 use askama::Template;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use crate::error::{self, Result};
-use crate::router;
 
-/// The document as it is served, and as `docs/openapi.json` holds it.
-pub fn openapi_text() -> &'static str {
-    static TEXT: LazyLock<String> = LazyLock::new(|| {
-        let mut text = router::document().to_pretty_json().unwrap_or_default();
-        text.push('\n');
-        text
-    });
-    &TEXT
+/// The document, ready to be sent in both forms.
+pub struct Rendered {
+    /// As it is served, and as `docs/openapi.json` holds it.
+    pub json: String,
+    html: Option<String>,
 }
 
-pub(crate) async fn openapi() -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], openapi_text()).into_response()
+impl Rendered {
+    pub fn of(document: &utoipa::openapi::OpenApi) -> Self {
+        let mut json = document.to_pretty_json().unwrap_or_default();
+        json.push('\n');
+        let html = serde_json::from_str(&json).ok().and_then(|document: Value| {
+            let page = Page { version: env!("CARGO_PKG_VERSION"), groups: groups(&document) };
+            page.render().ok()
+        });
+        Self { json, html }
+    }
+
+    pub(crate) fn openapi(&'static self) -> Response {
+        ([(header::CONTENT_TYPE, "application/json")], self.json.as_str()).into_response()
+    }
+
+    /// The document as a page. Made from the same routes, so it cannot say anything else.
+    pub(crate) fn page(&'static self) -> Result<Response> {
+        let html = self.html.as_deref().ok_or(error::INTERNAL)?;
+        let headers = [
+            (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+            (
+                header::CONTENT_SECURITY_POLICY,
+                "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; \
+                 frame-ancestors 'none'",
+            ),
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (header::REFERRER_POLICY, "no-referrer"),
+        ];
+        Ok((headers, html).into_response())
+    }
 }
 
 #[derive(Template)]
@@ -54,27 +76,6 @@ struct Parameter {
     kind: String,
     required: bool,
     about: String,
-}
-
-/// The document as a page. Made from the same routes, so it cannot say anything else.
-pub(crate) async fn page() -> Result<Response> {
-    static HTML: LazyLock<Option<String>> = LazyLock::new(|| {
-        let document: Value = serde_json::from_str(openapi_text()).ok()?;
-        let page = Page { version: env!("CARGO_PKG_VERSION"), groups: groups(&document) };
-        page.render().ok()
-    });
-    let html = HTML.as_deref().ok_or(error::INTERNAL)?;
-    let headers = [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; \
-             frame-ancestors 'none'",
-        ),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
-    ];
-    Ok((headers, html).into_response())
 }
 
 pub(crate) async fn style() -> Response {

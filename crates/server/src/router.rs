@@ -1,6 +1,6 @@
 //! Every route on one page.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::middleware;
@@ -103,8 +103,8 @@ fn open() -> OpenApiRouter<Arc<App>> {
         .route("/_static/logo/{id}", get(projects::api::logo))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
-        .route("/openapi.json", get(docs::openapi))
-        .route("/docs", get(docs::page))
+        .route("/openapi.json", get(|| async { rendered().openapi() }))
+        .route("/docs", get(|| async { rendered().page() }))
         .route("/_static/docs.css", get(docs::style))
         .route("/sdk.js", get(sdk::script))
         .route("/sdk.mjs", get(sdk::module))
@@ -116,6 +116,12 @@ pub fn document() -> utoipa::openapi::OpenApi {
         .merge(guarded())
         .merge(open())
         .into_openapi()
+}
+
+/// The document in the forms that are served; made once.
+pub fn rendered() -> &'static docs::Rendered {
+    static RENDERED: LazyLock<docs::Rendered> = LazyLock::new(|| docs::Rendered::of(&document()));
+    &RENDERED
 }
 
 /// The whole service, for the listener to wrap in its limits.

@@ -13,7 +13,7 @@ fn committed() -> std::path::PathBuf {
 
 #[test]
 fn the_committed_document_is_the_one_that_the_routes_make() {
-    let made = grantkeep::docs::openapi_text();
+    let made = grantkeep::router::rendered().json.as_str();
     #[expect(clippy::disallowed_methods, reason = "set by a developer who wants the file written")]
     if std::env::var("UPDATE_REFERENCES").is_ok() {
         std::fs::write(committed(), made).unwrap();
@@ -24,7 +24,8 @@ fn the_committed_document_is_the_one_that_the_routes_make() {
 
 #[test]
 fn every_operation_says_what_it_does_and_for_whom() {
-    let document: Value = serde_json::from_str(grantkeep::docs::openapi_text()).unwrap();
+    let document: Value =
+        serde_json::from_str(grantkeep::router::rendered().json.as_str()).unwrap();
     for (path, method, it) in operations(&document) {
         assert!(it["tags"][0].is_string(), "{method} {path} has no group");
         assert!(it["security"].is_array(), "{method} {path} does not say who may call it");
@@ -37,7 +38,7 @@ fn every_operation_says_what_it_does_and_for_whom() {
 async fn the_document_and_its_page_are_served() {
     let world = World::sqlite(&[]).await;
     let document = world.call(Method::GET, "/openapi.json", None, None).await;
-    assert_eq!(document.text, grantkeep::docs::openapi_text());
+    assert_eq!(document.text, grantkeep::router::rendered().json.as_str());
     let page = world.call(Method::GET, "/docs", None, None).await;
     assert_eq!(page.status, 200);
     for (path, _, _) in operations(&document.json()) {
@@ -57,7 +58,8 @@ async fn the_document_and_its_page_are_served() {
 async fn a_12_every_route_with_every_kind_of_caller() {
     for world in worlds().await {
         let other = world.another_project(grantkeep::projects::Settings::default()).await;
-        let document: Value = serde_json::from_str(grantkeep::docs::openapi_text()).unwrap();
+        let document: Value =
+            serde_json::from_str(grantkeep::router::rendered().json.as_str()).unwrap();
         let mut tried = 0;
         for (path, method, it) in operations(&document) {
             let allowed = |name: &str| {

@@ -73,7 +73,8 @@ async fn a_client_of_one_project_makes_and_sees_no_others() {
 async fn a_logo_is_an_image_and_is_served_as_one() {
     for world in worlds().await {
         let path = format!("/v1/connect/projects/{}/logo", world.project.id);
-        let pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+        let pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwAD\
+                     hgGAWjR9awAAAABJRU5ErkJggg==";
         let set =
             world.post(&path, json!({ "logo": format!("data:image/png;base64,{pixel}") })).await;
         assert_eq!((set.status.as_u16(), set.text.as_str()), (200, ""));
