@@ -40,15 +40,9 @@ pub async fn connect(app: &Arc<App>, grant: NewGrant, origin: &Origin) -> Result
         .user(&account.external_id)
         .detail(json!({ "app": account.app_slug, "binding": account.binding.as_str() }));
     app.audit.note(event);
-<<<<<<< HEAD
     metrics::counter!("grantkeep_connects_total", "app" => account.app_slug.clone(),
         "action" => action)
     .increment(1);
-=======
-    let app_slug = account.app_slug.clone();
-    metrics::counter!("grantkeep_connects_total", "app" => app_slug, "action" => action)
-        .increment(1);
->>>>>>> 7c4f367 (tidy: Levels and lines hold again)
     Ok(account)
 }
 
@@ -121,14 +115,8 @@ fn same_person(former: Option<String>, now: Option<String>) -> Result<Option<Str
     match (former, now) {
         (Some(former), Some(now)) if former != now => Err(error::DIFFERENT_ACCOUNT.into()),
         (Some(_), None) => Err(error::DIFFERENT_ACCOUNT.saying(
-<<<<<<< HEAD
             "The app did not say which account was signed in, \
              so it cannot be told whether it is the one being reconnected. Try again.",
-=======
-            "The app did not say which account was signed in, so it cannot be told whether it is \
-             the one being \
-             reconnected. Try again.",
->>>>>>> 7c4f367 (tidy: Levels and lines hold again)
         )),
         (_, now) => Ok(now),
     }

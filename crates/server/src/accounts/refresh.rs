@@ -49,16 +49,10 @@ const CLIENT_PAUSE_MS: i64 = 600_000;
 ///
 /// # Errors
 /// [`error::REAUTH_REQUIRED`] once the provider said that the grant is gone; later calls fail
-<<<<<<< HEAD
 /// without asking again.
 /// [`error::PROVIDER_UNAVAILABLE`], with `Retry-After`, when it may answer later;
 /// [`error::PROVIDER_BAD_ANSWER`] when it answered with something else; [`error::NOT_FOUND`] when
 /// the account was deleted meanwhile.
-=======
-/// without asking again. [`error::PROVIDER_UNAVAILABLE`], with `Retry-After`, when it may answer
-/// later; [`error::PROVIDER_BAD_ANSWER`] when it answered with something else; [`error::NOT_FOUND`]
-/// when the account was deleted meanwhile.
->>>>>>> 7c4f367 (tidy: Levels and lines hold again)
 pub async fn refresh(app: &Arc<App>, seen: &Account) -> Result<()> {
     let key = (seen.id.clone(), seen.version);
     let work = {

@@ -40,15 +40,8 @@ struct Row {
 macro_rules! columns {
     () => {
         "id, project_id, environment, user_id, external_id, app_slug, oauth_app_id, name, scopes, \
-<<<<<<< HEAD
          missing_scopes, binding, status, reason, error, sealed, version, expires_at_ms, \
          last_refreshed_at_ms, next_refresh_at_ms, attempts, created_at_ms, updated_at_ms"
-=======
-         missing_scopes, \
-         binding, status, reason, error, sealed, version, expires_at_ms, last_refreshed_at_ms, \
-         next_refresh_at_ms, \
-         attempts, created_at_ms, updated_at_ms"
->>>>>>> 7c4f367 (tidy: Levels and lines hold again)
     };
 }
 use columns;
@@ -138,12 +131,7 @@ pub(super) async fn insert(tx: &mut Tx, account: &Account) -> sqlx::Result<()> {
         "insert into accounts (",
         columns!(),
         ", lease_until_ms) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, \
-<<<<<<< HEAD
          $15, $16, $17, $18, $19, $20, $21, $22, 0)"
-=======
-         $15, $16, $17, $18, \
-         $19, $20, $21, $22, 0)"
->>>>>>> 7c4f367 (tidy: Levels and lines hold again)
     );
     let (scopes, missing) = (json(&account.scopes)?, json(&account.missing_scopes)?);
     on!(tx.conn(), conn => sqlx::query(sql)
@@ -162,23 +150,12 @@ pub(super) async fn insert(tx: &mut Tx, account: &Account) -> sqlx::Result<()> {
 /// Writes the row with new credentials, one version on, and ends any lease. `false`: it is gone, or
 /// holds other credentials than those that `account` was made from.
 pub(super) async fn replace(tx: &mut Tx, account: &Account) -> sqlx::Result<bool> {
-<<<<<<< HEAD
     let sql = "update accounts set oauth_app_id = $4, name = $5, scopes = $6, \
                missing_scopes = $7, binding = $8, status = $9, reason = $10, error = $11, \
                sealed = $12, version = $13, expires_at_ms = $14, last_refreshed_at_ms = $15, \
                next_refresh_at_ms = $16, attempts = $17, updated_at_ms = $18, lease_owner = null, \
                lease_until_ms = 0 where project_id = $1 and environment = $2 and id = $3 \
                and version = $13 - 1";
-=======
-    let sql = "update accounts set oauth_app_id = $4, name = $5, scopes = $6, missing_scopes = \
-               $7, binding = $8, \
-               status = $9, reason = $10, error = $11, sealed = $12, version = $13, expires_at_ms \
-               = $14, \
-               last_refreshed_at_ms = $15, next_refresh_at_ms = $16, attempts = $17, \
-               updated_at_ms = $18, \
-               lease_owner = null, lease_until_ms = 0 \
-               where project_id = $1 and environment = $2 and id = $3 and version = $13 - 1";
->>>>>>> 7c4f367 (tidy: Levels and lines hold again)
     let (scopes, missing) = (json(&account.scopes)?, json(&account.missing_scopes)?);
     let done = on!(tx.conn(), conn => sqlx::query(sql)
         .bind(&account.tenant.project).bind(account.tenant.environment.as_str()).bind(&account.id)
@@ -195,12 +172,7 @@ pub(super) async fn replace(tx: &mut Tx, account: &Account) -> sqlx::Result<bool
 /// other credentials by now, of which nothing bad is known.
 pub(super) async fn set_health(db: &Db, account: &Account) -> sqlx::Result<bool> {
     let sql = "update accounts set status = $5, reason = $6, error = $7, next_refresh_at_ms = $8, \
-<<<<<<< HEAD
                attempts = $9, updated_at_ms = $10, lease_owner = null, lease_until_ms = 0 \
-=======
-               attempts = $9, \
-               updated_at_ms = $10, lease_owner = null, lease_until_ms = 0 \
->>>>>>> 7c4f367 (tidy: Levels and lines hold again)
                where project_id = $1 and environment = $2 and id = $3 and version = $4";
     let done = on!(db.write(), conn => sqlx::query(sql)
         .bind(&account.tenant.project).bind(account.tenant.environment.as_str()).bind(&account.id)
@@ -234,13 +206,8 @@ pub(super) async fn take_all(
     user: &UserId,
 ) -> sqlx::Result<Vec<Account>> {
     let sql = concat!(
-<<<<<<< HEAD
         "delete from accounts where project_id = $1 and environment = $2 and user_id = $3 \
          returning ",
-=======
-        "delete from accounts where project_id = $1 and environment = $2 and user_id = $3 ",
-        "returning ",
->>>>>>> 7c4f367 (tidy: Levels and lines hold again)
         columns!()
     );
     accounts(on!(tx.conn(), conn => sqlx::query_as(sql)
@@ -260,12 +227,7 @@ pub(super) struct Lease<'a> {
 /// credentials.
 pub(super) async fn take_lease(db: &Db, account: &Account, lease: Lease<'_>) -> sqlx::Result<bool> {
     let sql = "update accounts set lease_owner = $5, lease_until_ms = $6 where project_id = $1 \
-<<<<<<< HEAD
                and environment = $2 and id = $3 and version = $4 and lease_until_ms <= $7";
-=======
-               and environment = $2 \
-               and id = $3 and version = $4 and lease_until_ms <= $7";
->>>>>>> 7c4f367 (tidy: Levels and lines hold again)
     let done = on!(db.write(), conn => sqlx::query(sql)
         .bind(&account.tenant.project).bind(account.tenant.environment.as_str()).bind(&account.id)
         .bind(account.version).bind(lease.owner).bind(lease.until_ms).bind(lease.now_ms)
@@ -289,14 +251,8 @@ pub(super) async fn due(db: &Db, now_ms: i64, most: i64) -> sqlx::Result<Vec<Acc
     let sql = concat!(
         "select ",
         columns!(),
-<<<<<<< HEAD
         " from accounts where next_refresh_at_ms is not null and next_refresh_at_ms <= $1 \
          and lease_until_ms <= $1 order by next_refresh_at_ms limit $2"
-=======
-        " from accounts where next_refresh_at_ms is not null and next_refresh_at_ms <= $1 and \
-         lease_until_ms <= $1 \
-         order by next_refresh_at_ms limit $2"
->>>>>>> 7c4f367 (tidy: Levels and lines hold again)
     );
     accounts(on!(db.read(), conn => sqlx::query_as(sql)
         .bind(now_ms).bind(most).fetch_all(conn).await?))

@@ -93,21 +93,12 @@ fn storage_knows_no_http_no_clock_and_no_cryptography() {
         "aws_lc_rs",
         "keys",
     ];
-<<<<<<< HEAD
     let stores = trunk().into_iter().filter(is_storage);
-=======
-    let stores = trunk().into_iter().filter(|it| is_store(&it.path));
->>>>>>> 7c4f367 (tidy: Levels and lines hold again)
     let breaches: Vec<String> = stores.flat_map(|it| it.code_with_any(&banned)).collect();
     none(
         &breaches,
         "store.rs is SQL only: take the time, the hash, the sealed bytes as arguments.",
     );
-}
-
-/// `store.rs`, or a part of it in the folder `store/`.
-fn is_store(path: &str) -> bool {
-    path.ends_with("/store.rs") || path.contains("/store/")
 }
 
 #[test]
@@ -123,11 +114,7 @@ fn inside_a_noun_only_storage_speaks_sql() {
     let mut breaches = Vec::new();
     for source in trunk() {
         let noun = source.module();
-<<<<<<< HEAD
         if nouns.contains(&noun) && !is_storage(&source) {
-=======
-        if nouns.contains(&noun) && !is_store(&source.path) {
->>>>>>> 7c4f367 (tidy: Levels and lines hold again)
             breaches.extend(source.sql());
         }
     }

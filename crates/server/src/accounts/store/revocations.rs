@@ -36,14 +36,8 @@ struct Row {
 
 pub(in crate::accounts) async fn insert(tx: &mut Tx, it: &Revocation) -> sqlx::Result<()> {
     let sql = "insert into revocations (account_id, project_id, environment, external_id, \
-<<<<<<< HEAD
                app_slug, oauth_app_id, outcome, detail, sealed, attempts, created_at_ms, \
                updated_at_ms) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $10)";
-=======
-               app_slug, oauth_app_id, \
-               outcome, detail, sealed, attempts, created_at_ms, updated_at_ms) \
-               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $10)";
->>>>>>> 7c4f367 (tidy: Levels and lines hold again)
     on!(tx.conn(), conn => sqlx::query(sql)
         .bind(&it.account).bind(&it.tenant.project).bind(it.tenant.environment.as_str())
         .bind(&it.external_id).bind(&it.app_slug).bind(&it.oauth_app).bind(&it.outcome)
@@ -58,13 +52,8 @@ pub(in crate::accounts) async fn find(
     account: &AccountId,
 ) -> sqlx::Result<Option<Revocation>> {
     let sql = "select account_id, external_id, app_slug, oauth_app_id, outcome, detail, sealed, \
-<<<<<<< HEAD
                created_at_ms from revocations where project_id = $1 and environment = $2 \
                and account_id = $3";
-=======
-               created_at_ms \
-               from revocations where project_id = $1 and environment = $2 and account_id = $3";
->>>>>>> 7c4f367 (tidy: Levels and lines hold again)
     let row: Option<Row> = on!(db.read(), conn => sqlx::query_as(sql)
         .bind(&tenant.project).bind(tenant.environment.as_str()).bind(account)
         .fetch_optional(conn).await?);
@@ -99,12 +88,7 @@ pub(in crate::accounts) async fn note(
     attempt: Attempt<'_>,
 ) -> sqlx::Result<bool> {
     let sql = "update revocations set outcome = $4, detail = $5, attempts = attempts + 1, \
-<<<<<<< HEAD
                updated_at_ms = $6, sealed = case when $7 then null else sealed end \
-=======
-               updated_at_ms = $6, \
-               sealed = case when $7 then null else sealed end \
->>>>>>> 7c4f367 (tidy: Levels and lines hold again)
                where project_id = $1 and environment = $2 and account_id = $3 and sealed = $8";
     let done = on!(db.write(), conn => sqlx::query(sql)
         .bind(&it.tenant.project).bind(it.tenant.environment.as_str()).bind(&it.account)
@@ -124,13 +108,8 @@ pub(in crate::accounts) async fn replace(
     now_ms: i64,
 ) -> sqlx::Result<bool> {
     let sql = "update revocations set outcome = 'pending', sealed = $4, updated_at_ms = $5 \
-<<<<<<< HEAD
                where project_id = $1 and environment = $2 and account_id = $3 \
                and outcome <> 'unsupported'";
-=======
-               where project_id = $1 and environment = $2 and account_id = $3 and outcome <> \
-               'unsupported'";
->>>>>>> 7c4f367 (tidy: Levels and lines hold again)
     let done = on!(tx.conn(), conn => sqlx::query(sql)
         .bind(&tenant.project).bind(tenant.environment.as_str()).bind(account).bind(sealed)
         .bind(now_ms)
