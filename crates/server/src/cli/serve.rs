@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{Config, LogFormat, Origin, Secret};
 use crate::telemetry::Telemetry;
-use crate::{boot, jobs, projects, router, serve};
+use crate::{accounts, boot, jobs, projects, router, serve};
 
 /// The root key that the development profile makes, in the data folder.
 const DEV_KEY_FILE: &str = "dev-root.key";
@@ -58,15 +58,17 @@ pub(super) async fn run(shell: &Shell, args: Args) -> Result<(), Failure> {
     outcome
 }
 
-/// Serves and works off jobs until a signal, and then for as long as the drain may take.
+/// Serves, works off jobs and refreshes until a signal, then for as long as the drain may take.
 async fn listen(app: &Arc<App>) -> Result<(), Failure> {
     let bound = serve::bind(&app.config).await?;
     tracing::info!(address = %bound.address()?, store = app.db.engine(), "listening");
     let stop = CancellationToken::new();
     let working = tokio::spawn(jobs::work(Arc::clone(app), stop.clone()));
+    let refreshing = tokio::spawn(accounts::run(Arc::clone(app), stop.clone()));
     let outcome = bound.run(router::router(app), serve::stop_signal()).await;
     stop.cancel();
-    let _ = tokio::time::timeout(app.config.drain_timeout_ms.duration(), working).await;
+    let rest = futures::future::join(working, refreshing);
+    let _ = tokio::time::timeout(app.config.drain_timeout_ms.duration(), rest).await;
     Ok(outcome?)
 }
 
