@@ -4,6 +4,7 @@
 
 mod levels;
 mod links;
+mod security_doc;
 mod sources;
 
 use sources::{Source, root, walk};
@@ -161,6 +162,22 @@ fn a_leaf_depends_on_nothing_of_ours() {
         }
     }
     none(&breaches, "A leaf stands alone: hand it what it needs as an argument or a trait.");
+}
+
+#[test]
+fn e_01_the_product_has_no_second_http_client() {
+    let clients = ["reqwest", "ureq", "isahc", "surf", "curl", "awc", "minreq", "attohttpc"];
+    let mut breaches = Vec::new();
+    for manifest in walk("crates", &["toml"]).iter().filter(|it| it.path.ends_with("/Cargo.toml")) {
+        let lines = manifest.numbered().take_while(|(_, line)| *line != "[dev-dependencies]");
+        for (number, line) in lines {
+            let name = line.split(['.', ' ', '=']).next().unwrap_or_default();
+            if clients.contains(&name) {
+                breaches.push(format!("{}:{number} {name}", manifest.path));
+            }
+        }
+    }
+    none(&breaches, "Outbound HTTP goes through egress.rs; other clients are for tests only.");
 }
 
 #[test]
