@@ -6,12 +6,20 @@ create table connect_sessions (
     project_id text not null,
     environment text not null,
     user_id text not null,
+    external_id text not null,
     app_slug text not null,
     oauth_app_id text,
     -- Set when an existing account is being reconnected.
     account_id text,
     scope_profile text,
+    -- 'iframe' or 'link'.
     mode text not null,
+    -- What an account connected here says of how sure the person is.
+    binding text not null,
+    -- Hash of the cookie of the one browser that goes on with a link.
+    browser_hash bytea,
+    -- Funnel events taken from the page, which are bounded.
+    events bigint not null,
     created_at_ms bigint not null,
     expires_at_ms bigint not null,
     ended_at_ms bigint
@@ -28,9 +36,10 @@ create table connect_flows (
     user_id text not null,
     app_slug text not null,
     oauth_app_id text not null,
-    account_id text,
     -- 'waiting', 'opened', 'authorizing', 'exchanging', 'done' or 'failed'.
     state text not null,
+    -- The account that came of it, once done.
+    account_id text,
     error_code text,
     error text,
     ticket_hash bytea,
@@ -39,6 +48,7 @@ create table connect_flows (
     state_hash bytea unique,
     cookie_hash bytea,
     -- Verifier, request-token secret and fields asked before, sealed under the user's key.
+    -- Emptied at the end of the flow.
     sealed bytea not null,
     redirect_uri text not null,
     issuer text,
@@ -49,4 +59,3 @@ create table connect_flows (
     used_at_ms bigint
 );
 create index connect_flows_by_session on connect_flows (session_id);
-create index connect_flows_by_end on connect_flows (expires_at_ms);

@@ -47,6 +47,11 @@ kinds! {
         "The app did not accept these credentials. Check them and try again.";
     OAUTH_CLIENT_MISSING = 400 "oauth_client_missing"
         "No OAuth client is configured for this app. Add one with `grantkeep oauth-app create`.";
+    STATE_INVALID = 400 "state_invalid"
+        "This sign-in was finished before, was open for too long, or never began here.";
+    FLOW_NOT_STARTED_HERE = 400 "flow_not_started_here"
+        "This sign-in began in another browser.";
+    CONTEXT_MISMATCH = 400 "context_mismatch" "The answer belongs to another connection.";
     INVALID_TOKEN = 401 "invalid_token" "The bearer token is missing, unknown, expired or revoked.";
     WRONG_TOKEN_TYPE = 401 "wrong_token_type" "This kind of token does not open this endpoint.";
     CREDENTIALS_IN_URL = 401 "credentials_in_url"
@@ -54,8 +59,16 @@ kinds! {
     SCOPE_MISSING = 403 "scope_missing" "The token lacks a scope that this call needs.";
     SCOPE_NOT_GRANTED = 403 "scope_not_granted" "A scope cannot be wider than that of the caller.";
     ORIGIN_NOT_ALLOWED = 403 "origin_not_allowed" "This origin is not allowed for the token.";
+    TICKET_INVALID = 403 "ticket_invalid"
+        "This window was opened too long ago, or not by the connect page.";
+    MUST_BE_EMBEDDED = 403 "must_be_embedded"
+        "This page works only within a frame of the product's page.";
+    LINKS_OFF = 403 "links_off" "The project does not allow connecting by a link.";
+    ORIGINS_MISSING = 403 "origins_missing"
+        "The connect token names no allowed origins, and the project asks for them.";
     NOT_FOUND = 404 "not_found" "There is no such thing here.";
     APP_NOT_FOUND = 404 "app_not_found" "There is no such app.";
+    CONNECT_TOKEN_UNKNOWN = 404 "connect_token_unknown" "There is no such connect token.";
     METHOD_NOT_ALLOWED = 405 "method_not_allowed" "This path does not take that method.";
     REQUEST_TIMEOUT = 408 "request_timeout" "The body did not arrive in time.";
     REAUTH_REQUIRED = 409 "reauth_required"
@@ -64,6 +77,7 @@ kinds! {
         "Another account was signed in than the one being reconnected.";
     CONNECT_TOKEN_USED = 410 "connect_token_used" "This connect token was already used.";
     CONNECT_TOKEN_EXPIRED = 410 "connect_token_expired" "This connect token has expired.";
+    PAGE_ENDED = 410 "page_ended" "This page was opened again elsewhere, or its time is over.";
     BODY_TOO_LARGE = 413 "body_too_large" "The body is larger than this endpoint takes.";
     URI_TOO_LONG = 414 "uri_too_long" "The path and query are longer than this server takes.";
     UNSUPPORTED_MEDIA = 415 "unsupported_media_type" "Send the body as application/json.";

@@ -3,7 +3,7 @@
 pub mod api;
 pub mod api_clients;
 mod clients;
-pub mod fill;
+pub mod probe;
 pub mod protocol;
 mod store;
 pub mod view;
