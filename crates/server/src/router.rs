@@ -10,7 +10,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
-use crate::{accounts, apps, authn, cors, docs, error, health, projects, sdk, tokens, users};
+use crate::{
+    accounts, apps, authn, connect, cors, docs, error, health, projects, sdk, tokens, users,
+};
 
 /// What the document says besides the routes.
 #[derive(OpenApi)]
@@ -101,6 +103,8 @@ fn open() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(projects::token::token))
         .route("/_static/logo/{id}", get(projects::api::logo))
+        .routes(routes!(connect::api::validate_token))
+        .merge(connect_page())
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/openapi.json", get(|| async { rendered().openapi() }))
@@ -108,6 +112,23 @@ fn open() -> OpenApiRouter<Arc<App>> {
         .route("/_static/docs.css", get(docs::style))
         .route("/sdk.js", get(sdk::script))
         .route("/sdk.mjs", get(sdk::module))
+}
+
+/// The connect page and its calls, whose credential is the page's own.
+fn connect_page() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .route("/_static/connect.html", get(connect::web::page))
+        .route("/_static/connect.css", get(connect::assets::css))
+        .route("/_static/connect.js", get(connect::assets::js))
+        .route("/_static/apps/{file}", get(connect::assets::icon))
+        .route("/connect/session/start", post(connect::api::begin))
+        .route("/connect/session/link", post(connect::api::link))
+        .route("/connect/session/status", get(connect::api::status))
+        .route("/connect/session/account", post(connect::api::account))
+        .route("/connect/session/event", post(connect::api::event))
+        .route("/connect/session/cancel", post(connect::api::cancel))
+        .route("/connect/start/{flow}", get(connect::web::start_page).post(connect::web::start))
+        .route("/connect/oauth/{oauth_app}/callback", get(connect::web::returned))
 }
 
 /// The OpenAPI document of the routes.

@@ -1,1 +1,141 @@
-//! The hosted flow: page, start, callback, result.
+//! The hosted flow: a person opens the page, agrees at the provider, comes back, and an account is
+//! stored.
+//!
+//! Three things bind a flow to where it belongs: the ticket to the window that the page opened, the
+//! cookie to the browser that pressed Continue, and the redirect URI to one OAuth client
+//! (draft-ietf-oauth-security-topics-update).
+
+mod accent;
+pub mod api;
+pub(crate) mod assets;
+mod authorize;
+mod callback;
+mod failure;
+mod fields;
+mod finish;
+mod funnel;
+mod keys;
+mod oauth1;
+mod open;
+mod pages;
+mod scopes;
+mod secrets;
+mod session;
+mod start;
+mod store;
+mod validate;
+mod view;
+pub mod web;
+
+use std::sync::Arc;
+
+use crate::accounts::Binding;
+use crate::app::App;
+use crate::error::Result;
+use crate::ids::{AccountId, FlowId, OAuthAppId, SessionId, UserId};
+use crate::tenant::Tenant;
+
+use failure::Failure;
+
+/// What every page session's secret begins with; 43 base64url characters follow.
+const SESSION_PREFIX: &str = "cps_";
+/// What every ticket begins with; 43 base64url characters follow.
+const TICKET_PREFIX: &str = "ctk_";
+/// A ticket goes from one window to the other at once.
+const TICKET_LIFE_MS: i64 = 60_000;
+/// From the click to the return of the browser (RFC 9700 section 4.7: `state` is short-lived).
+const FLOW_LIFE_MS: i64 = 600_000;
+/// Ended sessions are kept this long, so that a late question is answered.
+const KEEP_ENDED_MS: i64 = 3_600_000;
+
+/// How the page is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// In a frame of the product's page; the provider gets a window of its own.
+    Iframe,
+    /// As a page of its own; the provider takes its place.
+    Link,
+}
+
+impl Mode {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Iframe => "iframe",
+            Self::Link => "link",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        [Self::Iframe, Self::Link].into_iter().find(|it| it.as_str() == text)
+    }
+}
+
+/// One load of the page. Its secret is known to the page alone.
+#[derive(Clone)]
+struct Session {
+    id: SessionId,
+    token_hash: [u8; 32],
+    tenant: Tenant,
+    user: UserId,
+    external_id: String,
+    app_slug: String,
+    /// The client that asks for the grant; `None` for apps without OAuth.
+    oauth_app: Option<OAuthAppId>,
+    /// The account to connect again.
+    reconnect: Option<AccountId>,
+    scope_profile: Option<String>,
+    mode: Mode,
+    binding: Binding,
+    created_at_ms: i64,
+    expires_at_ms: i64,
+    ended_at_ms: Option<i64>,
+}
+
+impl Session {
+    fn is_live(&self, now_ms: i64) -> bool {
+        self.ended_at_ms.is_none() && self.expires_at_ms > now_ms
+    }
+}
+
+/// How far a flow is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum State {
+    /// For its window to open.
+    Waiting,
+    /// The window is open, and has not shown its ticket.
+    Opened,
+    /// The person is at the provider.
+    Authorizing,
+    /// The person came back; the code is being exchanged.
+    Exchanging,
+    Done {
+        account: AccountId,
+    },
+    Failed(Failure),
+}
+
+/// One run, from the click to the result.
+#[derive(Clone)]
+struct Flow {
+    id: FlowId,
+    session: SessionId,
+    tenant: Tenant,
+    user: UserId,
+    app_slug: String,
+    oauth_app: OAuthAppId,
+    state: State,
+    sealed: Vec<u8>,
+    /// Sent to the provider twice, byte for byte.
+    redirect_uri: String,
+    /// What `iss` must be in the answer (RFC 9207).
+    issuer: Option<String>,
+    binding: Binding,
+    asked_scopes: Vec<String>,
+    created_at_ms: i64,
+    expires_at_ms: i64,
+}
+
+/// Forgets sessions, and flows with them, that ended some time ago. To be called now and then.
+pub async fn forget_ended(app: &Arc<App>) -> Result<()> {
+    Ok(store::forget(&app.db, app.clock.now_ms() - KEEP_ENDED_MS).await?)
+}

@@ -3,6 +3,7 @@
 
 mod apps;
 mod callers;
+mod connect;
 mod openapi;
 mod projects;
 mod tidy;

@@ -1,0 +1,198 @@
+//! What the page asks the server, as JSON, and the public question what a connect token is good
+//! for.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
+use serde::{Deserialize, Serialize};
+
+use super::failure::Failure;
+use super::funnel::{self, Told};
+use super::session::Page;
+use super::validate::{Question, Validation};
+use super::{State as FlowState, keys, start, store, validate};
+use crate::accounts;
+use crate::app::App;
+use crate::body::Json;
+use crate::error::{self, Result};
+use crate::ids::{AccountId, FlowId};
+use crate::query::Query;
+
+/// Answers of these calls hold secrets of one page.
+type Private<T> = ([(header::HeaderName, &'static str); 1], axum::Json<T>);
+
+fn private<T>(body: T) -> Private<T> {
+    ([(header::CACHE_CONTROL, "no-store")], axum::Json(body))
+}
+
+/// Tells what a connect token is good for, and uses nothing up. A bad token is told by `success:
+/// false`.
+#[utoipa::path(get, path = "/v1/connect/tokens/{token}/validate", tag = "Connect tokens",
+    params(("token" = String, Path), ("app_id" = Option<String>, Query),
+        ("account_id" = Option<String>, Query), ("oauth_app_id" = Option<String>, Query)),
+    responses((status = 200, body = Validation)))]
+pub(crate) async fn validate_token(
+    State(app): State<Arc<App>>,
+    Path(token): Path<String>,
+    query: Query,
+) -> Result<Private<Validation>> {
+    let question = Question {
+        app: query.one("app_id")?,
+        account: query.one("account_id")?,
+        oauth_app: query.one("oauth_app_id")?,
+    };
+    Ok(private(validate::validate(&app, &token, question).await?))
+}
+
+#[derive(Deserialize)]
+pub(crate) struct StartBody {
+    #[serde(default)]
+    fields: BTreeMap<String, String>,
+    scope_profile: Option<String>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct StartAnswer {
+    flow: FlowId,
+    start_path: String,
+    ticket: String,
+}
+
+/// `POST /connect/session/start`
+pub(crate) async fn begin(
+    State(app): State<Arc<App>>,
+    page: Page,
+    Json(body): Json<StartBody>,
+) -> Result<Private<StartAnswer>> {
+    let profile = body.scope_profile.as_deref();
+    let (flow, ticket) = start::start(&app, &page.session, body.fields, profile).await?;
+    Ok(private(StartAnswer {
+        start_path: format!("/connect/start/{}", flow.id),
+        flow: flow.id,
+        ticket: ticket.expose().to_owned(),
+    }))
+}
+
+#[derive(Deserialize)]
+pub(crate) struct LinkBody {
+    flow: String,
+}
+
+/// `POST /connect/session/link`: for a flow whose window has lost its page. The address is to be
+/// clicked, not shown.
+pub(crate) async fn link(
+    State(app): State<Arc<App>>,
+    page: Page,
+    Json(body): Json<LinkBody>,
+) -> Result<Private<StartAnswer>> {
+    let id = FlowId::parse(&body.flow).ok_or(error::NOT_FOUND)?;
+    let ticket = start::loosen(&app, &page.session, &id).await?;
+    Ok(private(StartAnswer {
+        start_path: format!("/connect/start/{id}"),
+        flow: id,
+        ticket: ticket.expose().to_owned(),
+    }))
+}
+
+#[derive(Default, Serialize)]
+pub(crate) struct StatusAnswer {
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_id: Option<AccountId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
+}
+
+/// `GET /connect/session/status?flow=`: how a flow stands.
+pub(crate) async fn status(
+    State(app): State<Arc<App>>,
+    page: Page,
+    query: Query,
+) -> Result<Private<StatusAnswer>> {
+    let id = query.one("flow")?.and_then(FlowId::parse).ok_or(error::NOT_FOUND)?;
+    let flow = store::find_flow(&app.db, &page.session, &id).await?.ok_or(error::NOT_FOUND)?;
+    let late = flow.expires_at_ms <= app.clock.now_ms();
+    let at = |state| StatusAnswer { state, ..StatusAnswer::default() };
+    let failed = |why: Failure| StatusAnswer {
+        error: Some(why.text.into_owned()),
+        code: Some(why.code.into_owned()),
+        ..at("failed")
+    };
+    Ok(private(match flow.state {
+        FlowState::Done { account } => {
+            let session = &page.session;
+            let found = accounts::find(&app, &session.tenant, account.as_str(), None).await;
+            StatusAnswer {
+                account_name: found.ok().and_then(|it| it.name),
+                account_id: Some(account),
+                ..at("done")
+            }
+        }
+        FlowState::Failed(why) => failed(why),
+        FlowState::Waiting | FlowState::Opened | FlowState::Authorizing if late => {
+            failed(Failure::expired())
+        }
+        FlowState::Waiting => at("waiting"),
+        FlowState::Opened => at("opened"),
+        FlowState::Authorizing | FlowState::Exchanging => at("authorizing"),
+    }))
+}
+
+#[derive(Deserialize)]
+pub(crate) struct AccountBody {
+    #[serde(default)]
+    fields: BTreeMap<String, String>,
+    name: Option<String>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct AccountAnswer {
+    account_id: AccountId,
+    account_name: Option<String>,
+}
+
+/// `POST /connect/session/account`: the filled form of an app without OAuth.
+pub(crate) async fn account(
+    State(app): State<Arc<App>>,
+    page: Page,
+    Json(body): Json<AccountBody>,
+) -> Result<Private<AccountAnswer>> {
+    let made = keys::connect(&app, &page.session, (body.fields, body.name), &page.origin).await?;
+    Ok(private(AccountAnswer { account_id: made.id, account_name: made.name }))
+}
+
+#[derive(Deserialize)]
+pub(crate) struct EventBody {
+    event: Told,
+}
+
+/// `POST /connect/session/event`: a step that only the page knows of.
+pub(crate) async fn event(
+    State(app): State<Arc<App>>,
+    page: Page,
+    Json(body): Json<EventBody>,
+) -> Result<StatusCode> {
+    funnel::told(&app, &page.session, body.event, &page.origin).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize)]
+pub(crate) struct CancelBody {
+    flow: Option<String>,
+}
+
+/// `POST /connect/session/cancel`: ends the page's flow, if it has not come back yet.
+pub(crate) async fn cancel(
+    State(app): State<Arc<App>>,
+    page: Page,
+    Json(body): Json<CancelBody>,
+) -> Result<StatusCode> {
+    start::cancel(&app, &page.session, body.flow.as_deref(), &page.origin).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,152 @@
+//! The page's stylesheet and script, and the apps' icons.
+
+use std::sync::{Arc, LazyLock};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use axum::extract::{Path, State};
+use axum::http::{HeaderName, header};
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+
+use super::accent::{Rgb, contrast};
+use crate::app::App;
+use crate::apps;
+use crate::error::{self, Result};
+use crate::query::Query;
+
+const CSS: &str = include_str!("../../../../web/connect/connect.css");
+const JS: &str = include_str!("../../../../web/connect/connect.js");
+/// Content with its hash in the address never changes.
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
+/// Anything else is asked for again.
+const FOR_NOW: &str = "public, max-age=300";
+/// The tile of an app whose file names no colour, and the two inks.
+const GREY: Rgb = Rgb(0x5b, 0x64, 0x75);
+const WHITE: Rgb = Rgb(0xff, 0xff, 0xff);
+const INK: Rgb = Rgb(0x0b, 0x0d, 0x12);
+/// A dark ink must stand out more by this factor to be chosen.
+const WHITE_BIAS: f64 = 2.0;
+/// Characters of a content hash in an address.
+const HASH_CHARS: usize = 16;
+
+/// Addresses of the stylesheet and the script, with the hash of what they hold.
+pub(super) static CSS_PATH: LazyLock<String> =
+    LazyLock::new(|| format!("/_static/connect.css?v={}", hash(CSS)));
+pub(super) static JS_PATH: LazyLock<String> =
+    LazyLock::new(|| format!("/_static/connect.js?v={}", hash(JS)));
+
+fn hash(text: &str) -> String {
+    let hash = BASE64_URL_SAFE_NO_PAD.encode(digest(&SHA256, text.as_bytes()));
+    hash.chars().take(HASH_CHARS).collect()
+}
+
+pub(crate) async fn css(query: Query) -> Response {
+    asset(CSS, "text/css; charset=utf-8", &query)
+}
+
+pub(crate) async fn js(query: Query) -> Response {
+    asset(JS, "text/javascript; charset=utf-8", &query)
+}
+
+fn asset(text: &'static str, kind: &'static str, query: &Query) -> Response {
+    let known = query.all("v").any(|it| it == hash(text));
+    let headers = [
+        (header::CONTENT_TYPE, kind),
+        (header::CACHE_CONTROL, if known { FOR_EVER } else { FOR_NOW }),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    ];
+    (headers, text).into_response()
+}
+
+/// The address of an app's icon.
+pub(super) fn icon_path(slug: &str) -> String {
+    format!("/_static/apps/{slug}.svg")
+}
+
+/// `GET /_static/apps/{slug}.svg`: the app's icon on its colour, or its first letter.
+pub(crate) async fn icon(
+    State(app): State<Arc<App>>,
+    Path(file): Path<String>,
+) -> Result<Response> {
+    let slug = file.strip_suffix(".svg").ok_or(error::NOT_FOUND)?;
+    let found = apps::find(&app, slug)?;
+    let shape = found.icon_svg().and_then(shape);
+    let svg = draw(shape.as_deref(), &found.name, found.color.as_deref());
+    // Images of other origins' pages too; whatever stands in the file, it runs nothing (CSP
+    // sandbox).
+    let headers = [
+        (header::CONTENT_TYPE, "image/svg+xml"),
+        (header::CACHE_CONTROL, "public, max-age=86400"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"),
+        (header::CONTENT_DISPOSITION, "inline; filename=\"icon.svg\""),
+        (HeaderName::from_static("cross-origin-resource-policy"), "cross-origin"),
+    ];
+    Ok((headers, svg).into_response())
+}
+
+/// The path data of an icon file: numbers and commands, nothing that could be markup.
+fn shape(svg: &str) -> Option<String> {
+    let (_, rest) = svg.split_once(" d=\"")?;
+    let (path, _) = rest.split_once('"')?;
+    let plain = |it: char| it.is_ascii_alphanumeric() || " .,-+\n".contains(it);
+    path.chars().all(plain).then(|| path.to_owned())
+}
+
+/// A tile of 64 units in the app's colour, with its shape or letter in the ink that stands out
+/// more.
+fn draw(shape: Option<&str>, name: &str, color: Option<&str>) -> String {
+    let color = color.and_then(Rgb::parse).unwrap_or(GREY);
+    let Rgb(red, green, blue) = color;
+    // White words look natural on more hues than dark ones.
+    let white = contrast(color, WHITE) * WHITE_BIAS >= contrast(color, INK);
+    let ink = if white { "#fff" } else { "#0b0d12" };
+    let mark = match shape {
+        Some(path) => {
+            format!("<path fill=\"{ink}\" transform=\"translate(14 14) scale(1.5)\" d=\"{path}\"/>")
+        }
+        None => format!(
+            "<text x=\"32\" y=\"33\" fill=\"{ink}\" font-family=\"system-ui,sans-serif\" \
+             font-size=\"32\" font-weight=\"600\" \
+             text-anchor=\"middle\" dominant-baseline=\"central\">{}</text>",
+            letter(name)
+        ),
+    };
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 64 64\">\
+         <rect width=\"64\" height=\"64\" rx=\"14\" fill=\"#{red:02x}{green:02x}{blue:02x}\"/>\
+         {mark}</svg>"
+    )
+}
+
+/// A letter or digit, so nothing that needs escaping.
+fn letter(name: &str) -> String {
+    let first = name.chars().find(|it| it.is_alphanumeric());
+    first.map_or_else(|| "\u{b7}".to_owned(), |it| it.to_uppercase().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_weighs_less_than_50_kb() {
+        let bytes = CSS.len() + JS.len();
+        assert!(bytes < 45_000, "{bytes} bytes leave too little for the page itself");
+    }
+
+    #[test]
+    fn w_11_icons_hold_no_markup_of_others() {
+        for app in grantkeep_catalog::Catalog::builtin().all() {
+            let svg =
+                draw(app.icon_svg().and_then(shape).as_deref(), &app.name, app.color.as_deref());
+            assert_eq!(app.icon.is_some(), svg.contains("<path"), "{}", app.slug);
+            assert_eq!(svg.matches('<').count(), 4, "{}: {svg}", app.slug);
+        }
+        assert_eq!(shape("<svg><path d=\"M0 0\"/></svg>").as_deref(), Some("M0 0"));
+        assert_eq!(shape("<svg><path d=\"M0<script>\"/></svg>"), None);
+        assert!(draw(None, "<b>", Some("#fff")).contains(">B<"));
+    }
+}

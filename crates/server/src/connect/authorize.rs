@@ -1,0 +1,189 @@
+//! Leaving for the provider: the ticket is taken, the browser is bound, the address is made.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use grantkeep_catalog::{App as CatalogApp, OAuth2};
+use grantkeep_oauth::authorize::Authorize;
+use grantkeep_oauth::pkce::Verifier;
+use grantkeep_vault::{Secret, token};
+use url::Url;
+
+use super::failure::Failure;
+use super::finish::Asked;
+use super::secrets::Kept;
+use super::store::Departure;
+use super::{Flow, Mode, Session, State, callback, funnel, oauth1, start, store};
+use crate::app::App;
+use crate::apps::protocol::Values;
+use crate::apps::{self, OAuthApp};
+use crate::callers::Origin;
+use crate::error::{self, Error, Result};
+use crate::ids::FlowId;
+
+/// Where the browser goes, and the cookie by which it is known when it comes back.
+pub(super) struct Leaving {
+    pub url: Secret,
+    pub cookie: Secret,
+    /// The browser that goes on with a link, to be known on later loads of it.
+    /// With it, the hash of the connect token that the link is for.
+    pub link: Option<([u8; 32], Secret)>,
+}
+
+/// What became of a ticket that was good.
+pub(super) enum Left {
+    Now(Box<(Flow, Leaving)>),
+    /// The flow is over, and says why.
+    Not(Box<(Flow, Session)>),
+}
+
+/// Takes the ticket. One browser gets to leave, whoever else comes with it.
+///
+/// # Errors
+/// [`error::TICKET_INVALID`] when the ticket is unknown, used, or too old.
+pub(super) async fn leave(
+    app: &Arc<App>,
+    id: &FlowId,
+    ticket: &str,
+    origin: &Origin,
+) -> Result<Left> {
+    let now_ms = app.clock.now_ms();
+    let taken = store::take_ticket(&app.db, id, &token::digest(ticket), now_ms).await?;
+    let flow = taken.ok_or_else(|| Error::from(error::TICKET_INVALID))?;
+    let session = store::session_of(&app.db, &flow).await?.ok_or(error::TICKET_INVALID)?;
+    match prepare(app, &flow, &session).await {
+        Ok(leaving) => {
+            funnel::consent_started(app, &flow, origin);
+            Ok(Left::Now(Box::new((flow, leaving))))
+        }
+        Err(why) => {
+            store::set_failed(&app.db, &flow, &why).await?;
+            funnel::failed(app, &flow, &why, origin);
+            let over = Flow { state: State::Failed(why), ..flow };
+            Ok(Left::Not(Box::new((over, session))))
+        }
+    }
+}
+
+async fn prepare(app: &Arc<App>, flow: &Flow, session: &Session) -> Result<Leaving, Failure> {
+    let product = crate::projects::find(&app.db, &flow.tenant.project).await;
+    let product = product.map(|it| it.product().to_owned()).unwrap_or_default();
+    if !session.is_live(app.clock.now_ms()) {
+        return Err(Failure::page_ended());
+    }
+    let ours = |error: Error| {
+        tracing::warn!(flow = %flow.id, code = error.kind().code, "a flow cannot leave");
+        Failure::of(&error, &product)
+    };
+    start::check_token(app, session).await.map_err(ours)?;
+    let found = apps::find(app, &flow.app_slug).map_err(ours)?;
+    let client = apps::find_oauth_app(app, &flow.tenant.project, flow.oauth_app.as_str());
+    let client = client.await.map_err(ours)?;
+    let key = app.keys.user(&app.db, &flow.tenant, &flow.user).await.map_err(ours)?;
+    let mut kept = Kept::open(&key, flow).map_err(ours)?;
+
+    // 256 bits each, from the system's generator (RFC 9700 section 4.7.1).
+    let state = token::base64url("", 32);
+    let cookie = token::base64url("", 32);
+    let url = match (found.oauth2(), found.oauth1()) {
+        (Some(oauth), _) => {
+            let verifier = if oauth.pkce { Some(token::base64url("", 32)) } else { None };
+            kept.verifier = verifier;
+            oauth2_url(app, (found, oauth), &client, flow, (&kept, &state)).map_err(ours)?
+        }
+        (None, Some(_)) => {
+            let asked = Asked { app, found, client: &client, flow, product: &product };
+            oauth1::begin(&asked, &mut kept).await?
+        }
+        (None, None) => return Err(ours(error::INTERNAL.logging("the app has no OAuth any more"))),
+    };
+    let departure = Departure {
+        state_hash: match &kept.request_token {
+            Some(given) => callback::handle_of_token(given.expose()),
+            None => callback::handle_of_state(state.expose()),
+        },
+        cookie_hash: token::digest(cookie.expose()),
+        sealed: &kept.seal(&key, flow).map_err(ours)?,
+    };
+    let left = store::set_authorizing(&app.db, flow, &departure).await;
+    if !left.map_err(|it| ours(it.into()))? {
+        return Err(Failure::cancelled());
+    }
+    let mut link = None;
+    if session.mode == Mode::Link {
+        let browser = token::base64url("", 32);
+        let bound = store::bind_link(&app.db, session, &token::digest(browser.expose())).await;
+        bound.map_err(|it| ours(it.into()))?;
+        link = Some((session.token_hash, browser));
+    }
+    Ok(Leaving { url, cookie, link })
+}
+
+/// The address of the consent page (RFC 6749 section 4.1.1). Made anew, and judged anew, for each
+/// flow.
+fn oauth2_url(
+    app: &App,
+    (found, oauth): (&CatalogApp, &OAuth2),
+    client: &OAuthApp,
+    flow: &Flow,
+    (kept, state): (&Kept, &Secret),
+) -> Result<Secret> {
+    let wrong = |why: &dyn std::fmt::Display| error::INTERNAL.logging(why);
+    let mut values = Values::of(found, &kept.fields);
+    values.client_id = Some(&client.client_id);
+    let endpoint = values.url(app, &oauth.authorization_url).map_err(|it| wrong(&it))?;
+    let verifier = match &kept.verifier {
+        Some(text) => Some(Verifier::new(text.expose()).map_err(|it| wrong(&it))?),
+        None => None,
+    };
+    let mut params = BTreeMap::new();
+    for (name, text) in &oauth.authorization_params {
+        let value = values.text(text).map_err(|it| wrong(&it))?;
+        params.insert(name.clone(), value.expose().to_owned());
+    }
+    let scopes: Vec<&str> = flow.asked_scopes.iter().map(String::as_str).collect();
+    let request = Authorize {
+        endpoint: &endpoint,
+        client_id: &client.client_id,
+        redirect_uri: &flow.redirect_uri,
+        state: state.expose(),
+        verifier: verifier.as_ref(),
+        scopes: &scopes,
+        scope_separator: &oauth.scopes.separator,
+        scope_param: &oauth.scopes.param,
+        app_params: &params,
+        tenant_params: &BTreeMap::new(),
+        param_names: &oauth.param_names,
+        allow_loopback_http: app.config.egress_allow_loopback,
+    };
+    request.url().map(Secret::new).map_err(|it| wrong(&it))
+}
+
+/// The host where the person will sign in, for recognition. `None` while a part of it is not known.
+pub(super) fn host(app: &CatalogApp) -> Option<String> {
+    let text = match (app.oauth2(), app.oauth1()) {
+        (Some(it), _) => &it.authorization_url,
+        (_, Some(it)) => &it.authorize_url,
+        _ => return None,
+    };
+    if text.split('/').nth(2).is_none_or(|it| it.contains("${")) {
+        return None;
+    }
+    Url::parse(text).ok()?.host_str().map(str::to_owned)
+}
+
+/// Notes that the window of a flow is open, and gives the flow to be shown.
+///
+/// # Errors
+/// [`error::TICKET_INVALID`] when there is no such flow, or it has gone on or ended.
+pub(super) async fn opened(app: &Arc<App>, id: &FlowId) -> Result<(Flow, Session)> {
+    let missing = || Error::from(error::TICKET_INVALID);
+    let flow = store::peek_flow(&app.db, id).await?.ok_or_else(missing)?;
+    let early = matches!(flow.state, State::Waiting | State::Opened);
+    if !early || flow.expires_at_ms <= app.clock.now_ms() {
+        return Err(missing());
+    }
+    let session = store::session_of(&app.db, &flow).await?.ok_or_else(missing)?;
+    store::set_opened(&app.db, &flow).await?;
+    Ok((flow, session))
+}

@@ -1,0 +1,274 @@
+//! Finishing a flow: the code becomes tokens, the tokens an account.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use grantkeep_catalog::{App as CatalogApp, LearnedFrom};
+use grantkeep_oauth as oauth;
+use grantkeep_oauth::answer::{self, Members, Tokens};
+use grantkeep_oauth::pkce::Verifier;
+use grantkeep_oauth::token::Exchange;
+use grantkeep_vault::Secret;
+
+use super::failure::Failure;
+use super::secrets::Kept;
+use super::{Flow, Session, funnel, oauth1, scopes, store};
+use crate::accounts::{self, Credentials, NewGrant};
+use crate::app::App;
+use crate::apps::probe::{Known, Probe, Sign};
+use crate::apps::protocol::{self, ClientKeys, Values};
+use crate::apps::{self, OAuthApp};
+use crate::callers::Origin;
+use crate::egress::{self, EgressError};
+use crate::error::Error;
+use crate::ids::AccountId;
+
+/// How long the provider may take for the exchange: the person waits.
+const EXCHANGE: Duration = Duration::from_secs(30);
+
+/// What the browser brought.
+pub(super) enum Granted {
+    Code(oauth::Secret),
+    Verifier { token: oauth::Secret, verifier: oauth::Secret },
+}
+
+/// All that is needed, so that it can go on alone.
+pub(super) struct Run {
+    pub app: Arc<App>,
+    pub flow: Flow,
+    pub session: Session,
+    /// For texts.
+    pub product: String,
+    pub granted: Granted,
+    /// Further parameters of the callback.
+    pub others: BTreeMap<String, String>,
+    pub origin: Origin,
+}
+
+/// What the provider gave.
+pub(super) struct Got {
+    pub access_token: Secret,
+    pub refresh_token: Option<Secret>,
+    pub token_secret: Option<Secret>,
+    pub expires_at_ms: Option<i64>,
+    pub scopes: Option<Vec<String>>,
+    pub said: Said,
+}
+
+/// What else stood in the answer.
+pub(super) enum Said {
+    Members(Members),
+    /// OAuth 1.0a answers with a form.
+    Texts(oauth::Params),
+}
+
+impl Said {
+    pub fn text(&self, path: &str) -> Option<String> {
+        match self {
+            Self::Members(members) => members.text(path),
+            Self::Texts(texts) => texts.get(path).cloned(),
+        }
+    }
+}
+
+/// Exchanges, names and stores. Once the provider has granted, nothing but the store can prevent
+/// the account.
+pub(super) async fn finish(run: Run) -> Result<AccountId, Failure> {
+    let Run { app, flow, session, product, granted, others, origin } = &run;
+    let ours = |error: Error| {
+        tracing::warn!(flow = %flow.id, code = error.kind().code, "a flow could not be finished");
+        Failure::of(&error, product)
+    };
+    let found = apps::find(app, &flow.app_slug).map_err(ours)?;
+    let client = apps::find_oauth_app(app, &flow.tenant.project, flow.oauth_app.as_str());
+    let client = client.await.map_err(ours)?;
+    let key = app.keys.user(&app.db, &flow.tenant, &flow.user).await.map_err(ours)?;
+    let kept = Kept::open(&key, flow).map_err(ours)?;
+    let asked = Asked { app, found, client: &client, flow, product };
+    let got = match granted {
+        Granted::Code(code) => asked.exchange(&kept, code).await?,
+        Granted::Verifier { token, verifier } => {
+            oauth1::exchange(&asked, &kept, (token, verifier)).await?
+        }
+    };
+    let grant = grant(&asked, session, kept, got, others).await;
+    let account = accounts::connect(app, grant, origin).await.map_err(ours)?;
+    store::set_done(&app.db, flow, &account.id).await.map_err(|it| ours(it.into()))?;
+    funnel::finished(app, session, account.id.as_str(), origin);
+    Ok(account.id)
+}
+
+/// Whom to ask for what.
+pub(super) struct Asked<'a> {
+    pub app: &'a Arc<App>,
+    pub found: &'a CatalogApp,
+    pub client: &'a OAuthApp,
+    pub flow: &'a Flow,
+    pub product: &'a str,
+}
+
+impl Asked<'_> {
+    async fn exchange(&self, kept: &Kept, code: &oauth::Secret) -> Result<Got, Failure> {
+        let keys = ClientKeys::open(self.app, self.client).await;
+        let keys = keys.map_err(|it| Failure::of(&it, self.product))?;
+        let oauth2 =
+            self.found.oauth2().ok_or_else(|| Failure::callback_invalid(&self.found.name))?;
+        let verifier = kept.verifier.as_ref().map(|it| Verifier::new(it.expose()));
+        let verifier = verifier.transpose().map_err(|it| self.unaskable(&it))?;
+        let exchange =
+            Exchange { code, redirect_uri: &self.flow.redirect_uri, verifier: verifier.as_ref() };
+        let mut values = Values::of(self.found, &kept.fields);
+        values.client_id = Some(&keys.id);
+        let request = protocol::exchange_request(self.app, &values, &keys, &exchange)
+            .map_err(|it| self.unaskable(&it))?;
+        let answered =
+            protocol::send(self.app, request, EXCHANGE).await.map_err(|it| self.no_answer(&it))?;
+        let now_ms = self.app.clock.now_ms();
+        let tokens = protocol::read_tokens(oauth2, &answered.response(), now_ms);
+        Ok(got(tokens.map_err(|it| self.refused(&it))?))
+    }
+
+    /// The app's file or the client's entry makes no request.
+    pub fn unaskable(&self, why: &dyn std::fmt::Display) -> Failure {
+        tracing::error!(app = %self.found.slug, %why, "an app's request cannot be made");
+        Failure::client_refused(&self.found.name, self.product)
+    }
+
+    pub fn no_answer(&self, why: &EgressError) -> Failure {
+        tracing::warn!(app = %self.found.slug, why = why.detail(), "a provider gave no answer");
+        match why.failure() {
+            egress::Failure::TooLarge | egress::Failure::Protocol => {
+                Failure::bad_response(&self.found.name)
+            }
+            _ => Failure::unavailable(&self.found.name),
+        }
+    }
+
+    pub fn refused(&self, why: &answer::Failure) -> Failure {
+        tracing::warn!(app = %self.found.slug, %why, "a provider gave no tokens");
+        let name = &self.found.name;
+        match why {
+            answer::Failure::Grant(_) => Failure::code_refused(name),
+            answer::Failure::Client(_) => Failure::client_refused(name, self.product),
+            answer::Failure::Refused(error) => {
+                let said = error.description.as_deref().unwrap_or(&error.code);
+                Failure::provider_refused(name, said)
+            }
+            answer::Failure::Transient { status, .. }
+                if !matches!(status, 408 | 425 | 429 | 500..) =>
+            {
+                Failure::bad_response(name)
+            }
+            answer::Failure::Transient { .. } => Failure::unavailable(name),
+            answer::Failure::Malformed(_) => Failure::bad_response(name),
+        }
+    }
+}
+
+fn got(tokens: Tokens) -> Got {
+    let ours = |it: oauth::Secret| Secret::new(it.expose());
+    Got {
+        access_token: ours(tokens.access_token),
+        refresh_token: tokens.refresh_token.map(ours),
+        token_secret: None,
+        expires_at_ms: tokens.expires_at_ms,
+        scopes: tokens.scopes,
+        said: Said::Members(tokens.members),
+    }
+}
+
+async fn grant(
+    asked: &Asked<'_>,
+    session: &Session,
+    kept: Kept,
+    got: Got,
+    others: &BTreeMap<String, String>,
+) -> NewGrant {
+    let Asked { found, flow, .. } = asked;
+    let mut fields = kept.fields;
+    for (name, value) in learned(found, &got.said, others) {
+        fields.insert(name, Secret::new(value));
+    }
+    let scopes = got.scopes.unwrap_or_else(|| flow.asked_scopes.clone());
+    let missing_scopes = missing(found, &flow.asked_scopes, &scopes);
+    let mut credentials = Credentials {
+        access_token: Some(got.access_token),
+        refresh_token: got.refresh_token,
+        token_secret: got.token_secret,
+        fields,
+    };
+    let known = identify(asked, &mut credentials, &got.said).await;
+    NewGrant {
+        tenant: flow.tenant.clone(),
+        user: flow.user.clone(),
+        external_id: session.external_id.clone(),
+        app_slug: flow.app_slug.clone(),
+        oauth_app: Some(flow.oauth_app.clone()),
+        name: known.name,
+        subject: known.subject,
+        credentials,
+        expires_at_ms: got.expires_at_ms,
+        scopes,
+        missing_scopes,
+        binding: flow.binding,
+        reconnect: session.reconnect.clone(),
+        token_hash: session.token_hash,
+    }
+}
+
+/// What the token answer and the callback tell of the account. What may not stand in a host is left
+/// out.
+fn learned(
+    found: &CatalogApp,
+    said: &Said,
+    others: &BTreeMap<String, String>,
+) -> Vec<(String, String)> {
+    let mut values = Vec::new();
+    for (name, rule) in &found.learned {
+        let value = match rule.from {
+            LearnedFrom::TokenAnswer => said.text(&rule.path),
+            LearnedFrom::Callback => others.get(&rule.path).cloned(),
+            LearnedFrom::Verify | LearnedFrom::Identity => None,
+        };
+        let Some(value) = value else { continue };
+        let fits = rule.host.as_ref().is_none_or(|host| host.check(&value).is_ok());
+        if fits && !value.chars().any(char::is_control) {
+            values.push((name.clone(), value));
+        } else {
+            tracing::warn!(app = %found.slug, field = %name, "a learnt value cannot be used");
+        }
+    }
+    values
+}
+
+/// Scopes asked for and not granted (RFC 6749 section 5.1). Those that open no data are often left
+/// out of answers.
+fn missing(found: &CatalogApp, asked: &[String], granted: &[String]) -> Vec<String> {
+    let words = scopes::of(found).map(|it| &it.words);
+    let opens_data =
+        |scope: &&String| words.and_then(|it| it.get(*scope)).is_none_or(|words| !words.is_empty());
+    asked.iter().filter(opens_data).filter(|it| !granted.contains(it)).cloned().collect()
+}
+
+/// Asks the app who connected. What it does not say stays unknown; the grant is kept in any case.
+async fn identify(asked: &Asked<'_>, credentials: &mut Credentials, said: &Said) -> Known {
+    let mut values = Values::of(asked.found, &credentials.fields);
+    values.access_token = credentials.access_token.as_ref();
+    values.client_id = Some(&asked.client.client_id);
+    let consumer_secret = match asked.found.oauth1() {
+        Some(_) => oauth1::consumer_secret(asked).await.ok(),
+        None => None,
+    };
+    let signed = |method, url: &str| {
+        let token = (credentials.access_token.as_ref()?, credentials.token_secret.as_ref()?);
+        oauth1::authorization(asked, consumer_secret.as_ref()?, token, (method, url))
+    };
+    let sign: Option<&Sign<'_>> = if consumer_secret.is_some() { Some(&signed) } else { None };
+    let probe = Probe { app: asked.app, values: &values, sign };
+    let mut known = probe.identify(None, &|path| said.text(path)).await;
+    for (name, value) in known.learned.drain(..) {
+        credentials.fields.insert(name, Secret::new(value));
+    }
+    known
+}

@@ -1,0 +1,242 @@
+//! Opening the page: what the address asks for, judged, and a page session for it.
+
+use std::sync::Arc;
+
+use grantkeep_catalog::App as CatalogApp;
+use grantkeep_vault::{Secret, token};
+
+use super::{Mode, SESSION_PREFIX, Session, funnel, scopes, store};
+use crate::accounts::{self, Account, Binding};
+use crate::app::App;
+use crate::apps::{self, OAuthApp};
+use crate::callers::Origin;
+use crate::error::{self, Error, Result};
+use crate::ids::{OAuthAppId, SessionId};
+use crate::projects::{self, Project};
+use crate::tokens::{self, ConnectToken};
+
+/// In what the browser says that it shows the page (`Sec-Fetch-Dest`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shown {
+    InFrame,
+    OnTop,
+    /// An old browser, or none.
+    Unsaid,
+}
+
+/// What the address asks for. Nothing of it is believed before it is judged.
+pub(super) struct Visit<'a> {
+    pub token: &'a str,
+    pub app: Option<&'a str>,
+    pub oauth_app: Option<&'a str>,
+    pub account: Option<&'a str>,
+    pub profile: Option<&'a str>,
+    pub hide_close: bool,
+    pub link: bool,
+    pub shown: Shown,
+    /// Hash of the cookie that an earlier visit of the link left, if there is one.
+    pub browser: Option<[u8; 32]>,
+}
+
+/// What the page is rendered from.
+pub(super) struct Opened<'a> {
+    pub session: Session,
+    pub secret: Secret,
+    pub token: ConnectToken,
+    pub project: Project,
+    pub app: &'a CatalogApp,
+    pub client: Option<OAuthApp>,
+    pub account: Option<Account>,
+    pub hide_close: bool,
+}
+
+/// Why the page is not shown, with as much as is known of who should be told.
+pub(super) struct NotOpened {
+    pub error: Error,
+    pub token: Option<ConnectToken>,
+    pub project: Option<Project>,
+}
+
+impl<E: Into<Error>> From<E> for NotOpened {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), token: None, project: None }
+    }
+}
+
+/// Opens a page session and ends the token's earlier one.
+pub(super) async fn open<'a>(
+    app: &'a Arc<App>,
+    visit: Visit<'_>,
+    origin: &Origin,
+) -> Result<Opened<'a>, NotOpened> {
+    let found = tokens::find(app, visit.token).await?;
+    let token = found.ok_or_else(|| Error::from(error::CONNECT_TOKEN_UNKNOWN))?;
+    let project = projects::find(&app.db, &token.tenant.project).await?;
+    match judge(app, &visit, &token, &project).await {
+        Ok(wanted) => {
+            let (session, secret) = begin(app, &visit, &token, &wanted).await?;
+            funnel::opened(app, &session, origin);
+            let Wanted { app, client, account, .. } = wanted;
+            let hide_close = visit.hide_close;
+            Ok(Opened { session, secret, token, project, app, client, account, hide_close })
+        }
+        Err(error) => {
+            funnel::not_shown(app, (&token.tenant, &token.user), error.kind().code, origin);
+            Err(NotOpened { error, token: Some(token), project: Some(project) })
+        }
+    }
+}
+
+/// What is to be connected.
+pub(super) struct Wanted<'a> {
+    pub app: &'a CatalogApp,
+    pub client: Option<OAuthApp>,
+    pub account: Option<Account>,
+    mode: Mode,
+    binding: Binding,
+}
+
+async fn judge<'a>(
+    app: &'a Arc<App>,
+    visit: &Visit<'_>,
+    token: &ConnectToken,
+    project: &Project,
+) -> Result<Wanted<'a>> {
+    token.usable(app.clock.now_ms())?;
+    let (mode, binding) = place(app, visit, token, project).await?;
+    if visit.profile.is_some_and(|it| !scopes::PROFILES.contains(&it)) {
+        return Err(error::INVALID_PARAMETER.into());
+    }
+    let wanted = wanted(app, token, visit.app, visit.oauth_app, visit.account).await?;
+    Ok(Wanted { mode, binding, ..wanted })
+}
+
+/// Where the page may be shown, and what that proves of the person.
+async fn place(
+    app: &Arc<App>,
+    visit: &Visit<'_>,
+    token: &ConnectToken,
+    project: &Project,
+) -> Result<(Mode, Binding)> {
+    let settings = &project.settings;
+    if visit.link {
+        if !settings.allow_unverified_links {
+            return Err(error::LINKS_OFF.into());
+        }
+        let bound = store::link_browser(&app.db, &token.hash).await?;
+        let ours = visit.browser.as_ref().map(<[u8; 32]>::as_slice);
+        if bound.is_some() && bound.as_deref() != ours {
+            return Err(error::CONNECT_TOKEN_USED.into());
+        }
+        return Ok((Mode::Link, Binding::None));
+    }
+    // Without its frame, the page would be a link that nobody allowed.
+    if visit.shown == Shown::OnTop {
+        return Err(error::MUST_BE_EMBEDDED.into());
+    }
+    if token.allowed_origins.is_empty() {
+        if settings.require_allowed_origins {
+            return Err(error::ORIGINS_MISSING.into());
+        }
+        return Ok((Mode::Iframe, Binding::None));
+    }
+    let proved = visit.shown == Shown::InFrame;
+    Ok((Mode::Iframe, if proved { Binding::Embedded } else { Binding::None }))
+}
+
+/// Finds app, client and account by the names in an address. What is not this project's or this
+/// user's is answered as if it did not exist (OWASP API1, object-level authorization).
+pub(super) async fn wanted<'a>(
+    app: &'a Arc<App>,
+    token: &ConnectToken,
+    app_name: Option<&str>,
+    client: Option<&str>,
+    account: Option<&str>,
+) -> Result<Wanted<'a>> {
+    let account = match account {
+        None => None,
+        Some(id) => {
+            let found = accounts::find(app, &token.tenant, id, Some(&token.external_id)).await?;
+            Some(found)
+        }
+    };
+    let named = app_name
+        .or(token.app_slug.as_deref())
+        .or(account.as_ref().map(|it| it.app_slug.as_str()))
+        .ok_or_else(|| Error::from(error::APP_NOT_FOUND))?;
+    let found = apps::find(app, named)?;
+    let other = |slug: &str| slug != found.slug;
+    if account.as_ref().is_some_and(|it| other(&it.app_slug)) {
+        return Err(error::NOT_FOUND.into());
+    }
+    if token.app_slug.as_deref().is_some_and(other) {
+        return Err(error::APP_NOT_FOUND.into());
+    }
+    let client = client_for(app, token, found, client, account.as_ref()).await?;
+    let (mode, binding) = (Mode::Iframe, Binding::None);
+    Ok(Wanted { app: found, client, account, mode, binding })
+}
+
+/// The OAuth client: the one named, else the token's, else that of the account, else the project's
+/// newest.
+async fn client_for(
+    app: &Arc<App>,
+    token: &ConnectToken,
+    found: &CatalogApp,
+    named: Option<&str>,
+    account: Option<&Account>,
+) -> Result<Option<OAuthApp>> {
+    let fixed = token.oauth_app.as_ref().map(OAuthAppId::as_str);
+    if matches!((named, fixed), (Some(named), Some(fixed)) if named != fixed) {
+        return Err(error::NOT_FOUND.into());
+    }
+    let project = &token.tenant.project;
+    if found.oauth2().is_none() && found.oauth1().is_none() {
+        return if named.is_some() { Err(error::NOT_FOUND.into()) } else { Ok(None) };
+    }
+    let client = match named.or(fixed) {
+        Some(id) => apps::find_oauth_app(app, project, id).await?,
+        None => match account.and_then(|it| it.oauth_app.as_ref()) {
+            Some(id) => apps::find_oauth_app(app, project, id.as_str()).await?,
+            None => apps::oauth_app_for(app, project, &found.slug).await?,
+        },
+    };
+    if client.app_slug != found.slug {
+        return Err(error::NOT_FOUND.into());
+    }
+    if client.client_id.is_empty() {
+        return Err(error::OAUTH_CLIENT_MISSING.into());
+    }
+    Ok(Some(client))
+}
+
+async fn begin(
+    app: &Arc<App>,
+    visit: &Visit<'_>,
+    token: &ConnectToken,
+    wanted: &Wanted<'_>,
+) -> Result<(Session, Secret)> {
+    let now_ms = app.clock.now_ms();
+    let secret = token::base64url(SESSION_PREFIX, 32);
+    let session = Session {
+        id: SessionId::mint(),
+        token_hash: token.hash,
+        tenant: token.tenant.clone(),
+        user: token.user.clone(),
+        external_id: token.external_id.clone(),
+        app_slug: wanted.app.slug.clone(),
+        oauth_app: wanted.client.as_ref().map(|it| it.id.clone()),
+        reconnect: wanted.account.as_ref().map(|it| it.id.clone()),
+        scope_profile: visit.profile.map(str::to_owned),
+        mode: wanted.mode,
+        binding: wanted.binding,
+        created_at_ms: now_ms,
+        expires_at_ms: token.expires_at_ms,
+        ended_at_ms: None,
+    };
+    let mut tx = app.db.begin().await?;
+    store::end_sessions(&mut tx, &token.hash, now_ms).await?;
+    store::insert_session(&mut tx, &session, &token::digest(secret.expose())).await?;
+    tx.commit().await?;
+    Ok((session, secret))
+}

@@ -1,0 +1,325 @@
+//! Rendering the pages, each with the headers that keep it safe.
+
+use askama::Template;
+use axum::body::Body;
+use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use grantkeep_catalog::{App as CatalogApp, Auth};
+use grantkeep_vault::token;
+use url::Url;
+
+use super::failure::{Failure, words};
+use super::open::{NotOpened, Opened};
+use super::view::{self, boot_json};
+use super::{Flow, Mode, Session, State, accent, assets, authorize, fields, scopes};
+use crate::app::App;
+use crate::error::{self, Error, Result};
+use crate::projects::Project;
+use crate::tenant::Environment;
+
+/// Seconds that browsers keep to https here (RFC 6797): two years.
+const HSTS: &str = "max-age=63072000; includeSubDomains";
+const PERMISSIONS: &str = "accelerometer=(), browsing-topics=(), camera=(), geolocation=(), \
+     gyroscope=(), magnetometer=(), microphone=(), midi=(), payment=(), usb=()";
+
+/// What differs between the pages' headers.
+struct Guard<'a> {
+    /// Who may frame the page: sources of `frame-ancestors`.
+    ancestors: &'a str,
+    /// Where forms, and the redirects that follow, may go besides us.
+    leads_to: Option<String>,
+    opener: &'static str,
+}
+
+const CLOSED: Guard<'static> = Guard { ancestors: "'none'", leads_to: None, opener: "unsafe-none" };
+
+/// The origins that may frame a page of this token: those named, or all where the project lets
+/// tokens name none.
+fn ancestors(origins: &[String]) -> String {
+    if origins.is_empty() { "*".to_owned() } else { origins.join(" ") }
+}
+
+/// Browsers hold `form-action` against redirects too, and providers redirect on as they like; so
+/// any https address.
+fn leads_to(app: &CatalogApp) -> Option<String> {
+    let text = match (app.oauth2(), app.oauth1()) {
+        (Some(it), _) => &it.authorization_url,
+        (_, Some(it)) => &it.authorize_url,
+        _ => return None,
+    };
+    let plain = Url::parse(text).ok().filter(|it| it.scheme() == "http");
+    Some(plain.map_or_else(
+        || "https:".to_owned(),
+        |it| format!("https: {}", it.origin().ascii_serialization()),
+    ))
+}
+
+fn answer(
+    app: &App,
+    status: StatusCode,
+    page: &impl Template,
+    (nonce, guard): (&str, &Guard<'_>),
+) -> Result<Response<Body>> {
+    let html = page.render().map_err(|it| error::INTERNAL.logging(it))?;
+    let leads_to = guard.leads_to.as_deref().map(|it| format!(" {it}")).unwrap_or_default();
+    let csp = format!(
+        "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; \
+         img-src 'self' data:; connect-src 'self'; form-action 'self'{leads_to}; \
+         base-uri 'none'; object-src 'none'; \
+         frame-ancestors {}",
+        guard.ancestors
+    );
+    let mut response = Response::new(Body::from(html));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    let csp = HeaderValue::from_str(&csp).map_err(|it| error::INTERNAL.logging(it))?;
+    headers.insert(header::CONTENT_SECURITY_POLICY, csp);
+    for (name, value) in [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (HeaderName::from_static("cross-origin-opener-policy"), guard.opener),
+        (HeaderName::from_static("permissions-policy"), PERMISSIONS),
+        (HeaderName::from_static("x-robots-tag"), "noindex, nofollow"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if guard.ancestors == "'none'" {
+        headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    }
+    if app.config.public_url.scheme() == "https" {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HSTS));
+    }
+    Ok(response)
+}
+
+/// What is around every page's words.
+struct Surroundings<'a> {
+    project: Option<&'a Project>,
+    environment: Option<Environment>,
+    embedded: bool,
+}
+
+fn frame(
+    around: &Surroundings<'_>,
+    nonce: &str,
+    boot: &impl serde::Serialize,
+) -> Result<view::Frame> {
+    let color = around.project.and_then(|it| it.settings.accent.as_deref());
+    let color = color.and_then(accent::Rgb::parse).unwrap_or(accent::DEFAULT);
+    Ok(view::Frame {
+        nonce: nonce.to_owned(),
+        css: assets::CSS_PATH.clone(),
+        js: assets::JS_PATH.clone(),
+        accent: accent::rules(color),
+        boot: boot_json(boot).map_err(|it| error::INTERNAL.logging(it))?,
+        embedded: around.embedded,
+        development: around.environment == Some(Environment::Development),
+        product: product(around.project),
+    })
+}
+
+fn product(project: Option<&Project>) -> view::Product {
+    view::Product {
+        name: project.map(|it| it.product().to_owned()).unwrap_or_default(),
+        logo: project.filter(|it| it.has_logo).map(|it| format!("/_static/logo/{}", it.id)),
+        support_email: project.and_then(|it| it.support_email.clone()),
+        privacy_url: project.and_then(|it| it.settings.privacy_url.clone()),
+    }
+}
+
+fn shown_app(app: &CatalogApp) -> view::App {
+    view::App { name: app.name.clone(), logo: Some(assets::icon_path(&app.slug)) }
+}
+
+fn nonce() -> String {
+    token::base64url("", 16).expose().to_owned()
+}
+
+/// The question.
+pub(super) fn connect(app: &App, it: &Opened<'_>) -> Result<Response<Body>> {
+    let Opened { session, token, project, app: found, .. } = it;
+    let embedded = session.mode == Mode::Iframe;
+    let kind = match found.auth {
+        Auth::OAuth2(_) | Auth::OAuth1(_) => view::Kind::Oauth,
+        Auth::None => view::Kind::None,
+        _ => view::Kind::Keys,
+    };
+    let boot = view::ConnectBoot {
+        session: it.secret.expose().to_owned(),
+        mode: session.mode.as_str(),
+        kind: match kind {
+            view::Kind::Oauth => "oauth",
+            view::Kind::Keys => "keys",
+            view::Kind::None => "none",
+        },
+        target_origins: token.allowed_origins.clone(),
+        hide_close: it.hide_close,
+        scope_profile: session.scope_profile.clone(),
+        success_url: token.success_redirect_uri.clone(),
+        error_url: token.error_redirect_uri.clone(),
+        links: project.settings.allow_unverified_links,
+    };
+    let around = Surroundings {
+        project: Some(project),
+        environment: Some(session.tenant.environment),
+        embedded,
+    };
+    let nonce = nonce();
+    let page = view::ConnectPage {
+        page: frame(&around, &nonce, &boot)?,
+        app: shown_app(found),
+        kind,
+        abilities: abilities(it),
+        fields: fields::shown(found),
+        guide: None,
+        host: authorize::host(found),
+        reconnect: session.reconnect.is_some(),
+        account_name: it.account.as_ref().and_then(|it| it.name.clone()),
+        hide_close: it.hide_close,
+    };
+    let ancestors = ancestors(&token.allowed_origins);
+    let guard = Guard {
+        ancestors: if embedded { &ancestors } else { "'none'" },
+        leads_to: if embedded { None } else { leads_to(found) },
+        opener: "same-origin-allow-popups",
+    };
+    answer(app, StatusCode::OK, &page, (&nonce, &guard))
+}
+
+fn abilities(it: &Opened<'_>) -> Vec<view::Ability> {
+    match &it.client {
+        Some(client) => {
+            let asked = scopes::asked(it.app, client, it.session.scope_profile.as_deref());
+            scopes::abilities(it.app, &asked)
+        }
+        None if it.app.purpose.is_empty() => Vec::new(),
+        None => vec![scopes::purpose(it.app)],
+    }
+}
+
+/// Why the question is not put. In a frame it must be seen, so it may be framed by whoever was
+/// meant to.
+pub(super) fn not_opened(app: &App, it: &NotOpened, framed: bool) -> Result<Response<Body>> {
+    let origins = it.token.as_ref().map(|it| it.allowed_origins.clone()).unwrap_or_default();
+    let sources = ancestors(&origins);
+    let guard = Guard { ancestors: if framed { &sources } else { "'none'" }, ..CLOSED };
+    let around = Surroundings {
+        project: it.project.as_ref(),
+        environment: it.token.as_ref().map(|it| it.tenant.environment),
+        embedded: framed,
+    };
+    failed(app, &it.error, &around, (origins, &guard))
+}
+
+/// An error where nothing is known of the product.
+pub(super) fn plain_error(app: &App, error: &Error) -> Result<Response<Body>> {
+    let around = Surroundings { project: None, environment: None, embedded: false };
+    failed(app, error, &around, (Vec::new(), &CLOSED))
+}
+
+fn failed(
+    app: &App,
+    error: &Error,
+    around: &Surroundings<'_>,
+    (origins, guard): (Vec<String>, &Guard<'_>),
+) -> Result<Response<Body>> {
+    if error.kind().status >= 500 {
+        tracing::error!(code = error.kind().code, log = error.log(), "a page could not be made");
+    }
+    let product = around.project.map(Project::product).unwrap_or_default();
+    let words = words(error, product);
+    let boot = view::ErrorBoot {
+        mode: if around.embedded { "iframe" } else { "link" },
+        target_origins: origins,
+        error: words.message.to_string(),
+    };
+    let nonce = nonce();
+    let page = view::ErrorPage {
+        page: frame(around, &nonce, &boot)?,
+        title: words.title.into_owned(),
+        message: words.message.into_owned(),
+        next_step: words.next_step.into_owned(),
+        code: error.kind().code.to_owned(),
+    };
+    let status = StatusCode::from_u16(error.kind().status);
+    answer(app, status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), &page, (&nonce, guard))
+}
+
+/// The first page of a flow's window.
+pub(super) fn start(
+    app: &App,
+    flow: &Flow,
+    project: &Project,
+    found: &CatalogApp,
+) -> Result<Response<Body>> {
+    let around = Surroundings {
+        project: Some(project),
+        environment: Some(flow.tenant.environment),
+        embedded: false,
+    };
+    // Only a flow that was loosened on purpose takes its ticket from the address.
+    let by_link = flow.binding == crate::accounts::Binding::None;
+    let boot =
+        view::FlowBoot { flow: flow.id.as_str().to_owned(), popup: true, done: false, by_link };
+    let nonce = nonce();
+    let page = view::StartPage {
+        page: frame(&around, &nonce, &boot)?,
+        app: shown_app(found),
+        host: authorize::host(found),
+        action: format!("/connect/start/{}", flow.id),
+    };
+    let guard = Guard { leads_to: leads_to(found), ..CLOSED };
+    answer(app, StatusCode::OK, &page, (&nonce, &guard))
+}
+
+/// The end of a flow, where no redirect was asked for.
+pub(super) fn result(
+    app: &App,
+    (flow, session): (&Flow, &Session),
+    project: &Project,
+    found: &CatalogApp,
+) -> Result<Response<Body>> {
+    let around = Surroundings {
+        project: Some(project),
+        environment: Some(flow.tenant.environment),
+        embedded: false,
+    };
+    let failure = match &flow.state {
+        State::Failed(failure) => Some(failure),
+        _ => None,
+    };
+    let popup = session.mode == Mode::Iframe;
+    let boot = view::FlowBoot {
+        flow: flow.id.as_str().to_owned(),
+        popup,
+        done: failure.is_none(),
+        by_link: false,
+    };
+    let nonce = nonce();
+    let page = view::ResultPage {
+        page: frame(&around, &nonce, &boot)?,
+        app: shown_app(found),
+        popup,
+        done: failure.is_none(),
+        account_name: None,
+        message: failure.map(|it| it.text.to_string()).unwrap_or_default(),
+        code: failure.map(|it| it.code.to_string()),
+    };
+    let status = failure.map_or(StatusCode::OK, status);
+    answer(app, status, &page, (&nonce, &CLOSED))
+}
+
+/// A person's no is an answer like any other; a doubtful answer or a broken provider is not.
+fn status(failure: &Failure) -> StatusCode {
+    match failure.code.as_ref() {
+        "callback_invalid" | "issuer_mismatch" => StatusCode::BAD_REQUEST,
+        "page_ended" | "connect_token_used" | "connect_token_expired" => StatusCode::GONE,
+        "different_account" => StatusCode::CONFLICT,
+        "provider_bad_response" | "provider_unavailable" | "oauth_client_refused" => {
+            StatusCode::BAD_GATEWAY
+        }
+        "internal" | "decrypt_failed" | "store_unavailable" => StatusCode::INTERNAL_SERVER_ERROR,
+        _ => StatusCode::OK,
+    }
+}

@@ -1,0 +1,95 @@
+//! Which scopes are asked for, and what they let the product do, in words.
+
+use grantkeep_catalog::{App as CatalogApp, Scopes};
+
+use super::view::{Ability, Level};
+use crate::apps::OAuthApp;
+
+/// From narrow to wide.
+pub(super) const PROFILES: [&str; 3] = ["read_only", "read_write", "admin"];
+
+pub(super) fn of(app: &CatalogApp) -> Option<&Scopes> {
+    app.oauth2().map(|it| &it.scopes).or_else(|| app.oauth1().map(|it| &it.scopes))
+}
+
+/// What is asked for: a profile, else the client's own scopes, else the app's default.
+///
+/// Only the operator widens: where the client names its scopes, a profile (which stands in a URL
+/// that the person can change) only narrows them.
+pub(super) fn asked(app: &CatalogApp, client: &OAuthApp, profile: Option<&str>) -> Vec<String> {
+    let Some(scopes) = of(app) else { return Vec::new() };
+    let mut asked: Vec<String> = Vec::new();
+    let mut add = |more: &mut dyn Iterator<Item = &str>| {
+        for scope in more {
+            if !asked.iter().any(|it| it == scope) {
+                asked.push(scope.to_owned());
+            }
+        }
+    };
+    let own = client.scopes.as_ref();
+    if let Some(chosen) = profile.and_then(|name| nearest(scopes, name)) {
+        let allowed = |scope: &&str| {
+            let listed = |own: &Vec<String>| {
+                own.iter().chain(&client.additional_scopes).any(|it| it == scope)
+            };
+            own.is_none_or(listed)
+        };
+        add(&mut chosen.into_iter().filter(allowed));
+    } else {
+        match own {
+            Some(own) => add(&mut own.iter().map(String::as_str)),
+            None => add(&mut scopes.asked().into_iter()),
+        }
+        add(&mut client.additional_scopes.iter().map(String::as_str));
+    }
+    add(&mut scopes.always.iter().map(String::as_str));
+    asked
+}
+
+/// The profile of that name; where the app has none, the widest that is narrower.
+fn nearest<'a>(scopes: &'a Scopes, name: &str) -> Option<Vec<&'a str>> {
+    let end = PROFILES.iter().position(|it| *it == name)?;
+    PROFILES[..=end].iter().rev().find_map(|it| scopes.profile(it))
+}
+
+/// What the scopes make possible; scopes without words are covered by the app's purpose.
+pub(super) fn abilities(app: &CatalogApp, asked: &[String]) -> Vec<Ability> {
+    let Some(scopes) = of(app) else { return Vec::new() };
+    let mut abilities: Vec<Ability> = Vec::new();
+    let mut wordless = false;
+    for scope in asked {
+        match scopes.words.get(scope).map(String::as_str) {
+            Some("") => {}
+            Some(words) => abilities
+                .push(Ability { text: words.to_owned(), level: level(scopes, scope, words) }),
+            None => wordless = true,
+        }
+    }
+    if abilities.is_empty() && (wordless || asked.is_empty()) {
+        abilities.push(purpose(app));
+    }
+    abilities
+}
+
+/// What the app is connected for, where no scopes say it.
+pub(super) fn purpose(app: &CatalogApp) -> Ability {
+    Ability { text: capital(&app.purpose), level: Level::Write }
+}
+
+fn level(scopes: &Scopes, scope: &str, words: &str) -> Level {
+    let within = |name| scopes.profile(name).is_some_and(|profile| profile.contains(&scope));
+    let first = words.split(' ').next().unwrap_or_default();
+    if within("read_only") || matches!(first, "See" | "Read" | "View" | "Know" | "Find") {
+        Level::Read
+    } else if !within("read_write") && (within("admin") || matches!(first, "Manage" | "Administer"))
+    {
+        Level::Admin
+    } else {
+        Level::Write
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}

@@ -1,0 +1,95 @@
+//! What a flow keeps to itself until it ends, sealed under the user's key.
+
+use std::collections::BTreeMap;
+
+use grantkeep_vault::{OwnerKey, Place, Secret};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::Flow;
+use super::fields::Typed;
+use crate::error::{self, Result};
+use crate::keys::unreadable;
+
+/// Bytes reserved before writing, so that growing leaves few copies behind.
+const BYTES_EXPECTED: usize = 1_024;
+
+/// Open only between reading and use.
+#[derive(Default)]
+pub(super) struct Kept {
+    /// PKCE (RFC 7636 section 4.1).
+    pub verifier: Option<Secret>,
+    /// OAuth 1.0a: what the provider calls the flow.
+    pub request_token: Option<Secret>,
+    /// OAuth 1.0a: what signs beside it.
+    pub request_secret: Option<Secret>,
+    /// What the person typed before.
+    pub fields: BTreeMap<String, Secret>,
+}
+
+#[derive(Serialize)]
+struct Writing<'a> {
+    verifier: Option<&'a str>,
+    request_token: Option<&'a str>,
+    request_secret: Option<&'a str>,
+    fields: BTreeMap<&'a str, &'a str>,
+}
+
+#[derive(Deserialize)]
+struct Reading {
+    verifier: Option<String>,
+    request_token: Option<String>,
+    request_secret: Option<String>,
+    fields: BTreeMap<String, String>,
+}
+
+impl Kept {
+    pub fn of(fields: Typed) -> Self {
+        let fields = fields.into_iter().map(|(name, value)| (name, Secret::new(value))).collect();
+        Self { fields, ..Self::default() }
+    }
+
+    /// The value of a field, for the app's addresses.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.fields.get(name).map(Secret::expose)
+    }
+
+    pub fn seal(&self, key: &OwnerKey, flow: &Flow) -> Result<Vec<u8>> {
+        let writing = Writing {
+            verifier: self.verifier.as_ref().map(Secret::expose),
+            request_token: self.request_token.as_ref().map(Secret::expose),
+            request_secret: self.request_secret.as_ref().map(Secret::expose),
+            fields: self.fields.iter().map(|(name, it)| (name.as_str(), it.expose())).collect(),
+        };
+        let mut plain = Zeroizing::new(Vec::with_capacity(BYTES_EXPECTED));
+        serde_json::to_writer(&mut *plain, &writing)
+            .map_err(|_| error::INTERNAL.logging("a flow's secrets could not be written"))?;
+        Ok(key.seal(&place(flow), &plain))
+    }
+
+    /// # Errors
+    /// [`error::DECRYPT_FAILED`], for an ended flow too.
+    pub fn open(key: &OwnerKey, flow: &Flow) -> Result<Self> {
+        let plain = key.open(&place(flow), &flow.sealed).map_err(unreadable)?;
+        // Serde's own message could repeat a value.
+        let read: Reading = serde_json::from_slice(plain.expose())
+            .map_err(|_| error::DECRYPT_FAILED.logging("a flow's secrets are in no known form"))?;
+        Ok(Self {
+            verifier: read.verifier.map(Secret::new),
+            request_token: read.request_token.map(Secret::new),
+            request_secret: read.request_secret.map(Secret::new),
+            fields: read.fields.into_iter().map(|(name, it)| (name, Secret::new(it))).collect(),
+        })
+    }
+}
+
+fn place(flow: &Flow) -> Place<'_> {
+    Place {
+        project: flow.tenant.project.as_str(),
+        environment: flow.tenant.environment.as_str(),
+        table: "connect_flows",
+        record: flow.id.as_str(),
+        column: "sealed",
+        version: 1,
+    }
+}

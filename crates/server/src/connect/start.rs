@@ -1,0 +1,133 @@
+//! The click: a flow begins, and a ticket is made for its window.
+
+use std::sync::Arc;
+
+use grantkeep_oauth::template;
+use grantkeep_vault::{Secret, token};
+
+use super::failure::Failure;
+use super::fields::{self, Typed};
+use super::secrets::Kept;
+use super::store::Ticket;
+use super::{
+    FLOW_LIFE_MS, Flow, Session, State, TICKET_LIFE_MS, TICKET_PREFIX, funnel, scopes, store,
+};
+use crate::accounts::Binding;
+use crate::app::App;
+use crate::apps;
+use crate::callers::Origin;
+use crate::error::{self, Error, Result};
+use crate::ids::FlowId;
+use crate::{projects, tokens};
+
+/// Begins a flow; one that this page began before is over.
+///
+/// # Errors
+/// [`error::INVALID_FIELD`] with the field's name; [`error::CONNECT_TOKEN_USED`] or
+/// [`error::CONNECT_TOKEN_EXPIRED`].
+pub(super) async fn start(
+    app: &Arc<App>,
+    session: &Session,
+    typed: Typed,
+    profile: Option<&str>,
+) -> Result<(Flow, Secret)> {
+    check_token(app, session).await?;
+    let found = apps::find(app, &session.app_slug)?;
+    let Some(client) = &session.oauth_app else {
+        return Err(error::INVALID_REQUEST.saying("This app is not connected by signing in."));
+    };
+    let client = apps::find_oauth_app(app, &session.tenant.project, client.as_str()).await?;
+    let kept = Kept::of(fields::judge(found, typed)?);
+    let profile = profile.filter(|it| scopes::PROFILES.contains(it));
+    let issuer = match found.oauth2().and_then(|it| it.issuer.as_deref()) {
+        Some(text) => Some(filled(text, &kept)?),
+        None => None,
+    };
+    let now_ms = app.clock.now_ms();
+    let secret = token::base64url(TICKET_PREFIX, 32);
+    let mut flow = Flow {
+        id: FlowId::mint(),
+        session: session.id.clone(),
+        tenant: session.tenant.clone(),
+        user: session.user.clone(),
+        app_slug: session.app_slug.clone(),
+        redirect_uri: client.redirect_uri(app),
+        asked_scopes: scopes::asked(found, &client, profile.or(session.scope_profile.as_deref())),
+        oauth_app: client.id,
+        state: State::Waiting,
+        sealed: Vec::new(),
+        issuer,
+        binding: session.binding,
+        created_at_ms: now_ms,
+        expires_at_ms: now_ms + FLOW_LIFE_MS,
+    };
+    let mut tx = app.db.begin().await?;
+    store::end_open_flows(&mut tx, session, &Failure::cancelled()).await?;
+    let key = app.keys.user_for_sealing(&mut tx, &flow.tenant, &flow.user, now_ms).await?;
+    flow.sealed = kept.seal(&key, &flow)?;
+    store::insert_flow(&mut tx, &flow, &ticket(&secret, now_ms)).await?;
+    tx.commit().await?;
+    Ok((flow, secret))
+}
+
+/// Another ticket for a flow whose window has lost the page that opened it. Whoever holds it may go
+/// on, in any browser, so the account will say that nothing proves the person; therefore only where
+/// the project allows links.
+///
+/// # Errors
+/// [`error::LINKS_OFF`]; [`error::NOT_FOUND`] when the flow has left or ended.
+pub(super) async fn loosen(app: &Arc<App>, session: &Session, id: &FlowId) -> Result<Secret> {
+    check_token(app, session).await?;
+    let project = projects::find(&app.db, &session.tenant.project).await?;
+    if !project.settings.allow_unverified_links {
+        return Err(error::LINKS_OFF.into());
+    }
+    let flow = store::find_flow(&app.db, session, id).await?.ok_or(error::NOT_FOUND)?;
+    let secret = token::base64url(TICKET_PREFIX, 32);
+    let mut ticket = ticket(&secret, app.clock.now_ms());
+    // A person clicks this one, and may read first.
+    ticket.expires_at_ms = flow.expires_at_ms;
+    if !store::set_ticket(&app.db, &flow, &ticket, Binding::None).await? {
+        return Err(error::NOT_FOUND.into());
+    }
+    Ok(secret)
+}
+
+fn ticket(secret: &Secret, now_ms: i64) -> Ticket {
+    Ticket { hash: token::digest(secret.expose()), expires_at_ms: now_ms + TICKET_LIFE_MS }
+}
+
+/// Whether the session's connect token can still connect an account.
+pub(super) async fn check_token(app: &App, session: &Session) -> Result<()> {
+    let token = tokens::find_by_hash(app, &session.token_hash).await?;
+    token.ok_or_else(|| Error::from(error::CONNECT_TOKEN_EXPIRED))?.usable(app.clock.now_ms())
+}
+
+/// An issuer identifier with the person's own part in it.
+fn filled(text: &str, kept: &Kept) -> Result<String> {
+    let filled = template::fill_text(text, &|name| kept.field(name))
+        .map_err(|it| error::INTERNAL.logging(it))?;
+    Ok(filled.expose().to_owned())
+}
+
+/// Ends the page's flow, or the one named, unless it has come back already.
+pub(super) async fn cancel(
+    app: &Arc<App>,
+    session: &Session,
+    flow: Option<&str>,
+    origin: &Origin,
+) -> Result<()> {
+    if let Some(id) = flow {
+        let id = FlowId::parse(id).ok_or(error::NOT_FOUND)?;
+        let flow = store::find_flow(&app.db, session, &id).await?.ok_or(error::NOT_FOUND)?;
+        let early = matches!(flow.state, State::Waiting | State::Opened | State::Authorizing);
+        if early && store::set_failed(&app.db, &flow, &Failure::cancelled()).await? {
+            funnel::failed(app, &flow, &Failure::cancelled(), origin);
+        }
+        return Ok(());
+    }
+    let mut tx = app.db.begin().await?;
+    store::end_open_flows(&mut tx, session, &Failure::cancelled()).await?;
+    tx.commit().await?;
+    Ok(())
+}

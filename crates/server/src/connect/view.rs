@@ -1,0 +1,310 @@
+//! The pages a person sees while connecting: what each one needs to be rendered. Layout and words
+//! are in `web/connect`.
+//!
+//! Everything here is text for the page; askama escapes it. The two exceptions are made by this
+//! crate and are safe by construction: `Frame::accent` (from [`super::accent::rules`]) and
+//! `Frame::boot` (from [`boot_json`]).
+
+use askama::Template;
+use serde::Serialize;
+
+/// What every page has around its words.
+pub struct Frame {
+    /// The nonce of this answer's Content-Security-Policy; `style-src` needs it for the accent
+    /// colour.
+    pub nonce: String,
+    /// Address of the stylesheet, with the hash of its content: `/_static/connect.css?v=..`.
+    pub css: String,
+    /// Address of the script, likewise.
+    pub js: String,
+    /// CSS rules from `accent::rules`.
+    pub accent: String,
+    /// JSON from [`boot_json`], for the script.
+    pub boot: String,
+    /// Shown in the customer's page (a card on a dimmed backdrop) rather than on a page of its own.
+    pub embedded: bool,
+    /// Shows the "Development" badge.
+    pub development: bool,
+    pub product: Product,
+}
+
+/// The customer's product, which asks for the connection.
+#[derive(Clone)]
+pub struct Product {
+    pub name: String,
+    /// `https:` or `data:` address of a square image.
+    pub logo: Option<String>,
+    pub support_email: Option<String>,
+    pub privacy_url: Option<String>,
+}
+
+/// The app that is to be connected.
+#[derive(Clone)]
+pub struct App {
+    pub name: String,
+    /// `https:` or `data:` address of a square image, or one of our own.
+    pub logo: Option<String>,
+}
+
+impl Product {
+    pub fn initial(&self) -> String {
+        initial(&self.name)
+    }
+}
+
+impl App {
+    pub fn initial(&self) -> String {
+        initial(&self.name)
+    }
+}
+
+/// The first letter, for the tile that stands in for a logo.
+fn initial(name: &str) -> String {
+    name.chars()
+        .find(|it| it.is_alphanumeric())
+        .map_or_else(|| "·".to_owned(), |it| it.to_uppercase().collect())
+}
+
+/// How the app lets itself be connected.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Oauth,
+    Keys,
+    None,
+}
+
+impl Kind {
+    pub fn is_oauth(self) -> bool {
+        self == Self::Oauth
+    }
+
+    pub fn is_keys(self) -> bool {
+        self == Self::Keys
+    }
+}
+
+/// One thing that the product will be able to do, in words that end the sentence "Acme will be able
+/// to ..".
+pub struct Ability {
+    pub text: String,
+    pub level: Level,
+}
+
+/// How far an ability goes; chooses its icon.
+#[derive(Clone, Copy)]
+pub enum Level {
+    Read,
+    Write,
+    Admin,
+}
+
+impl Ability {
+    pub fn icon(&self) -> &'static str {
+        match self.level {
+            Level::Read => "i-eye",
+            Level::Write => "i-pencil",
+            Level::Admin => "i-shield",
+        }
+    }
+}
+
+/// Something that the person is asked for.
+pub struct Field {
+    /// The name under which the value is sent: `[A-Za-z0-9_-]+`, as it becomes part of element ids.
+    pub name: String,
+    pub label: String,
+    pub help: Option<String>,
+    pub help_url: Option<String>,
+    pub kind: FieldKind,
+    pub required: bool,
+    pub placeholder: Option<String>,
+    /// What it starts with: a default, or when reconnecting the stored value. Never a secret.
+    pub value: String,
+    /// Shown before the input: `https://`.
+    pub prefix: Option<String>,
+    /// Shown after the input: `.zendesk.com`. A whole address that is pasted is cut down to what
+    /// belongs before it.
+    pub suffix: Option<String>,
+    /// For [`FieldKind::Select`].
+    pub options: Vec<Choice>,
+}
+
+pub struct Choice {
+    pub value: String,
+    pub label: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum FieldKind {
+    Text,
+    Secret,
+    Number,
+    Url,
+    Email,
+    Checkbox,
+    Select,
+    /// Several lines: a PEM key, a JSON file.
+    Lines,
+}
+
+impl FieldKind {
+    pub fn is_secret(self) -> bool {
+        self == Self::Secret
+    }
+
+    pub fn is_checkbox(self) -> bool {
+        self == Self::Checkbox
+    }
+
+    pub fn is_select(self) -> bool {
+        self == Self::Select
+    }
+
+    pub fn is_lines(self) -> bool {
+        self == Self::Lines
+    }
+
+    pub fn input_type(self) -> &'static str {
+        if self.is_secret() { "password" } else { "text" }
+    }
+
+    /// Chooses the phone's keyboard. Inputs stay `text`, as browsers alter what is typed into the
+    /// narrower types.
+    pub fn input_mode(self) -> Option<&'static str> {
+        match self {
+            Self::Number => Some("decimal"),
+            Self::Url => Some("url"),
+            Self::Email => Some("email"),
+            _ => None,
+        }
+    }
+}
+
+/// Where the key is found at the app: "In Stripe, open Developers, then API keys."
+pub struct Guide {
+    pub text: String,
+    pub url: Option<String>,
+}
+
+/// `GET /_static/connect.html`: the question, and every state that may follow it.
+#[derive(Template)]
+#[template(path = "connect/connect.html")]
+pub struct ConnectPage {
+    pub page: Frame,
+    pub app: App,
+    pub kind: Kind,
+    pub abilities: Vec<Ability>,
+    pub fields: Vec<Field>,
+    pub guide: Option<Guide>,
+    /// The host where the person signs in, for recognition: `slack.com`.
+    pub host: Option<String>,
+    pub reconnect: bool,
+    /// The account that is reconnected.
+    pub account_name: Option<String>,
+    pub hide_close: bool,
+}
+
+/// `GET /connect/start/{flow}`: the first page in the popup; fetches the ticket from its opener.
+#[derive(Template)]
+#[template(path = "connect/start.html")]
+pub struct StartPage {
+    pub page: Frame,
+    pub app: App,
+    pub host: Option<String>,
+    /// Where the ticket is posted: the page's own path.
+    pub action: String,
+}
+
+/// The end of the callback: in the popup, or on a page of its own after a Connect Link without
+/// redirects.
+#[derive(Template)]
+#[template(path = "connect/result.html")]
+pub struct ResultPage {
+    pub page: Frame,
+    pub app: App,
+    pub popup: bool,
+    pub done: bool,
+    pub account_name: Option<String>,
+    /// What happened and what to do, when not `done`.
+    pub message: String,
+    /// To be given to support, when not `done`.
+    pub code: Option<String>,
+}
+
+/// Anything that keeps the page from being shown at all.
+#[derive(Template)]
+#[template(path = "connect/error.html")]
+pub struct ErrorPage {
+    pub page: Frame,
+    /// What happened, as a heading: "This link has expired".
+    pub title: String,
+    /// Why.
+    pub message: String,
+    /// What to do now.
+    pub next_step: String,
+    /// Stable code, with the request id where there is one.
+    pub code: String,
+}
+
+/// What the script of the connect page is told.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConnectBoot {
+    pub session: String,
+    /// `iframe` or `link`.
+    pub mode: &'static str,
+    /// `oauth`, `keys` or `none`.
+    pub kind: &'static str,
+    /// The origins that may be told the result; empty only where the project allows tokens without
+    /// origins.
+    pub target_origins: Vec<String>,
+    pub hide_close: bool,
+    pub scope_profile: Option<String>,
+    pub success_url: Option<String>,
+    pub error_url: Option<String>,
+    /// Whether a window that lost its page may be given its ticket by a link.
+    pub links: bool,
+}
+
+/// What the script of the start and result pages is told.
+#[derive(Serialize)]
+pub struct FlowBoot {
+    pub flow: String,
+    /// Closes itself; `false` on a page that is not a popup.
+    pub popup: bool,
+    pub done: bool,
+    /// Takes its ticket from the address too; otherwise from the window that opened it alone.
+    #[serde(rename = "byLink")]
+    pub by_link: bool,
+}
+
+/// What the script of the error page is told, so that an embedding page learns of it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ErrorBoot {
+    /// `iframe` or `link`.
+    pub mode: &'static str,
+    pub target_origins: Vec<String>,
+    pub error: String,
+}
+
+/// JSON that may stand inside `<script type="application/json">`: no `<`, `>`, `&` or line
+/// separators in it.
+///
+/// # Errors
+/// Never for the types of this module.
+pub fn boot_json(boot: &impl Serialize) -> serde_json::Result<String> {
+    let plain = serde_json::to_string(boot)?;
+    let mut safe = String::with_capacity(plain.len());
+    for it in plain.chars() {
+        match it {
+            '<' => safe.push_str("\\u003c"),
+            '>' => safe.push_str("\\u003e"),
+            '&' => safe.push_str("\\u0026"),
+            '\u{2028}' => safe.push_str("\\u2028"),
+            '\u{2029}' => safe.push_str("\\u2029"),
+            _ => safe.push(it),
+        }
+    }
+    Ok(safe)
+}

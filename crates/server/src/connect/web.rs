@@ -1,0 +1,291 @@
+//! The pages' routes: HTML in, HTML or a redirect out.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Extension, Form, Path, Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use axum::response::IntoResponse;
+use grantkeep_vault::{Secret, token};
+
+use super::authorize::{self, Leaving, Left};
+use super::open::{NotOpened, Shown, Visit, open};
+use super::{FLOW_LIFE_MS, Flow, Mode, Session, State as FlowState, callback, pages};
+use crate::app::App;
+use crate::callers::Origin;
+use crate::error::{self, Error, Result};
+use crate::ids::FlowId;
+use crate::query::Query;
+use crate::{apps, projects, tokens};
+
+/// Seconds that a browser is known as the one that went on with a link.
+const LINK_COOKIE_LIFE_S: i64 = tokens::LIFE_S_MAX;
+
+/// Where a request came from, if the middleware noted it.
+type From = Option<Extension<Origin>>;
+
+fn origin(from: From) -> Origin {
+    from.map(|Extension(it)| it).unwrap_or_default()
+}
+
+/// `GET /_static/connect.html`: the question.
+pub(crate) async fn page(
+    State(app): State<Arc<App>>,
+    from: From,
+    method: Method,
+    query: Query,
+    headers: HeaderMap,
+) -> Response<Body> {
+    if let Some(answer) = not_a_visit(&method, &headers) {
+        return answer;
+    }
+    let shown = shown(&headers);
+    let link = query.flag("connectLink").ok().flatten().unwrap_or_default();
+    let visited = match visit(&app, &query, &headers, (shown, link)) {
+        Ok(visit) => open(&app, visit, &origin(from)).await,
+        Err(error) => Err(error.into()),
+    };
+    finish(
+        &app,
+        match visited {
+            Ok(opened) => pages::connect(&app, &opened),
+            Err(refused) => not_opened(&app, &refused, !link && shown != Shown::OnTop),
+        },
+    )
+}
+
+fn not_opened(app: &App, refused: &NotOpened, framed: bool) -> Result<Response<Body>> {
+    pages::not_opened(app, refused, framed)
+}
+
+fn visit<'a>(
+    app: &App,
+    query: &'a Query,
+    headers: &HeaderMap,
+    (shown, link): (Shown, bool),
+) -> Result<Visit<'a>> {
+    let token = query.one("token")?.ok_or(error::CONNECT_TOKEN_UNKNOWN)?;
+    let browser = cookie(headers, &link_cookie_name(app, &token::digest(token)));
+    Ok(Visit {
+        token,
+        app: query.one("app")?,
+        oauth_app: query.one("oauthAppId")?,
+        account: query.one("accountId")?,
+        profile: query.one("oauthScopeProfile")?,
+        hide_close: query.flag("hideClose").ok().flatten().unwrap_or_default(),
+        link,
+        shown,
+        browser: browser.map(|it| token::digest(&it)),
+    })
+}
+
+/// What the browser says that it loads the page into (Fetch Metadata).
+fn shown(headers: &HeaderMap) -> Shown {
+    match headers.get("sec-fetch-dest").map(HeaderValue::as_bytes) {
+        None => Shown::Unsaid,
+        Some(b"iframe" | b"frame") => Shown::InFrame,
+        Some(_) => Shown::OnTop,
+    }
+}
+
+/// Only a person's visit counts: a guess of the browser or a scanner's `HEAD` uses nothing up.
+fn not_a_visit(method: &Method, headers: &HeaderMap) -> Option<Response<Body>> {
+    if method == Method::HEAD {
+        let allow = [(header::ALLOW, "GET")];
+        return Some((StatusCode::METHOD_NOT_ALLOWED, allow).into_response());
+    }
+    let guessed = ["sec-purpose", "purpose", "x-moz"].iter().any(|name| {
+        headers.get(*name).and_then(|it| it.to_str().ok()).is_some_and(|it| it.contains("prefetch"))
+    });
+    let no_store = [(header::CACHE_CONTROL, "no-store")];
+    guessed.then(|| (StatusCode::NO_CONTENT, no_store).into_response())
+}
+
+/// `GET /connect/start/{flow}`: the first page of a flow's window. Its address is no secret.
+pub(crate) async fn start_page(
+    State(app): State<Arc<App>>,
+    method: Method,
+    Path(flow): Path<String>,
+    headers: HeaderMap,
+) -> Response<Body> {
+    if let Some(answer) = not_a_visit(&method, &headers) {
+        return answer;
+    }
+    finish(&app, start_of(&app, &flow).await)
+}
+
+async fn start_of(app: &Arc<App>, flow: &str) -> Result<Response<Body>> {
+    let id = FlowId::parse(flow).ok_or(error::TICKET_INVALID)?;
+    let (flow, _) = authorize::opened(app, &id).await?;
+    let project = projects::find(&app.db, &flow.tenant.project).await?;
+    pages::start(app, &flow, &project, apps::find(app, &flow.app_slug)?)
+}
+
+#[derive(serde::Deserialize)]
+pub(crate) struct TicketForm {
+    ticket: String,
+}
+
+/// `POST /connect/start/{flow}`: with the ticket, on to the provider. Here the browser gets its
+/// cookie, and not before.
+pub(crate) async fn start(
+    State(app): State<Arc<App>>,
+    from: From,
+    Path(flow): Path<String>,
+    headers: HeaderMap,
+    form: Result<Form<TicketForm>, axum::extract::rejection::FormRejection>,
+) -> Response<Body> {
+    let left = match (from_our_page(&app, &headers), FlowId::parse(&flow), form) {
+        (true, Some(id), Ok(Form(form))) => {
+            authorize::leave(&app, &id, &form.ticket, &origin(from)).await
+        }
+        _ => Err(error::TICKET_INVALID.into()),
+    };
+    let answer = match left {
+        Ok(Left::Now(it)) => depart(&app, &it.0, &it.1),
+        Ok(Left::Not(over)) => end(&app, &over.0, &over.1).await,
+        Err(error) => Err(error),
+    };
+    finish(&app, answer)
+}
+
+/// Whether a form was sent by a page of ours. With `no-referrer` browsers send `Origin: null`, so
+/// what counts is Fetch Metadata; browsers without it must name our origin.
+fn from_our_page(app: &App, headers: &HeaderMap) -> bool {
+    if let Some(site) = headers.get("sec-fetch-site") {
+        return site.as_bytes() == b"same-origin";
+    }
+    let ours = app.config.public_url.origin().ascii_serialization();
+    headers.get(header::ORIGIN).is_some_and(|it| it.as_bytes() == ours.as_bytes())
+}
+
+fn depart(app: &App, flow: &Flow, leaving: &Leaving) -> Result<Response<Body>> {
+    let mut response = see_other(leaving.url.expose())?;
+    let life_s = FLOW_LIFE_MS / 1_000;
+    let name = flow_cookie_name(app, &flow.id);
+    set_cookie(app, &mut response, (&name, leaving.cookie.expose()), life_s)?;
+    if let Some((token, browser)) = &leaving.link {
+        let name = link_cookie_name(app, token);
+        set_cookie(app, &mut response, (&name, browser.expose()), LINK_COOKIE_LIFE_S)?;
+    }
+    Ok(response)
+}
+
+/// `GET /connect/oauth/{oauth_app}/callback`: back from the provider.
+pub(crate) async fn returned(
+    State(app): State<Arc<App>>,
+    from: From,
+    Path(context): Path<String>,
+    request: Request,
+) -> Response<Body> {
+    if let Some(answer) = not_a_visit(request.method(), request.headers()) {
+        return answer;
+    }
+    let query = request.uri().query().unwrap_or_default();
+    let headers = request.headers();
+    let judged = callback::judge(&app, &context, query, headers, &origin(from)).await;
+    finish(
+        &app,
+        match judged {
+            Ok(mut returned) => {
+                returned.flow.state = match returned.outcome {
+                    Ok(account) => FlowState::Done { account },
+                    Err(why) => FlowState::Failed(why),
+                };
+                end(&app, &returned.flow, &returned.session).await
+            }
+            Err(error) => Err(error),
+        },
+    )
+}
+
+/// The end of a flow: the address that the product gave with the token, as it is; else a page of
+/// ours.
+async fn end(app: &App, flow: &Flow, session: &Session) -> Result<Response<Body>> {
+    let redirect = match session.mode {
+        Mode::Iframe => None,
+        Mode::Link => {
+            let token = tokens::find_by_hash(app, &session.token_hash).await?;
+            let done = matches!(flow.state, FlowState::Done { .. });
+            let chosen = |it: tokens::ConnectToken| {
+                if done { it.success_redirect_uri } else { it.error_redirect_uri }
+            };
+            token.and_then(chosen)
+        }
+    };
+    let mut response = if let Some(url) = redirect {
+        see_other(&url)?
+    } else {
+        let project = projects::find(&app.db, &flow.tenant.project).await?;
+        let found = apps::find(app, &flow.app_slug)?;
+        pages::result(app, (flow, session), &project, found)?
+    };
+    set_cookie(app, &mut response, (&flow_cookie_name(app, &flow.id), ""), 0)?;
+    Ok(response)
+}
+
+/// 303: the browser comes with GET, whatever it came with here (RFC 9700 section 4.12).
+fn see_other(url: &str) -> Result<Response<Body>> {
+    let location = HeaderValue::from_str(url).map_err(|it| error::INTERNAL.logging(it))?;
+    let headers = [
+        (header::LOCATION, location),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    ];
+    Ok((StatusCode::SEE_OTHER, headers).into_response())
+}
+
+/// Every failure of these routes is a page too.
+fn finish(app: &App, answer: Result<Response<Body>>) -> Response<Body> {
+    answer
+        .or_else(|error| pages::plain_error(app, &error))
+        .unwrap_or_else(IntoResponse::into_response)
+}
+
+fn is_secure(app: &App) -> bool {
+    app.config.public_url.scheme() == "https"
+}
+
+/// `__Host-` keeps other hosts of the domain from setting it; browsers take it over https only.
+fn flow_cookie_name(app: &App, flow: &FlowId) -> String {
+    format!("{}cf-{flow}", if is_secure(app) { "__Host-" } else { "" })
+}
+
+/// One for each connect token, named by a part of the token's hash.
+fn link_cookie_name(app: &App, token: &[u8; 32]) -> String {
+    let name = u64::from_be_bytes(std::array::from_fn(|at| token[at]));
+    format!("{}cl-{name:016x}", if is_secure(app) { "__Host-" } else { "" })
+}
+
+/// The cookie that binds a flow to its browser.
+pub(super) fn flow_cookie(app: &App, headers: &HeaderMap, flow: &FlowId) -> Option<Secret> {
+    cookie(headers, &flow_cookie_name(app, flow)).map(Secret::new)
+}
+
+/// The one value of a cookie; `None` also when it comes twice.
+fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+    let texts = headers.get_all(header::COOKIE).iter().filter_map(|it| it.to_str().ok());
+    let mut values = texts
+        .flat_map(|it| it.split(';'))
+        .filter_map(|it| it.trim().split_once('='))
+        .filter(|(key, _)| *key == name);
+    match (values.next(), values.next()) {
+        (Some((_, value)), None) if !value.is_empty() => Some(value.to_owned()),
+        _ => None,
+    }
+}
+
+/// `life_s` of 0 takes the cookie away.
+fn set_cookie(
+    app: &App,
+    response: &mut Response<Body>,
+    (name, value): (&str, &str),
+    life_s: i64,
+) -> Result<()> {
+    let secure = if is_secure(app) { "; Secure" } else { "" };
+    let text = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={life_s}{secure}");
+    let value =
+        HeaderValue::from_str(&text).map_err(|it| Error::from(error::INTERNAL).logging(it))?;
+    response.headers_mut().append(header::SET_COOKIE, value);
+    Ok(())
+}

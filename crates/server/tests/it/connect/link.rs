@@ -1,0 +1,128 @@
+//! Connect links: a page of its own, for projects that allow it.
+
+use grantkeep::projects::{Change, Settings, update};
+use serde_json::{Value, json};
+
+use super::browser::{Browser, code_on};
+use crate::world::{World, worlds};
+
+const SUCCESS: &str = "https://product.example/done?from=grantkeep";
+const FAILURE: &str = "https://product.example/failed";
+
+async fn allow_links(world: &World) {
+    let settings = Settings {
+        allow_unverified_links: true,
+        redirect_uris: vec![SUCCESS.to_owned(), FAILURE.to_owned()],
+        ..Settings::default()
+    };
+    let change = Change { settings: Some(settings), ..Change::default() };
+    update(&world.app, &world.project.id, change).await.unwrap();
+}
+
+fn redirects() -> Value {
+    json!({ "success_redirect_uri": SUCCESS, "error_redirect_uri": FAILURE })
+}
+
+#[tokio::test]
+async fn links_need_the_projects_leave() {
+    for world in worlds().await {
+        world.oauth_app("rotating").await;
+        let token = world.connect_token("u").await;
+        let reply = Browser::new(&world).link(&token, "sim_rotating", "").await;
+        assert_eq!((reply.status.as_u16(), code_on(&reply).as_str()), (403, "links_off"));
+        assert_eq!(reply.headers["x-frame-options"], "DENY");
+    }
+}
+
+#[tokio::test]
+async fn f_11_a_link_ends_at_the_products_own_addresses() {
+    for world in worlds().await {
+        allow_links(&world).await;
+        world.oauth_app("rotating").await;
+        let browser = Browser::new(&world);
+        let token = world.connect_token_with("u", redirects()).await;
+        let page = browser.shown(browser.link(&token, "sim_rotating", "").await);
+        let csp = page.reply.headers["content-security-policy"].to_str().unwrap();
+        assert!(csp.ends_with("frame-ancestors 'none'"), "{csp}");
+        assert_eq!(page.boot["mode"], "link");
+        let started = page.start().await;
+        let provider = browser.leave(&started).await;
+        let denied = browser.visit(&world.provider.deny(&provider, "ada").unwrap()).await;
+        assert_eq!(
+            (denied.status.as_u16(), &denied.headers["location"]),
+            (303, &FAILURE.parse().unwrap())
+        );
+
+        let started = page.start().await;
+        let back = browser.consent(&started).await;
+        let reply =
+            browser.visit(&format!("{back}&success_redirect_uri=https://evil.example")).await;
+        assert_eq!(
+            (reply.status.as_u16(), &reply.headers["location"]),
+            (303, &SUCCESS.parse().unwrap())
+        );
+        let id = page.status(&started.flow).await["account_id"].as_str().unwrap().to_owned();
+        let account = world.get(&world.path(&format!("/accounts/{id}"))).await.json();
+        assert_eq!(account["binding"], "none", "{account}");
+    }
+}
+
+#[tokio::test]
+async fn without_redirects_a_page_of_ours_tells_the_end() {
+    for world in worlds().await {
+        allow_links(&world).await;
+        world.oauth_app("rotating").await;
+        let browser = Browser::new(&world);
+        let token = world.connect_token("u").await;
+        let page = browser.shown(browser.link(&token, "sim_rotating", "").await);
+        let reply = browser.visit(&browser.consent(&page.start().await).await).await;
+        assert_eq!(reply.status, 200);
+        assert!(reply.text.contains("is connected"), "{}", reply.text);
+        assert_eq!(super::browser::boot(&reply.text)["popup"], false);
+    }
+}
+
+#[tokio::test]
+async fn row_28_a_link_that_was_begun_belongs_to_its_browser() {
+    for world in worlds().await {
+        allow_links(&world).await;
+        world.oauth_app("rotating").await;
+        let (one, two) = (Browser::new(&world), Browser::new(&world));
+        let token = world.connect_token("u").await;
+        // A look alone, such as a chat program's preview, takes nothing.
+        two.shown(two.link(&token, "sim_rotating", "").await);
+        let page = one.shown(one.link(&token, "sim_rotating", "").await);
+        one.leave(&page.start().await).await;
+        let reply = two.link(&token, "sim_rotating", "").await;
+        assert_eq!((reply.status.as_u16(), code_on(&reply).as_str()), (410, "connect_token_used"));
+        one.shown(one.link(&token, "sim_rotating", "").await);
+    }
+}
+
+#[tokio::test]
+async fn a_window_that_lost_its_page_goes_on_by_a_link_only_where_links_are_allowed() {
+    for world in worlds().await {
+        world.oauth_app("rotating").await;
+        let browser = Browser::new(&world);
+        let token = world.connect_token("u").await;
+        let page = browser.page(&token, "sim_rotating").await;
+        let started = page.start().await;
+        let body = json!({ "flow": started.flow });
+        let reply = page.call("link", body.clone()).await;
+        assert_eq!((reply.status.as_u16(), reply.code().as_str()), (403, "links_off"));
+
+        allow_links(&world).await;
+        let reply = page.call("link", body.clone()).await;
+        assert_eq!(reply.status, 200, "{}", reply.text);
+        let window = browser.visit(&started.path).await;
+        assert_eq!(super::browser::boot(&window.text)["byLink"], true);
+        assert_eq!(browser.submit(&started).await.status, 403, "the first ticket is void");
+        let ticket = reply.json()["ticket"].as_str().unwrap().to_owned();
+        let loose = super::browser::Started { ticket, ..started.clone() };
+        browser.visit(&browser.consent(&loose).await).await;
+        let id = page.status(&started.flow).await["account_id"].as_str().unwrap().to_owned();
+        let account = world.get(&world.path(&format!("/accounts/{id}"))).await.json();
+        assert_eq!(account["binding"], "none");
+        assert_eq!(page.call("link", body).await.status, 410, "the token is used up");
+    }
+}
