@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
 
-type Flight<V> = Shared<BoxFuture<'static, Option<V>>>;
+/// Work that is under way, to be awaited.
+pub type Flight<V> = Shared<BoxFuture<'static, Option<V>>>;
 
 /// Work under way, by key. Cheap to clone; clones share it.
 pub struct Flights<K, V>(Arc<Mutex<HashMap<K, Flight<V>>>>);
@@ -32,27 +33,23 @@ where
 {
     /// Joins the work under way for `key`, or starts `work`. Once begun it runs to its end, whether
     /// or not anybody still waits. `None`: it panicked.
-    pub async fn join(&self, key: K, work: impl Future<Output = V> + Send + 'static) -> Option<V> {
-        let flight = {
-            let mut flights = self.lock();
-            if let Some(flight) = flights.get(&key) {
-                flight.clone()
-            } else {
-                let (this, mine) = (self.clone(), key.clone());
-                // Removed in any case: a flight that panicked must not be what later callers join.
-                let landed = scopeguard(move || {
-                    this.lock().remove(&mine);
-                });
-                let task = tokio::spawn(async move {
-                    let _landed = landed;
-                    work.await
-                });
-                let flight = task.map(Result::ok).boxed().shared();
-                flights.insert(key, flight.clone());
-                flight
-            }
-        };
-        flight.await
+    pub fn join(&self, key: K, work: impl Future<Output = V> + Send + 'static) -> Flight<V> {
+        let mut flights = self.lock();
+        if let Some(flight) = flights.get(&key) {
+            return flight.clone();
+        }
+        let (this, mine) = (self.clone(), key.clone());
+        // Removed in any case: a flight that panicked must not be what later callers join.
+        let landed = OnDrop(move || {
+            this.lock().remove(&mine);
+        });
+        let task = tokio::spawn(async move {
+            let _landed = landed;
+            work.await
+        });
+        let flight = task.map(Result::ok).boxed().shared();
+        flights.insert(key, flight.clone());
+        flight
     }
 
     /// Waits for the work that is under way now.
@@ -73,10 +70,6 @@ impl<F: FnMut()> Drop for OnDrop<F> {
     fn drop(&mut self) {
         (self.0)();
     }
-}
-
-fn scopeguard<F: FnMut()>(done: F) -> OnDrop<F> {
-    OnDrop(done)
 }
 
 #[cfg(test)]

@@ -289,7 +289,6 @@ async fn view_with_credentials(app: &Arc<App>, account: Account) -> AccountView 
     if let Ok((account, credentials)) = credentials.await {
         return account_view(app, &account, Some(credentials));
     }
-    let id = account.id.as_str();
-    let now = super::find(app, &account.tenant, id, None).await;
+    let now = super::find(app, &account.tenant, account.id.as_str(), None).await;
     account_view(app, now.as_ref().unwrap_or(&account), None)
 }

@@ -40,9 +40,9 @@ pub async fn connect(app: &Arc<App>, grant: NewGrant, origin: &Origin) -> Result
         .user(&account.external_id)
         .detail(json!({ "app": account.app_slug, "binding": account.binding.as_str() }));
     app.audit.note(event);
-    metrics::counter!("grantkeep_connects_total", "app" => account.app_slug.clone(),
-        "action" => action)
-    .increment(1);
+    let app_slug = account.app_slug.clone();
+    metrics::counter!("grantkeep_connects_total", "app" => app_slug, "action" => action)
+        .increment(1);
     Ok(account)
 }
 
@@ -83,7 +83,7 @@ async fn create(app: &App, tx: &mut Tx, grant: NewGrant, now_ms: i64) -> Result<
         attempts: 0,
         sealed: Vec::new(),
     };
-    let account = filled(app, tx, account, grant, now_ms).await?;
+    let account = filled(app, tx, account, grant).await?;
     store::insert(tx, &account).await?;
     Ok(account)
 }
@@ -92,18 +92,18 @@ async fn reconnect(
     app: &App,
     tx: &mut Tx,
     former: Former,
-    grant: NewGrant,
+    mut grant: NewGrant,
     now_ms: i64,
 ) -> Result<Account> {
     let mut account = store::hold(tx, &grant.tenant, &grant.user, &former.id)
         .await?
         .ok_or_else(|| Error::from(error::NOT_FOUND))?;
     let was = seal::open_with(&former.key, &account)?.subject;
-    let subject = same_person(was, grant.subject.clone())?;
+    grant.subject = same_person(was, grant.subject)?;
     // The life of the new token is counted from here.
     account.last_refreshed_at_ms = Some(now_ms);
-    let grant = NewGrant { subject, ..grant };
-    let account = filled(app, tx, account, grant, now_ms).await?;
+    account.updated_at_ms = now_ms;
+    let account = filled(app, tx, account, grant).await?;
     if !store::replace(tx, &account).await? {
         return Err(error::INTERNAL.logging("a held account row changed"));
     }
@@ -115,21 +115,16 @@ fn same_person(former: Option<String>, now: Option<String>) -> Result<Option<Str
     match (former, now) {
         (Some(former), Some(now)) if former != now => Err(error::DIFFERENT_ACCOUNT.into()),
         (Some(_), None) => Err(error::DIFFERENT_ACCOUNT.saying(
-            "The app did not say which account was signed in, \
-             so it cannot be told whether it is the one being reconnected. Try again.",
+            "The app did not say which account was signed in, so it cannot be told whether it is \
+             the one being reconnected. Try again.",
         )),
         (_, now) => Ok(now),
     }
 }
 
 /// The account with the grant in it, sealed for its next version.
-async fn filled(
-    app: &App,
-    tx: &mut Tx,
-    mut account: Account,
-    grant: NewGrant,
-    now_ms: i64,
-) -> Result<Account> {
+async fn filled(app: &App, tx: &mut Tx, mut account: Account, grant: NewGrant) -> Result<Account> {
+    let now_ms = account.updated_at_ms;
     account.oauth_app = grant.oauth_app;
     account.name = grant.name.or(account.name);
     account.scopes = grant.scopes;
@@ -138,13 +133,15 @@ async fn filled(
     account.health = Health::Healthy;
     account.attempts = 0;
     account.version += 1;
-    account.updated_at_ms = now_ms;
     account.expires_at_ms = grant.expires_at_ms;
     let renewable = grant.credentials.refresh_token.is_some();
     account.next_refresh_at_ms = schedule::next_refresh(&app.config, &account, renewable, now_ms);
     let key = app.keys.user_for_sealing(tx, &account.tenant, &account.user, now_ms).await?;
-    let NewGrant { credentials, subject, .. } = grant;
-    let contents = Contents { credentials, subject, former_refresh_token: None };
+    let contents = Contents {
+        credentials: grant.credentials,
+        subject: grant.subject,
+        former_refresh_token: None,
+    };
     account.sealed = seal::seal(&key, &account, &contents)?;
     Ok(account)
 }

@@ -48,7 +48,7 @@ pub async fn delete(
     let Some(account) = store::take(&mut tx, by.tenant, &account.id).await? else {
         return Err(error::NOT_FOUND.into());
     };
-    let left = leave(app, &mut tx, by, (&account, key.as_deref()), revoke::HEAD_START_MS).await?;
+    let left = leave(app, &mut tx, by, (&account, key.as_deref(), revoke::HEAD_START_MS)).await?;
     tx.commit().await?;
     note(app, by, &account);
     match left {
@@ -94,7 +94,7 @@ pub async fn delete_by_app(
             let key = seal::user_key(app, &account).await.ok();
             let mut tx = app.db.begin().await?;
             if let Some(account) = store::take(&mut tx, by.tenant, &id).await? {
-                leave(app, &mut tx, by, (&account, key.as_deref()), 0).await?;
+                leave(app, &mut tx, by, (&account, key.as_deref(), 0)).await?;
                 tx.commit().await?;
                 note(app, by, &account);
                 deleted += 1;
@@ -117,7 +117,7 @@ pub async fn delete_user(app: &Arc<App>, by: By<'_>, external_id: &str) -> Resul
     tokens::forget_user(&mut tx, by.tenant, &user.id).await?;
     let accounts = store::take_all(&mut tx, by.tenant, &user.id).await?;
     for account in &accounts {
-        leave(app, &mut tx, by, (account, key.as_deref()), 0).await?;
+        leave(app, &mut tx, by, (account, key.as_deref(), 0)).await?;
     }
     if !users::delete(&mut tx, by.tenant, &user.id).await? {
         return Err(error::NOT_FOUND.into());
@@ -143,13 +143,13 @@ struct Left {
     job: Option<JobId>,
 }
 
-/// Leaves the grant to be revoked, in the transaction that deletes the account.
+/// Leaves the grant to be revoked, in the transaction that deletes the account: the account, the
+/// key to it, and how long from now the job begins.
 async fn leave(
     app: &App,
     tx: &mut Tx,
     by: By<'_>,
-    (account, key): (&Account, Option<&OwnerKey>),
-    after_ms: i64,
+    (account, key, after_ms): (&Account, Option<&OwnerKey>, i64),
 ) -> Result<Option<Left>> {
     if !by.revoke {
         return Ok(None);

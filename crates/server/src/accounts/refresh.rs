@@ -49,10 +49,9 @@ const CLIENT_PAUSE_MS: i64 = 600_000;
 ///
 /// # Errors
 /// [`error::REAUTH_REQUIRED`] once the provider said that the grant is gone; later calls fail
-/// without asking again.
-/// [`error::PROVIDER_UNAVAILABLE`], with `Retry-After`, when it may answer later;
-/// [`error::PROVIDER_BAD_ANSWER`] when it answered with something else; [`error::NOT_FOUND`] when
-/// the account was deleted meanwhile.
+/// without asking again. [`error::PROVIDER_UNAVAILABLE`], with `Retry-After`, when it may answer
+/// later; [`error::PROVIDER_BAD_ANSWER`] when it answered with something else; [`error::NOT_FOUND`]
+/// when the account was deleted meanwhile.
 pub async fn refresh(app: &Arc<App>, seen: &Account) -> Result<()> {
     let key = (seen.id.clone(), seen.version);
     let work = {

@@ -116,8 +116,8 @@ pub(super) async fn hold(
     id: &AccountId,
 ) -> sqlx::Result<Option<Account>> {
     let sql = concat!(
-        "update accounts set lease_until_ms = lease_until_ms \
-         where project_id = $1 and environment = $2 and user_id = $3 and id = $4 returning ",
+        "update accounts set lease_until_ms = lease_until_ms where project_id = $1 and environment \
+         = $2 and user_id = $3 and id = $4 returning ",
         columns!()
     );
     let row: Option<Row> = on!(tx.conn(), conn => sqlx::query_as(sql)
@@ -150,12 +150,11 @@ pub(super) async fn insert(tx: &mut Tx, account: &Account) -> sqlx::Result<()> {
 /// Writes the row with new credentials, one version on, and ends any lease. `false`: it is gone, or
 /// holds other credentials than those that `account` was made from.
 pub(super) async fn replace(tx: &mut Tx, account: &Account) -> sqlx::Result<bool> {
-    let sql = "update accounts set oauth_app_id = $4, name = $5, scopes = $6, \
-               missing_scopes = $7, binding = $8, status = $9, reason = $10, error = $11, \
-               sealed = $12, version = $13, expires_at_ms = $14, last_refreshed_at_ms = $15, \
-               next_refresh_at_ms = $16, attempts = $17, updated_at_ms = $18, lease_owner = null, \
-               lease_until_ms = 0 where project_id = $1 and environment = $2 and id = $3 \
-               and version = $13 - 1";
+    let sql = "update accounts set oauth_app_id = $4, name = $5, scopes = $6, missing_scopes = $7, \
+               binding = $8, status = $9, reason = $10, error = $11, sealed = $12, version = $13, \
+               expires_at_ms = $14, last_refreshed_at_ms = $15, next_refresh_at_ms = $16, attempts \
+               = $17, updated_at_ms = $18, lease_owner = null, lease_until_ms = 0 where project_id \
+               = $1 and environment = $2 and id = $3 and version = $13 - 1";
     let (scopes, missing) = (json(&account.scopes)?, json(&account.missing_scopes)?);
     let done = on!(tx.conn(), conn => sqlx::query(sql)
         .bind(&account.tenant.project).bind(account.tenant.environment.as_str()).bind(&account.id)
@@ -172,8 +171,8 @@ pub(super) async fn replace(tx: &mut Tx, account: &Account) -> sqlx::Result<bool
 /// other credentials by now, of which nothing bad is known.
 pub(super) async fn set_health(db: &Db, account: &Account) -> sqlx::Result<bool> {
     let sql = "update accounts set status = $5, reason = $6, error = $7, next_refresh_at_ms = $8, \
-               attempts = $9, updated_at_ms = $10, lease_owner = null, lease_until_ms = 0 \
-               where project_id = $1 and environment = $2 and id = $3 and version = $4";
+               attempts = $9, updated_at_ms = $10, lease_owner = null, lease_until_ms = 0 where \
+               project_id = $1 and environment = $2 and id = $3 and version = $4";
     let done = on!(db.write(), conn => sqlx::query(sql)
         .bind(&account.tenant.project).bind(account.tenant.environment.as_str()).bind(&account.id)
         .bind(account.version).bind(account.health.as_str()).bind(account.health.reason())
@@ -226,8 +225,8 @@ pub(super) struct Lease<'a> {
 /// Takes the lease to refresh. `false`: another has it, or the row is gone or holds other
 /// credentials.
 pub(super) async fn take_lease(db: &Db, account: &Account, lease: Lease<'_>) -> sqlx::Result<bool> {
-    let sql = "update accounts set lease_owner = $5, lease_until_ms = $6 where project_id = $1 \
-               and environment = $2 and id = $3 and version = $4 and lease_until_ms <= $7";
+    let sql = "update accounts set lease_owner = $5, lease_until_ms = $6 where project_id = $1 and \
+               environment = $2 and id = $3 and version = $4 and lease_until_ms <= $7";
     let done = on!(db.write(), conn => sqlx::query(sql)
         .bind(&account.tenant.project).bind(account.tenant.environment.as_str()).bind(&account.id)
         .bind(account.version).bind(lease.owner).bind(lease.until_ms).bind(lease.now_ms)
@@ -237,8 +236,8 @@ pub(super) async fn take_lease(db: &Db, account: &Account, lease: Lease<'_>) -> 
 
 /// Ends the lease before its time, if it is still `owner`'s.
 pub(super) async fn drop_lease(db: &Db, account: &Account, owner: &str) -> sqlx::Result<()> {
-    let sql = "update accounts set lease_owner = null, lease_until_ms = 0 \
-               where project_id = $1 and environment = $2 and id = $3 and lease_owner = $4";
+    let sql = "update accounts set lease_owner = null, lease_until_ms = 0 where project_id = $1 \
+               and environment = $2 and id = $3 and lease_owner = $4";
     on!(db.write(), conn => sqlx::query(sql)
         .bind(&account.tenant.project).bind(account.tenant.environment.as_str()).bind(&account.id)
         .bind(owner).execute(conn).await?.rows_affected());
@@ -251,8 +250,8 @@ pub(super) async fn due(db: &Db, now_ms: i64, most: i64) -> sqlx::Result<Vec<Acc
     let sql = concat!(
         "select ",
         columns!(),
-        " from accounts where next_refresh_at_ms is not null and next_refresh_at_ms <= $1 \
-         and lease_until_ms <= $1 order by next_refresh_at_ms limit $2"
+        " from accounts where next_refresh_at_ms is not null and next_refresh_at_ms <= $1 and \
+         lease_until_ms <= $1 order by next_refresh_at_ms limit $2"
     );
     accounts(on!(db.read(), conn => sqlx::query_as(sql)
         .bind(now_ms).bind(most).fetch_all(conn).await?))
@@ -266,8 +265,8 @@ pub(super) async fn put_off(
     client: &OAuthAppId,
     until_ms: i64,
 ) -> sqlx::Result<u64> {
-    let sql = "update accounts set next_refresh_at_ms = $3 \
-               where project_id = $1 and oauth_app_id = $2 and next_refresh_at_ms < $3";
+    let sql = "update accounts set next_refresh_at_ms = $3 where project_id = $1 and oauth_app_id \
+               = $2 and next_refresh_at_ms < $3";
     Ok(on!(db.write(), conn => sqlx::query(sql)
         .bind(project).bind(client).bind(until_ms).execute(conn).await?.rows_affected()))
 }

@@ -265,8 +265,8 @@ pub fn read_tokens(it: &OAuth2, response: &Response<'_>, now_ms: i64) -> Result<
             Ok(mut tokens) => {
                 if tokens.refresh_token.is_none() {
                     let texts = paths.refresh_token.iter().filter_map(|it| tokens.members.text(it));
-                    let mut found = texts.filter(|it| !it.trim().is_empty());
-                    tokens.refresh_token = found.next().map(oauth::Secret::new);
+                    let found = texts.filter(|it| !it.trim().is_empty());
+                    tokens.refresh_token = found.map(oauth::Secret::new).next();
                 }
                 return Ok(tokens);
             }

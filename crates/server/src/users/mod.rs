@@ -43,6 +43,10 @@ pub(crate) async fn ensure(
 }
 
 pub(crate) async fn find(db: &Db, tenant: &Tenant, external_id: &str) -> Result<Option<User>> {
+    // No user can have it, and a store may refuse the very text.
+    if check_external_id(external_id).is_err() {
+        return Ok(None);
+    }
     Ok(store::find(db, tenant, external_id).await?)
 }
 
@@ -53,6 +57,9 @@ pub(crate) async fn list(
     part: Option<&str>,
     page: &Page,
 ) -> Result<(Vec<User>, i64)> {
+    if part.is_some_and(|part| part.chars().any(char::is_control)) {
+        return Ok((Vec::new(), 0));
+    }
     Ok(store::list(db, tenant, part, page).await?)
 }
 

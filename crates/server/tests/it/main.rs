@@ -1,11 +1,14 @@
 //! The one integration test binary: one program to link, all of it through the front door.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on must fail")]
 
+mod accounts;
 mod apps;
 mod callers;
 mod connect;
+mod grants;
 mod openapi;
 mod projects;
+mod refresh;
 mod tidy;
 #[allow(dead_code, reason = "what one kind of test does not need, another does")]
 mod world;

@@ -157,19 +157,19 @@ impl World {
         read(request).await
     }
 
-    /// `GET`, as the project's client.
+    /// `GET`, with the project's key: it does not end when a test moves the clock.
     pub async fn get(&self, path: &str) -> Reply {
-        self.call(Method::GET, path, Some(&self.project.token), None).await
+        self.call(Method::GET, path, Some(&self.project.key), None).await
     }
 
-    /// `POST`, as the project's client.
+    /// `POST`, likewise.
     pub async fn post(&self, path: &str, body: Value) -> Reply {
-        self.call(Method::POST, path, Some(&self.project.token), Some(body)).await
+        self.call(Method::POST, path, Some(&self.project.key), Some(body)).await
     }
 
-    /// `DELETE`, as the project's client.
+    /// `DELETE`, likewise.
     pub async fn delete(&self, path: &str) -> Reply {
-        self.call(Method::DELETE, path, Some(&self.project.token), None).await
+        self.call(Method::DELETE, path, Some(&self.project.key), None).await
     }
 
     /// A path below the world's own project: `/accounts` and so on.

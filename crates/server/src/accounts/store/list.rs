@@ -39,16 +39,16 @@ macro_rules! statements {
                 columns!(),
                 " from accounts where project_id = $1 and environment = $2 and ",
                 $which,
-                " and (created_at_ms < $6 or (created_at_ms = $6 and id < $7)) \
-                 order by created_at_ms desc, id desc limit $8"
+                " and (created_at_ms < $6 or (created_at_ms = $6 and id < $7)) order by \
+                 created_at_ms desc, id desc limit $8"
             ),
             concat!(
                 "select ",
                 columns!(),
                 " from accounts where project_id = $1 and environment = $2 and ",
                 $which,
-                " and (created_at_ms > $6 or (created_at_ms = $6 and id > $7)) \
-                 order by created_at_ms, id limit $8"
+                " and (created_at_ms > $6 or (created_at_ms = $6 and id > $7)) order by \
+                 created_at_ms, id limit $8"
             ),
         )
     };
@@ -69,8 +69,8 @@ pub(in crate::accounts) async fn page(
             "app_slug = $4 and ($3 = '' or user_id = $3) and ($5 = '' or oauth_app_id = $5)"
         ),
         _ => statements!(
-            "($3 = '' or user_id = $3) and ($4 = '' or app_slug = $4) \
-             and ($5 = '' or oauth_app_id = $5)"
+            "($3 = '' or user_id = $3) and ($4 = '' or app_slug = $4) and ($5 = '' or oauth_app_id \
+             = $5)"
         ),
     };
     let [user, app_slug, oauth_app] = which.texts();
@@ -96,8 +96,8 @@ pub(in crate::accounts) async fn of_user(
     let sql = concat!(
         "select ",
         columns!(),
-        " from accounts where project_id = $1 and environment = $2 and user_id = $3 \
-         and ($4 = '' or app_slug = $4) order by created_at_ms desc, id desc"
+        " from accounts where project_id = $1 and environment = $2 and user_id = $3 and ($4 = '' \
+         or app_slug = $4) order by created_at_ms desc, id desc"
     );
     accounts(on!(db.read(), conn => sqlx::query_as(sql)
         .bind(&tenant.project).bind(tenant.environment.as_str()).bind(user)
@@ -112,9 +112,9 @@ pub(in crate::accounts) async fn ids(
     which: Which<'_>,
     most: i64,
 ) -> sqlx::Result<Vec<AccountId>> {
-    let sql = "select id from accounts where project_id = $1 and environment = $2 \
-               and ($3 = '' or user_id = $3) and ($4 = '' or app_slug = $4) \
-               and ($5 = '' or oauth_app_id = $5) limit $6";
+    let sql = "select id from accounts where project_id = $1 and environment = $2 and ($3 = '' or \
+               user_id = $3) and ($4 = '' or app_slug = $4) and ($5 = '' or oauth_app_id = $5) \
+               limit $6";
     let [user, app_slug, oauth_app] = which.texts();
     Ok(on!(db.read(), conn => sqlx::query_scalar(sql)
         .bind(&tenant.project).bind(tenant.environment.as_str()).bind(user).bind(app_slug)

@@ -52,8 +52,8 @@ pub(in crate::accounts) async fn find(
     account: &AccountId,
 ) -> sqlx::Result<Option<Revocation>> {
     let sql = "select account_id, external_id, app_slug, oauth_app_id, outcome, detail, sealed, \
-               created_at_ms from revocations where project_id = $1 and environment = $2 \
-               and account_id = $3";
+               created_at_ms from revocations where project_id = $1 and environment = $2 and \
+               account_id = $3";
     let row: Option<Row> = on!(db.read(), conn => sqlx::query_as(sql)
         .bind(&tenant.project).bind(tenant.environment.as_str()).bind(account)
         .fetch_optional(conn).await?);
@@ -88,8 +88,8 @@ pub(in crate::accounts) async fn note(
     attempt: Attempt<'_>,
 ) -> sqlx::Result<bool> {
     let sql = "update revocations set outcome = $4, detail = $5, attempts = attempts + 1, \
-               updated_at_ms = $6, sealed = case when $7 then null else sealed end \
-               where project_id = $1 and environment = $2 and account_id = $3 and sealed = $8";
+               updated_at_ms = $6, sealed = case when $7 then null else sealed end where \
+               project_id = $1 and environment = $2 and account_id = $3 and sealed = $8";
     let done = on!(db.write(), conn => sqlx::query(sql)
         .bind(&it.tenant.project).bind(it.tenant.environment.as_str()).bind(&it.account)
         .bind(attempt.outcome).bind(attempt.detail).bind(attempt.now_ms).bind(attempt.last)
@@ -107,9 +107,9 @@ pub(in crate::accounts) async fn replace(
     sealed: &[u8],
     now_ms: i64,
 ) -> sqlx::Result<bool> {
-    let sql = "update revocations set outcome = 'pending', sealed = $4, updated_at_ms = $5 \
-               where project_id = $1 and environment = $2 and account_id = $3 \
-               and outcome <> 'unsupported'";
+    let sql = "update revocations set outcome = 'pending', sealed = $4, updated_at_ms = $5 where \
+               project_id = $1 and environment = $2 and account_id = $3 and outcome <> \
+               'unsupported'";
     let done = on!(tx.conn(), conn => sqlx::query(sql)
         .bind(&tenant.project).bind(tenant.environment.as_str()).bind(account).bind(sealed)
         .bind(now_ms)
