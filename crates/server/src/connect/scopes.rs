@@ -8,6 +8,10 @@ use crate::apps::OAuthApp;
 /// From narrow to wide.
 pub(super) const PROFILES: [&str; 3] = ["read_only", "read_write", "admin"];
 
+/// Words after which "Read and ..." is no mere reading.
+const CHANGING: [&str; 10] =
+    ["add", "change", "create", "delete", "edit", "manage", "remove", "send", "upload", "write"];
+
 pub(super) fn of(app: &CatalogApp) -> Option<&Scopes> {
     app.oauth2().map(|it| &it.scopes).or_else(|| app.oauth1().map(|it| &it.scopes))
 }
@@ -79,7 +83,9 @@ pub(super) fn purpose(app: &CatalogApp) -> Ability {
 fn level(scopes: &Scopes, scope: &str, words: &str) -> Level {
     let within = |name| scopes.profile(name).is_some_and(|profile| profile.contains(&scope));
     let first = words.split(' ').next().unwrap_or_default();
-    if within("read_only") || matches!(first, "See" | "Read" | "View" | "Know" | "Find") {
+    let looks = matches!(first, "See" | "Read" | "View" | "Know" | "Find");
+    let changes = words.split([' ', ',']).any(|it| CHANGING.contains(&it));
+    if within("read_only") || (looks && !changes) {
         Level::Read
     } else if !within("read_write") && (within("admin") || matches!(first, "Manage" | "Administer"))
     {
@@ -92,4 +98,23 @@ fn level(scopes: &Scopes, scope: &str, words: &str) -> Level {
 fn capital(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use grantkeep_catalog::Catalog;
+
+    use super::*;
+
+    fn level_of(app: &str, scope: &str) -> Level {
+        let app = Catalog::builtin().get(app).unwrap();
+        abilities(app, &[scope.to_owned()]).remove(0).level
+    }
+
+    #[test]
+    fn what_changes_something_is_not_shown_as_mere_reading() {
+        assert!(matches!(level_of("github", "repo"), Level::Write));
+        assert!(matches!(level_of("microsoft_outlook", "Contacts.ReadWrite"), Level::Write));
+        assert!(matches!(level_of("github", "read:org"), Level::Read));
+    }
 }
