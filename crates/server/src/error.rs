@@ -41,7 +41,7 @@ kinds! {
         "`expires_in` must be a whole number of seconds from 1 to 14400.";
     INVALID_FIELD = 400 "invalid_field" "A field of the form cannot be used.";
     REDIRECT_NOT_ALLOWED = 400 "redirect_uri_not_allowed"
-        "This redirect URI is not on the project's list. Add it by `grantkeep project redirects`.";
+        "This redirect URI is not on the project's list. See `grantkeep project update --help`.";
     URL_NOT_ALLOWED = 400 "url_not_allowed" "This URL cannot be called from here.";
     CREDENTIALS_REFUSED = 400 "credentials_refused"
         "The app did not accept these credentials. Check them and try again.";
