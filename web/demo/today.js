@@ -18,8 +18,8 @@ async function ask(path, body, why) {
   return answer;
 }
 
-async function load() {
-  const answer = await ask('/api/apps');
+async function load(why) {
+  const answer = await ask('/api/apps', undefined, why);
   apps.replaceChildren(...answer.apps.map(card));
   apps.removeAttribute('aria-busy');
   return answer.apps;
@@ -46,15 +46,15 @@ async function connect(app) {
   if (id) {
     notes.delete(app.slug);
     // What a browser says can be made up: Acme's server looks for the account itself.
-    await look({ ...app, account: { id } }, `Use ${app.name}`);
+    await look({ ...app, account: { id } });
     say(`${app.name} is connected.`);
   } else if (completed) {
     say(error ? error.message : `${app.name} was not connected.`, 'bad');
   }
 }
 
-async function look(app, why) {
-  const answer = await ask('/api/use', { id: app.account.id }, why);
+async function look(app) {
+  const answer = await ask('/api/use', { id: app.account.id }, `Look into ${app.name}`);
   const before = seen.get(app.account.id);
   const renewed = before && before.fingerprint !== answer.fingerprint;
   seen.set(app.account.id, {
@@ -89,7 +89,7 @@ function card(app) {
   box.dataset.app = app.slug;
   if (!app.account) {
     about.append(make('p', { textContent: app.purpose }));
-    head.append(act(button(`Connect`, 'main', `Connect ${app.name}`), () => connect(app)));
+    head.append(act(button('Connect', 'main', `Connect ${app.name}`), () => connect(app)));
     const note = notes.get(app.slug);
     if (note) box.append(noteOf(...OUTCOMES[note](app.name)));
     return box;
@@ -98,7 +98,7 @@ function card(app) {
   const known = seen.get(app.account.id);
   if (known) box.append(items(known), tokenOf(known));
   box.append(make('div', { className: 'acts' },
-    act(button(known ? 'Look again' : 'Look', '', `Look into ${app.name}`), () => look(app, `Look into ${app.name}`)),
+    act(button(known ? 'Look again' : 'Look', '', `Look into ${app.name}`), () => look(app)),
     act(button('Disconnect', 'plain', `Disconnect ${app.name}`), () => disconnect(app))));
   return box;
 }
@@ -141,7 +141,7 @@ function countDown(box, left, known) {
     left.textContent = rest
       ? `Ends in ${Math.ceil(rest / 1000)} s.`
       : 'It has ended. When Acme looks again, it gets a new one.';
-    if (rest && box.isConnected !== false) requestAnimationFrame(tick);
+    if (rest && box.isConnected) requestAnimationFrame(tick);
   };
   queueMicrotask(tick);
 }
@@ -154,7 +154,6 @@ function showCalls(why, made) {
     make('div', { className: 'to' },
       make('b', { className: to === 'grantkeep' ? 'ours' : '', textContent: to === 'grantkeep' ? 'to Grantkeep' : 'to the app, with the token' }),
       make('span', { textContent: `${status} · ${ms} ms` }))));
-  calls.querySelector('.none')?.remove();
   calls.prepend(make('li', { className: 'why', textContent: why }), ...rows);
   calls.scrollTop = 0;
 }
@@ -204,4 +203,4 @@ function greet() {
 }
 
 greet();
-load().catch((why) => say(`Acme's server does not answer: ${why.message}`, 'bad'));
+load('Open this page').catch((why) => say(`Acme's server does not answer: ${why.message}`, 'bad'));

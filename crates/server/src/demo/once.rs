@@ -109,9 +109,7 @@ async fn told(world: &World, steps: &mut Steps<'_>) -> Result<()> {
     steps.run("call the provider with the token", told.call(&first)).await?;
     let second = steps.run("refresh the token", told.refresh(&account, &first)).await?;
     let key = steps.run("connect an app by key", told.key()).await?;
-    steps
-        .run("find no secret in the stored files", std::future::ready(told.search(&account)))
-        .await?;
+    steps.run("find no secret in the stored files", async { told.search(&account) }).await?;
     steps.run("disconnect, and revoke at the provider", told.revoke(&account, &second)).await?;
     steps.run("disconnect the key", told.forget(&key)).await?;
     steps.run("count the audit events", told.count()).await

@@ -5,6 +5,7 @@ mod accounts;
 mod apps;
 mod callers;
 mod connect;
+mod demo;
 mod grants;
 mod openapi;
 mod projects;
