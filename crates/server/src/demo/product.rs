@@ -4,6 +4,7 @@
 //! knows who is signed in and holds the secrets.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -31,6 +32,9 @@ pub(super) const LOGO_PNG: &[u8] = include_bytes!("../../../../web/demo/acme.png
 
 /// Who is signed in. Your product takes this from its own session, never from the browser's words.
 const USER: &str = "robin";
+
+/// How long a request under way may take at the end.
+const STOP: Duration = Duration::from_secs(2);
 
 /// What each app is good for in Acme.
 const PURPOSES: [&str; PROVIDERS.len()] =
@@ -78,8 +82,8 @@ impl Shop {
 
     pub async fn stop(self) {
         self.stop.cancel();
-        // A task that panicked has said so already.
-        let _ = self.task.await;
+        // A browser that keeps its connection open does not keep the demo from ending.
+        let _ = tokio::time::timeout(STOP, self.task).await;
     }
 }
 

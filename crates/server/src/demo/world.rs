@@ -180,6 +180,7 @@ fn settings(folder: &Folder, catalog: &std::path::Path, address: SocketAddr) -> 
         ("listen", listen.as_str()),
         ("dev", "true"),
         ("egress_allow_loopback", "true"),
+        ("drain_timeout_ms", "2000"),
     ];
     let mut config = Config::from_pairs(&pairs).doing("the demo's own settings")?;
     config.root_key = Some(root_key(folder)?);
