@@ -200,19 +200,6 @@ settings! {
         /// Most refreshes at once per provider.
         refresh_per_provider_max: u32 = "4", 1..=256;
     }
-    "Rate limits" {
-        /// Connect tokens made per minute and external user. 0: no limit.
-        rate_connect_tokens_per_minute: u32 = "100";
-        /// Reads and deletions of accounts per five minutes and project. 0: no limit.
-        rate_accounts_per_5_minutes: u32 = "2000";
-        /// Reads of components per five minutes and project. 0: no limit.
-        rate_components_read_per_5_minutes: u32 = "3000";
-        /// Component calls (configure, props, run, deploy) per five minutes and project. 0: no
-        /// limit.
-        rate_components_write_per_5_minutes: u32 = "2000";
-        /// Calls through the proxy per five minutes and project. 0: no limit.
-        rate_proxy_per_5_minutes: u32 = "1000";
-    }
     "Audit" {
         /// What happens to a credential read whose audit event cannot be written: `strict` refuses
         /// the read, `spool` keeps the event in a file in `data_dir` and writes it later.
