@@ -4,6 +4,7 @@
 mod accounts;
 mod apps;
 mod callers;
+mod canary;
 mod connect;
 mod demo;
 mod grants;

@@ -16,7 +16,7 @@ use grantkeep_simulator::{Simulator, client_id, client_secret};
 use grantkeep_vault::{Secret, token};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use sqlx::Connection;
+use sqlx::{Connection, Row};
 use tempfile::TempDir;
 
 /// Set by `cargo xtask test`, and by hand from what `cargo xtask postgres` prints.
@@ -209,6 +209,31 @@ impl World {
     /// Runs every job that is due now, until none is.
     pub async fn run_jobs(&self) {
         while grantkeep::jobs::round(&self.app).await.unwrap() > 0 {}
+    }
+
+    /// All of a table, as text. SQLite gives bytes as they are, so that text in them is found.
+    pub async fn dump(&self, table: &'static str) -> String {
+        let mut all = String::new();
+        match &self.app.db {
+            grantkeep::db::Db::Lite { readers, .. } => {
+                let sql = sqlx::AssertSqlSafe(format!("select * from {table}"));
+                for row in sqlx::query(sql).fetch_all(readers).await.unwrap() {
+                    for at in 0..row.columns().len() {
+                        let bytes: Option<Vec<u8>> = row.try_get_unchecked(at).unwrap();
+                        all.push_str(&String::from_utf8_lossy(&bytes.unwrap_or_default()));
+                        all.push('\n');
+                    }
+                }
+            }
+            grantkeep::db::Db::Pg(pool) => {
+                let sql = sqlx::AssertSqlSafe(format!("select t::text from {table} t"));
+                for row in sqlx::query(sql).fetch_all(pool).await.unwrap() {
+                    all.push_str(&row.get::<String, _>(0));
+                    all.push('\n');
+                }
+            }
+        }
+        all
     }
 
     /// One number from the store, for what no endpoint tells. The statement must work on both
