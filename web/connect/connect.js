@@ -210,7 +210,7 @@
 
   function fail(name, text) {
     const field = find(`[data-field="${CSS.escape(name)}"]`);
-    const input = field?.querySelector('input, select');
+    const input = field?.querySelector('input, select, textarea');
     const place = field ? field.querySelector('.error') : find('#form-error');
     place.textContent = text;
     place.hidden = false;
@@ -243,7 +243,7 @@
     let first = null;
     for (const field of all('[data-field]')) {
       clear(field);
-      const input = field.querySelector('input, select');
+      const input = field.querySelector('input, select, textarea');
       const value = input.type === 'checkbox' ? String(input.checked) : tidy(input);
       if (value !== '') values[input.name] = value;
       else if (input.required)
@@ -587,7 +587,7 @@
 
   /** The page behind the dialog cannot be reached by Tab. */
   function keepFocus(event) {
-    const stops = [...sheet.querySelectorAll('a[href], button, input, select, summary')].filter(
+    const stops = [...sheet.querySelectorAll('a[href], button, input, select, textarea, summary')].filter(
       (it) => it.checkVisibility?.() ?? it.offsetParent,
     );
     const [first, last] = [stops[0], stops.at(-1)];

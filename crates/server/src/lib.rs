@@ -1,5 +1,4 @@
 //! Grantkeep: a self-hosted connection broker. The trunk; read the modules in this order.
-#![allow(dead_code, reason = "the trunk is being laid: verbs stand before their callers")]
 
 pub mod clock;
 pub mod config;

@@ -140,7 +140,6 @@ pub enum FieldKind {
     Secret,
     Number,
     Url,
-    Email,
     Checkbox,
     Select,
     /// Several lines: a PEM key, a JSON file.
@@ -174,7 +173,6 @@ impl FieldKind {
         match self {
             Self::Number => Some("decimal"),
             Self::Url => Some("url"),
-            Self::Email => Some("email"),
             _ => None,
         }
     }
