@@ -25,6 +25,8 @@
    * leaving our own page.
    */
   const CUT_MS = 4000;
+  /** An open window asks for its ticket at once; one that has not by then cannot reach us. */
+  const CUT_OFF_MS = 2500;
   /** Checking a key may wait for the app. */
   const CALL_MS = 60_000;
   /** The popup asks its opener for the ticket this often, this many times. */
@@ -36,6 +38,7 @@
   const boot = JSON.parse(find('#boot').textContent);
   const sheet = find('#sheet');
   const embedded = boot.mode === 'iframe';
+  const isTicket = (it) => typeof it === 'string' && /^ctk_[\w-]{8,256}$/.test(it);
   const isText = (it) => typeof it === 'string' && it !== '';
   const isRecord = (it) => typeof it === 'object' && it !== null && !Array.isArray(it);
 
@@ -110,6 +113,11 @@
   function startPage() {
     onPress({ close: () => window.close() });
     const opener = window.opener;
+    const inAddress = boot.byLink && location.hash.slice(1);
+    if (isTicket(inAddress)) {
+      history.replaceState(null, '', location.pathname);
+      return submit(inAddress);
+    }
     if (!opener) return show('failure');
     let asked = 0;
     const timer = setInterval(ask, ASK_MS);
@@ -127,19 +135,24 @@
         return;
       const { type, flow, ticket } = event.data;
       if (type !== 'grantkeep:ticket' || flow !== boot.flow) return;
-      if (!isText(ticket) || !/^ctk_[\w-]{8,256}$/.test(ticket)) return;
+      if (!isTicket(ticket)) return;
       removeEventListener('message', take);
       clearInterval(timer);
+      submit(ticket);
+    });
+    ask();
+    function submit(ticket) {
       const form = find('#ticket');
       form.elements.ticket.value = ticket;
       form.submit();
-    });
-    ask();
+    }
   }
 
   // ---- the end of the callback ----------------------------------------------------------------
 
   function resultPage() {
+    // The code and the state stay in no history and no address bar.
+    history.replaceState(null, '', location.pathname);
     onPress({ close: () => window.close() });
     if (!boot.popup) return;
     window.opener?.postMessage({ type: 'grantkeep:done', flow: boot.flow }, location.origin);
@@ -441,9 +454,11 @@
     }
     if (flow !== mine || finished) return;
     if (news.state === 'authorizing' && mine.state !== 'authorizing') mine.leftAt = Date.now();
+    if (news.state === 'opened') mine.openedAt ??= Date.now();
     if (isText(news.state)) mine.state = news.state;
-    if (mine.state === 'opened' || mine.state === 'authorizing')
-      if (view === 'blocked') show('waiting');
+    const gone = mine.state === 'authorizing';
+    if ((gone && view === 'cut') || ((gone || mine.state === 'opened') && view === 'blocked'))
+      show('waiting');
     if (mine.state === 'done') {
       mine.win?.close();
       return succeed(news);
@@ -454,7 +469,27 @@
     }
     if (Date.now() - mine.at > FLOW_MS) return fallen({ error: words.late, code: 'flow_expired' });
     noticeClosed(mine);
-    watch();
+    noticeCut(mine);
+    if (flow === mine) watch();
+  }
+
+  /**
+   * The window is open and does not ask for its ticket: the page around us keeps its windows apart
+   * (Cross-Origin-Opener-Policy), so the two cannot speak.
+   */
+  async function noticeCut(mine) {
+    const late = Date.now() - (mine.openedAt ?? Infinity) > CUT_OFF_MS;
+    if (mine.met || mine.cut || mine.state !== 'opened' || !late) return;
+    mine.cut = true;
+    if (!boot.links) return fallen({ error: words.cut, code: 'opener_cut' });
+    try {
+      const made = await call('POST', '/connect/session/link', { flow: mine.id });
+      if (flow !== mine || !isTicket(made.ticket)) return;
+      find('#by-link').href = `${mine.path}#${made.ticket}`;
+      show('cut');
+    } catch (problem) {
+      if (flow === mine) fallen(problem);
+    }
   }
 
   /** Polling goes on even then, since only the server knows for certain. */
@@ -493,6 +528,7 @@
 
   async function hand(win) {
     const mine = flow;
+    mine.met = true;
     if (Date.now() - mine.at > TICKET_MS) {
       try {
         await begin(mine.fields);
@@ -587,9 +623,9 @@
 
   /** The page behind the dialog cannot be reached by Tab. */
   function keepFocus(event) {
-    const stops = [...sheet.querySelectorAll('a[href], button, input, select, textarea, summary')].filter(
-      (it) => it.checkVisibility?.() ?? it.offsetParent,
-    );
+    const controls = 'a[href], button, input, select, textarea, summary';
+    const isShown = (it) => it.checkVisibility?.() ?? it.offsetParent;
+    const stops = [...sheet.querySelectorAll(controls)].filter(isShown);
     const [first, last] = [stops[0], stops.at(-1)];
     const here = document.activeElement;
     const inside = stops.includes(here);
@@ -627,6 +663,9 @@
     // A page of its own has nowhere to go without an address for it.
     if (!embedded && !boot.errorUrl) for (const it of all('[data-do="close"]')) it.hidden = true;
     tellParent({ type: 'ready' });
+    // Old browsers do not tell the server into what they load a page.
+    if (embedded && window.parent === window)
+      fallen({ error: words.alone, code: 'must_be_embedded', final: true });
   }
 
   /** The dialog has the focus from the start, so that it is read out and hears Esc. */

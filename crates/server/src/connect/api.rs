@@ -32,7 +32,7 @@ fn private<T>(body: T) -> Private<T> {
 #[utoipa::path(get, path = "/v1/connect/tokens/{token}/validate", tag = "Connect tokens",
     params(("token" = String, Path), ("app_id" = Option<String>, Query),
         ("account_id" = Option<String>, Query), ("oauth_app_id" = Option<String>, Query)),
-    responses((status = 200, body = Validation)))]
+    responses((status = 200, body = Validation)), security(()))]
 pub(crate) async fn validate_token(
     State(app): State<Arc<App>>,
     Path(token): Path<String>,
