@@ -179,3 +179,18 @@ export async function decide(window, decision = 'allow', user = 'ada') {
   await window.locator('button.primary[type=submit]').click();
   await window.locator(`button[name=decision][value=${decision}]`).click();
 }
+
+export const button = (frame, name) => frame.getByRole('button', { name });
+
+/** Presses Continue and gives the window that opens. */
+export async function press(page, frame, app) {
+  const opened = page.waitForEvent('popup');
+  await button(frame, `Continue to ${app}`).click();
+  return opened;
+}
+
+/** Waits until the product's page was told this, and gives it. */
+export async function told(page, type) {
+  await page.waitForFunction((wanted) => window.heard.some((it) => it.type === wanted), type);
+  return (await heard(page)).find((it) => it.type === type);
+}

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use grantkeep_catalog::Catalog;
 use moka::future::Cache;
+use tokio_util::task::TaskTracker;
 
 use crate::audit::Audit;
 use crate::callers::Caller;
@@ -35,6 +36,8 @@ pub struct App {
     pub audit: Audit,
     /// Refreshes under way in this process, by account and version of its credentials.
     pub(crate) refreshes: Flights<(AccountId, i64), Result<()>>,
+    /// Codes being exchanged for tokens in this process. A drain waits for them.
+    pub(crate) exchanges: TaskTracker,
     callers: Cache<[u8; 32], Caller>,
     projects: Cache<ProjectId, ()>,
 }
@@ -66,6 +69,7 @@ impl App {
             catalog,
             audit,
             refreshes: Flights::default(),
+            exchanges: TaskTracker::new(),
             callers,
             projects,
         })

@@ -147,7 +147,7 @@ async fn outcome(
     };
     // Goes on if the browser does not wait: the provider has granted, and the grant must not be
     // lost.
-    match tokio::spawn(finish::finish(run)).await {
+    match app.exchanges.spawn(finish::finish(run)).await {
         Ok(outcome) => outcome,
         Err(error) => Err(Failure::of(&error::INTERNAL.logging(error), &product)),
     }

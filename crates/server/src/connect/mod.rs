@@ -28,6 +28,9 @@ mod view;
 pub mod web;
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
 
 use crate::accounts::Binding;
 use crate::app::App;
@@ -135,7 +138,26 @@ struct Flow {
     expires_at_ms: i64,
 }
 
-/// Forgets sessions, and flows with them, that ended some time ago. To be called now and then.
+/// How often ended sessions are looked for.
+const FORGET_EVERY: Duration = Duration::from_mins(10);
+
+/// Forgets what has ended until `stop`, then waits for the exchanges under way: each of them holds
+/// a grant that nobody has stored yet.
+pub async fn run(app: Arc<App>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        if let Err(error) = forget_ended(&app).await {
+            tracing::error!(%error, "ended connect sessions cannot be forgotten");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(FORGET_EVERY) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+    app.exchanges.close();
+    app.exchanges.wait().await;
+}
+
+/// Forgets sessions, and flows with them, that ended some time ago.
 pub async fn forget_ended(app: &Arc<App>) -> Result<()> {
     Ok(store::forget(&app.db, app.clock.now_ms() - KEEP_ENDED_MS).await?)
 }

@@ -213,7 +213,13 @@ fn run(app: &Arc<App>, bound: Bound, stop: &CancellationToken) -> Vec<JoinHandle
     };
     let jobs = crate::jobs::work(Arc::clone(app), stop.clone());
     let refreshing = crate::accounts::run(Arc::clone(app), stop.clone());
-    vec![tokio::spawn(serving), tokio::spawn(jobs), tokio::spawn(refreshing)]
+    let connecting = crate::connect::run(Arc::clone(app), stop.clone());
+    vec![
+        tokio::spawn(serving),
+        tokio::spawn(jobs),
+        tokio::spawn(refreshing),
+        tokio::spawn(connecting),
+    ]
 }
 
 /// The origin of a URL, as browsers write it.
