@@ -66,13 +66,15 @@ export class BackendClient {
         code: 'invalid_option',
       });
     }
-    const scope = new Scope(transportOf(options), options.projectId, false);
+    const transport = transportOf(options);
+    const scope = new Scope(transport, options.projectId, Boolean(options.apiKey));
     this.tokens = new Tokens(scope);
     this.accounts = new Accounts(scope);
     this.users = new Users(scope);
     this.apps = new Apps(scope);
     this.appCategories = new AppCategories(scope);
-    this.oauthApps = new OAuthApps(scope);
+    // The server has no address for these without a project.
+    this.oauthApps = new OAuthApps(new Scope(transport, options.projectId, false));
     this.projects = new Projects(scope);
     this.userAccounts = new UserAccounts(scope);
   }

@@ -376,6 +376,22 @@ test('every method sends what the wire asks for', async (t) => {
   );
 });
 
+test('an API key names its project by itself', async (t) => {
+  const server = await serve(t, () => ({ status: 204 }));
+  const backend = withKey(server);
+  await backend.accounts.delete('apn_1');
+  await backend.accounts.deleteByApp('slack');
+  await backend.users.delete('u/1');
+  assert.deepEqual(
+    server.requests.map((it) => it.line),
+    [
+      'DELETE /v1/connect/accounts/apn_1',
+      'DELETE /v1/connect/apps/slack/accounts',
+      'DELETE /v1/connect/users/u%2F1',
+    ],
+  );
+});
+
 test('credentials keep the names that the app gave them', async (t) => {
   const credentials = {
     oauth_access_token: 'x',
@@ -398,7 +414,10 @@ test('wrong options are refused before anything is sent', async (t) => {
   bad({ baseUrl: 'ftp://x.example', apiKey: 'k' });
   bad({ baseUrl: 'https://x.example', apiKey: 'k', environment: 'staging' });
   const server = await serve(t, () => ({ status: 204 }));
-  assert.throws(() => withKey(server).accounts.delete('apn_1'), { code: 'invalid_option' });
+  const nowhere = { code: 'invalid_option' };
+  assert.throws(() => withKey(server).oauthApps.list(), nowhere);
+  const anyProject = withClient(server, { projectId: undefined });
+  assert.throws(() => anyProject.accounts.delete('apn_1'), nowhere);
   assert.throws(() => withKey(server, { projectId: 'proj_1' }).users.delete(''), {
     code: 'invalid_option',
   });
