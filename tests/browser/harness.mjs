@@ -117,13 +117,13 @@ export async function freePort() {
 }
 
 /** The caller's environment without its own Grantkeep settings. */
-function cleanEnvironment() {
+export function cleanEnvironment() {
   const kept = Object.entries(process.env).filter(([name]) => !name.startsWith('GRANTKEEP_'));
   return Object.fromEntries(kept);
 }
 
-/** Runs a program to its end. Throws with what it said if it fails. */
-function runToEnd(program, args, options) {
+/** Runs a program to its end, and gives its output. Throws with what it said if it fails. */
+export function runToEnd(program, args, options) {
   return new Promise((done, failed) => {
     const child = spawn(program, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
     let out = '';

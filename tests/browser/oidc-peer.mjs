@@ -15,8 +15,7 @@ export const ACCESS_TOKEN_SECONDS = 5;
 const DAY_SECONDS = 86_400;
 
 /** Rows of every kind in one map. Clients are read afresh each time, so they can be changed. */
-function adapter(clients) {
-  const rows = new Map();
+function adapter(clients, rows) {
   const key = (kind, id) => `${kind}:${id}`;
   return class Memory {
     constructor(kind) {
@@ -56,14 +55,25 @@ function adapter(clients) {
   };
 }
 
+/** What a thief could have taken: a person's refresh tokens, oldest first, used ones too. */
+function refreshTokens(rows, login) {
+  const ours = [...rows].filter(([name]) => name.startsWith('RefreshToken:'));
+  return ours
+    .filter(([, row]) => row.payload.accountId === login)
+    .map(([name, row]) => ({
+      token: name.slice('RefreshToken:'.length),
+      used: Boolean(row.payload.consumed),
+    }));
+}
+
 function signingKey() {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   return { ...privateKey.export({ format: 'jwk' }), use: 'sig', alg: 'RS256', kid: 'one' };
 }
 
-function configuration(clients, accessTokenSeconds) {
+function configuration({ clients, rows }, accessTokenSeconds) {
   return {
-    adapter: adapter(clients),
+    adapter: adapter(clients, rows),
     scopes: ['openid', 'offline_access', 'email', 'notes.read'],
     claims: { openid: ['sub'], email: ['email', 'email_verified'] },
     findAccount: async (_ctx, sub) => ({
@@ -141,7 +151,8 @@ export async function startPeer(options = {}) {
   });
   const issuer = `http://127.0.0.1:${server.address().port}`;
   const clients = new Map([[client.client_id, client]]);
-  const provider = new Provider(issuer, configuration(clients, accessTokenSeconds));
+  const rows = new Map();
+  const provider = new Provider(issuer, configuration({ clients, rows }, accessTokenSeconds));
   const calls = {};
   countCalls(provider, calls);
   const handler = provider.callback();
@@ -164,6 +175,7 @@ export async function startPeer(options = {}) {
     authorizationParams: { prompt: 'consent' },
     scopes: ['openid', 'email', 'offline_access'],
     calls,
+    refreshTokens: (login) => refreshTokens(rows, login),
     setRedirectUris: (uris) => {
       client.redirect_uris = uris;
     },

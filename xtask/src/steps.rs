@@ -66,7 +66,7 @@ pub const STEPS: [Step; 8] = [
     Step {
         name: "browser",
         about: "the real binary in a real browser",
-        needs: &[Need::Postgres, Need::Chromium, Need::Node, Need::Npm(BROWSER)],
+        needs: &[Need::Postgres, Need::Chromium, Need::Node, Need::Npm(SDK), Need::Npm(BROWSER)],
         run: browser,
     },
 ];
