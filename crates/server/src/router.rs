@@ -54,7 +54,7 @@ fn guarded() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(tokens::api::create_token))
         .route("/v1/connect/tokens", post(tokens::api::create_token))
         .routes(routes!(users::api::list))
-        .routes(routes!(accounts::api::list))
+        .routes(routes!(accounts::api::list, accounts::api::create))
         .routes(routes!(accounts::api::retrieve, accounts::api::delete))
         .routes(routes!(accounts::api::revocation))
         .routes(routes!(accounts::api::delete_by_app))
@@ -69,7 +69,7 @@ fn accounts_without_project() -> OpenApiRouter<Arc<App>> {
     let one = get(api::retrieve).delete(api::delete);
     let user = get(api::list_of_user).delete(api::delete_user);
     OpenApiRouter::new()
-        .route("/v1/connect/accounts", get(api::list))
+        .route("/v1/connect/accounts", get(api::list).post(api::create))
         .route("/v1/connect/accounts/{account}", one)
         .route("/v1/connect/accounts/{account}/revocation", get(api::revocation))
         .route("/v1/connect/apps/{app}/accounts", delete(api::delete_by_app))

@@ -1,6 +1,7 @@
 //! Accounts by HTTP: below `/v1/connect/{project}`, without a project for connect tokens and API
 //! keys, and with a user's id in the project's place for clients of the older style.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
@@ -8,18 +9,22 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use futures::stream;
+use grantkeep_vault::token;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::view::{AccountView, account_view};
-use super::{Account, By, Filter, Outcome, RevocationView, vend};
+use super::{Account, Binding, By, Filter, Form, Outcome, RevocationView, vend};
 use crate::app::App;
 use crate::audit::Event;
-use crate::callers::{Anyone, InTenant, Who};
+use crate::body::Json;
+use crate::callers::{Anyone, Browser, InTenant, Who};
 use crate::error::{self, Result};
+use crate::ids::AccountId;
 use crate::paging::{Listed, Page, PageInfo};
 use crate::query::Query;
 use crate::scope::{Need, need};
+use crate::tokens;
 
 /// Says what became of a deleted account's grant.
 const REVOCATION: HeaderName = HeaderName::from_static("x-grantkeep-revocation");
@@ -50,6 +55,96 @@ struct OlderList<'a> {
     accounts: &'a [AccountView],
     data: &'a [AccountView],
     page_info: PageInfo,
+}
+
+/// What connects an app that takes keys.
+#[derive(serde::Deserialize, utoipa::ToSchema)]
+pub(crate) struct NewAccount {
+    /// Slug or id.
+    app_slug: String,
+    /// The app's fields: a JSON text that holds an object of texts.
+    #[schema(value_type = String)]
+    cfmap_json: Value,
+    /// The bearer once more.
+    connect_token: Option<String>,
+    name: Option<String>,
+    /// An account of the same user and app, to be reconnected in place.
+    account_id: Option<String>,
+    app_override_id: Option<String>,
+}
+
+/// Connects an app that takes keys, and uses the connect token up. Apps with OAuth are connected
+/// on the connect page.
+#[utoipa::path(post, path = "/v1/connect/{project}/accounts", tag = "Accounts",
+    params(("project" = String, Path), ("external_user_id" = Option<String>, Query)),
+    request_body = NewAccount,
+    responses((status = 200, body = AccountView),
+        (status = 400, description = "A field is wrong, or the app does not accept the keys"),
+        (status = 409, description = "Another account than the one to be reconnected"),
+        (status = 410, description = "The connect token was used meanwhile")),
+    security(("connect" = [])))]
+pub(crate) async fn create(
+    State(app): State<Arc<App>>,
+    call: InTenant<Browser, need::AccountsWrite>,
+    query: Query,
+    Json(new): Json<NewAccount>,
+) -> Result<axum::Json<AccountView>> {
+    call.only_user(query.one("external_user_id")?)?;
+    let grant = call.caller.connect.as_ref().ok_or(error::WRONG_TOKEN_TYPE)?;
+    let same = |it: &String| token::equal(&token::digest(it), &grant.hash);
+    if !new.connect_token.as_ref().is_none_or(same) {
+        return Err(error::INVALID_REQUEST.saying("`connect_token` is not the bearer."));
+    }
+    if new.app_override_id.is_some() {
+        return Err(error::NOT_IMPLEMENTED.saying("App overrides are not built yet."));
+    }
+    let reconnect = match new.account_id.as_deref() {
+        None => None,
+        Some(id) => Some(AccountId::parse(id).ok_or(error::NOT_FOUND)?),
+    };
+    let form = Form {
+        app: new.app_slug,
+        fields: fields(&new.cfmap_json)?,
+        name: new.name,
+        reconnect,
+        // A call with the token alone does not show whose browser it came from.
+        binding: Binding::None,
+    };
+    let token = tokens::find_by_hash(&app, &grant.hash).await?.ok_or(error::INVALID_TOKEN)?;
+    let account = super::connect_keys(&app, &token, form, &call.origin).await?;
+    Ok(axum::Json(account_view(&app, &account, None)))
+}
+
+/// Reads the map of fields, which comes as JSON within JSON; numbers and truth values are taken as
+/// they are written.
+fn fields(map: &Value) -> Result<BTreeMap<String, String>> {
+    let wrong =
+        |why: &'static str| error::INVALID_FIELD.saying(why).with(json!({ "field": "cfmap_json" }));
+    let inner = match map {
+        Value::String(text) => {
+            serde_json::from_str(text).map_err(|_| wrong("`cfmap_json` is not valid JSON."))?
+        }
+        other => other.clone(),
+    };
+    let Value::Object(members) = inner else {
+        return Err(wrong("`cfmap_json` must hold an object."));
+    };
+    let mut fields = BTreeMap::new();
+    for (name, value) in members {
+        let text = match value {
+            Value::String(text) => text,
+            Value::Number(number) => number.to_string(),
+            Value::Bool(truth) => truth.to_string(),
+            Value::Null => continue,
+            Value::Array(_) | Value::Object(_) => {
+                return Err(error::INVALID_FIELD
+                    .saying("A field must be a text.")
+                    .with(json!({ "field": name })));
+            }
+        };
+        fields.insert(name, text);
+    }
+    Ok(fields)
 }
 
 /// Lists accounts, newest first.

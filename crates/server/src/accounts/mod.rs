@@ -7,6 +7,7 @@
 pub mod api;
 mod connect;
 mod delete;
+mod keys;
 mod list;
 mod refresh;
 mod revoke;
@@ -22,6 +23,7 @@ use grantkeep_vault::Secret;
 
 pub use connect::connect;
 pub use delete::{By, delete, delete_by_app, delete_user};
+pub use keys::{Form, connect_keys};
 pub use list::{Filter, find, list, list_of_user};
 pub use refresh::refresh;
 pub(crate) use revoke::revoke_grant;

@@ -108,7 +108,8 @@ pub(super) async fn credentials(app: &App, usable: &Usable) -> Result<Map<String
     if let Some(token) = &credentials.access_token {
         put("oauth_access_token", token.expose());
     }
-    if let Some(subject) = subject {
+    // Keys come under the names of the app's own fields and no others.
+    if let Some(subject) = subject.as_ref().filter(|_| account.oauth_app.is_some()) {
         put("oauth_uid", subject);
     }
     Ok(out)

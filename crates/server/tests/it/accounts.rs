@@ -500,3 +500,108 @@ async fn one_connect_token_connects_one_account() {
         assert_eq!(world.count("select count(*) from accounts").await, 1);
     }
 }
+
+/// The project's rule that keys are tried out before they are stored.
+async fn require_key_test(world: &World) {
+    let change = grantkeep::projects::Change { require_key_test: Some(true), ..Default::default() };
+    grantkeep::projects::update(&world.app, &world.project.id, change).await.unwrap();
+}
+
+fn key_form(key: &str) -> Value {
+    let fields = json!({ "api_key": key }).to_string();
+    json!({ "app_slug": "sim_keys", "cfmap_json": fields, "async_handle": "ignored" })
+}
+
+#[tokio::test]
+async fn keys_are_connected_by_the_api_with_a_connect_token_only() {
+    for world in worlds().await {
+        let token = world.connect_token("ada").await;
+        let path = "/v1/connect/accounts?external_user_id=ada";
+        let form = Some(key_form("sim_live_demo"));
+        let server = world.call(Method::POST, path, Some(&world.project.key), form.clone()).await;
+        assert_eq!((server.status.as_u16(), server.code().as_str()), (401, "wrong_token_type"));
+        let reply = world.call(Method::POST, path, Some(&token), form.clone()).await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+        let body = reply.json();
+        assert_eq!((&body["healthy"], &body["credentials"]), (&true.into(), &Value::Null));
+        assert_eq!(body["authorized_scopes"], json!([]));
+        assert_eq!(world.call(Method::POST, path, Some(&token), form).await.status, 401);
+        let one = world.path(&format!("/accounts/{}", body["id"].as_str().unwrap()));
+        let vended = world.get(&format!("{one}?include_credentials=true")).await.json();
+        assert_eq!(vended["credentials"], json!({ "api_key": "sim_live_demo" }));
+        let deleted = world.delete(&one).await;
+        assert_eq!((deleted.status.as_u16(), revocation(&deleted)), (204, "unsupported"));
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_form_leaves_the_token_usable_and_names_the_field() {
+    for world in worlds().await {
+        let token = world.connect_token("ada").await;
+        let path = world.path("/accounts");
+        let send = |body: Value| world.call(Method::POST, &path, Some(&token), Some(body));
+        let form = |map: &str| json!({ "app_slug": "sim_keys", "cfmap_json": map });
+        for (body, field) in [
+            (form("{"), "cfmap_json"),
+            (form("[]"), "cfmap_json"),
+            (form("{}"), "api_key"),
+            (form(r#"{"api_key": {}}"#), "api_key"),
+            (form(r#"{"api_key": "a", "base_url": "https://evil.example"}"#), "base_url"),
+        ] {
+            let reply = send(body.clone()).await;
+            assert_eq!((reply.status.as_u16(), reply.code().as_str()), (400, "invalid_field"));
+            assert_eq!(reply.json()["details"]["field"], field, "{body}");
+        }
+        let other = json!({ "app_slug": "sim_rotating", "cfmap_json": "{}" });
+        assert_eq!(send(other).await.code(), "invalid_request");
+        let unknown = json!({ "app_slug": "nothing", "cfmap_json": "{}" });
+        assert_eq!(send(unknown).await.status, 404);
+        let mut strange = key_form("sim_live_demo");
+        strange["connect_token"] = json!("ctok_00000000000000000000000000000000");
+        assert_eq!(send(strange).await.code(), "invalid_request");
+        assert_eq!(send(key_form("sim_live_demo")).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn keys_are_tried_out_where_the_project_asks_for_it() {
+    for world in worlds().await {
+        require_key_test(&world).await;
+        let token = world.connect_token("ada").await;
+        let path = world.path("/accounts");
+        let send = |key: &str| world.call(Method::POST, &path, Some(&token), Some(key_form(key)));
+        let reply = send("nonsense").await;
+        assert_eq!((reply.status.as_u16(), reply.code().as_str()), (400, "credentials_refused"));
+        let down = Fault::Status { status: 503, retry_after_s: None };
+        world.provider.fault("keys", Endpoint::Any, down, Times::Next(1));
+        let reply = send("sim_live_demo").await;
+        assert_eq!((reply.status.as_u16(), reply.code().as_str()), (503, "provider_unavailable"));
+        assert_eq!(send("sim_live_demo").await.status, 200);
+        assert_eq!(world.count("select count(*) from accounts").await, 1);
+    }
+}
+
+#[tokio::test]
+async fn keys_are_reconnected_in_place() {
+    for world in worlds().await {
+        let path = world.path("/accounts");
+        let token = world.connect_token("ada").await;
+        let form = Some(key_form("sim_live_demo"));
+        let made = world.call(Method::POST, &path, Some(&token), form).await.json();
+        let token = world.connect_token("ada").await;
+        let mut form = key_form("sim_live_other");
+        form["account_id"] = made["id"].clone();
+        let again = world.call(Method::POST, &path, Some(&token), Some(form.clone())).await;
+        assert_eq!(again.json()["id"], made["id"], "{again:?}");
+        // B-13: the key of another person does not come to stand behind the id.
+        let token = world.connect_token("ada").await;
+        let mut swapped = key_form("sim_key_grace");
+        swapped["account_id"] = made["id"].clone();
+        let swapped = world.call(Method::POST, &path, Some(&token), Some(swapped)).await;
+        assert_eq!((swapped.status.as_u16(), swapped.code().as_str()), (409, "different_account"));
+        let token = world.connect_token("grace").await;
+        let stranger = world.call(Method::POST, &path, Some(&token), Some(form)).await;
+        assert_eq!(stranger.status, 404, "{stranger:?}");
+        assert_eq!(world.count("select count(*) from accounts").await, 1);
+    }
+}

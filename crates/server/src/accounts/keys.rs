@@ -1,0 +1,167 @@
+//! Connecting an app by a filled form: keys, a name and password, or nothing at all.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use grantkeep_catalog::{App as CatalogApp, Auth, FieldKind};
+use grantkeep_vault::Secret;
+use serde_json::json;
+
+use super::{Account, Binding, Credentials, NewGrant, connect};
+use crate::app::App;
+use crate::apps::probe::{Doubt, Known, Probe};
+use crate::apps::protocol::Values;
+use crate::callers::Origin;
+use crate::error::{self, Error, Result};
+use crate::ids::AccountId;
+use crate::tokens::ConnectToken;
+use crate::{apps, projects};
+
+/// Characters of an account's name that are kept.
+const NAME_CHARS_MAX: usize = 200;
+
+/// A filled form.
+pub struct Form {
+    /// Slug or id.
+    pub app: String,
+    pub fields: BTreeMap<String, String>,
+    /// The account's name; what the app says otherwise.
+    pub name: Option<String>,
+    pub reconnect: Option<AccountId>,
+    pub binding: Binding,
+}
+
+/// Judges the form, tries it out where the project asks for that, stores it as an account and uses
+/// the token up. After a failure the form may be sent again.
+///
+/// # Errors
+/// [`error::INVALID_FIELD`], with the field's name in `details.field`; [`error::APP_NOT_FOUND`],
+/// also for another app than the token is for; [`error::CREDENTIALS_REFUSED`] when the app does
+/// not take them; [`error::PROVIDER_UNAVAILABLE`] when it cannot be asked; and as for [`connect`].
+pub async fn connect_keys(
+    app: &Arc<App>,
+    token: &ConnectToken,
+    form: Form,
+    origin: &Origin,
+) -> Result<Account> {
+    token.usable(app.clock.now_ms())?;
+    let found = apps::find(app, &form.app)?;
+    if token.app_slug.as_ref().is_some_and(|only| *only != found.slug) {
+        return Err(error::APP_NOT_FOUND.saying("The connect token is for another app."));
+    }
+    if !matches!(found.auth, Auth::Keys | Auth::Basic | Auth::None) {
+        return Err(error::INVALID_REQUEST
+            .saying("This app is connected by signing in on the connect page."));
+    }
+    let mut fields = judge(found, form.fields)?;
+    let known = tried(app, token, found, &fields).await?;
+    for (name, value) in known.learned {
+        fields.insert(name, Secret::new(value));
+    }
+    let given = form.name.map(|it| it.trim().chars().take(NAME_CHARS_MAX).collect::<String>());
+    let grant = NewGrant {
+        tenant: token.tenant.clone(),
+        user: token.user.clone(),
+        external_id: token.external_id.clone(),
+        app_slug: found.slug.clone(),
+        oauth_app: None,
+        name: given.filter(|it| !it.is_empty()).or(known.name),
+        subject: known.subject,
+        credentials: Credentials { fields, ..Credentials::default() },
+        expires_at_ms: None,
+        scopes: Vec::new(),
+        missing_scopes: Vec::new(),
+        binding: form.binding,
+        reconnect: form.reconnect,
+        token_hash: token.hash,
+    };
+    connect(app, grant, origin).await
+}
+
+/// Holds the form against the app's fields. What is left out takes the field's default.
+fn judge(
+    found: &CatalogApp,
+    mut given: BTreeMap<String, String>,
+) -> Result<BTreeMap<String, Secret>> {
+    let mut fields = BTreeMap::new();
+    for field in &found.fields {
+        let value = given.remove(&field.name).filter(|it| !it.trim().is_empty());
+        let value = value.or_else(|| field.default.clone()).unwrap_or_default();
+        // What is pasted often brings a space with it.
+        let lines = field.kind == FieldKind::Multiline;
+        let value = if lines { value } else { value.trim().to_owned() };
+        let value = if field.host.is_some() { value.to_ascii_lowercase() } else { value };
+        field.check(&value).map_err(|why| bad_field(&field.name, why.to_string()))?;
+        if !value.trim().is_empty() {
+            fields.insert(field.name.clone(), Secret::new(value));
+        }
+    }
+    match given.into_keys().next() {
+        None => Ok(fields),
+        Some(name) => Err(bad_field(&name, format!("{} has no such field.", found.name))),
+    }
+}
+
+fn bad_field(name: &str, why: String) -> Error {
+    error::INVALID_FIELD.saying(why).with(json!({ "field": name }))
+}
+
+/// Tries the keys out if the project asks for it, and learns whose they are if the app tells.
+async fn tried(
+    app: &Arc<App>,
+    token: &ConnectToken,
+    found: &CatalogApp,
+    fields: &BTreeMap<String, Secret>,
+) -> Result<Known> {
+    let values = Values::of(found, fields);
+    let probe = Probe { app, values: &values, sign: None };
+    let project = projects::find(&app.db, &token.tenant.project).await?;
+    let verified = if project.require_key_test {
+        probe.verify().await.map_err(|why| doubted(found, &why))?
+    } else {
+        None
+    };
+    Ok(probe.identify(verified, &|_| None).await)
+}
+
+fn doubted(found: &CatalogApp, why: &Doubt) -> Error {
+    tracing::info!(app = found.slug, %why, "keys were tried out and not taken");
+    let name = &found.name;
+    match why {
+        Doubt::Refused(_) => error::CREDENTIALS_REFUSED
+            .saying(format!("{name} did not accept this. Check what you entered and try again.")),
+        Doubt::Unavailable(_) | Doubt::NoAnswer(_) => error::PROVIDER_UNAVAILABLE
+            .saying(format!("{name} does not answer at the moment. Try again later."))
+            .retry_after(60),
+        Doubt::Unaskable(_) => error::INTERNAL.logging(why),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(app: &str, given: &[(&str, &str)]) -> Result<Vec<(String, String)>, String> {
+        let found = grantkeep_catalog::Catalog::builtin().get(app).unwrap();
+        let pairs = given.iter().map(|(name, it)| ((*name).to_owned(), (*it).to_owned()));
+        let fields = judge(found, pairs.collect())
+            .map_err(|error| error.details().unwrap()["field"].as_str().unwrap().to_owned())?;
+        Ok(fields.into_iter().map(|(name, it)| (name, it.expose().to_owned())).collect())
+    }
+
+    #[test]
+    fn a_form_is_held_against_the_apps_fields() {
+        let key = ("api_key", " sk-1 ");
+        let taken = judged("openai", &[key, ("organization_id", "")]).unwrap();
+        assert_eq!(taken, [("api_key".to_owned(), "sk-1".to_owned())]);
+        for (given, field) in [
+            (vec![], "api_key"),
+            (vec![("api_key", "  ")], "api_key"),
+            (vec![key, ("organization_id", "acme")], "organization_id"),
+            (vec![key, ("host", "evil.example")], "host"),
+            (vec![("api_key", "a\u{0}b")], "api_key"),
+        ] {
+            assert_eq!(judged("openai", &given), Err(field.to_owned()), "{given:?}");
+        }
+    }
+}
