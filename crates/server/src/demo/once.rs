@@ -117,7 +117,7 @@ async fn told(world: &World, steps: &mut Steps<'_>) -> Result<()> {
 
 async fn enter(world: &World) -> Result<((Entered, Egress), String)> {
     let entered = world.enter_product().await?;
-    let egress = Egress::new(&world.app.config).doing("the HTTP client")?;
+    let egress = world.outside()?;
     let seen =
         format!("{} with {} OAuth clients", entered.project.id, entered.provider_secrets.len());
     Ok(((entered, egress), seen))
@@ -343,7 +343,8 @@ fn app(provider: &str) -> String {
 /// Enough of a secret to tell which it is, and no more: its prefix and four characters.
 fn masked(secret: &Secret) -> String {
     let text = secret.expose();
-    let prefix = text.rfind('_').filter(|at| *at < PREFIX_CHARS_MAX).map_or(0, |at| at + 1);
+    let end = text.find(|it: char| !it.is_ascii_lowercase() && it != '_').unwrap_or(0);
+    let prefix = text[..end.min(PREFIX_CHARS_MAX)].rfind('_').map_or(0, |at| at + 1);
     let shown: String = text.chars().take(prefix + 4).collect();
     format!("{shown}…")
 }

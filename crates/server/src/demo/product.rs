@@ -21,7 +21,6 @@ use tokio_util::sync::CancellationToken;
 use super::acme::{Acme, Connected};
 use super::world::{Options, PROVIDERS, World, origin};
 use super::{Doing, Result, Trouble};
-use crate::egress::Egress;
 
 const PAGE: &str = include_str!("../../../../web/demo/today.html");
 const STYLE: &str = include_str!("../../../../web/demo/today.css");
@@ -60,7 +59,7 @@ impl Shop {
     /// Enters Acme at the server and opens it, under `localhost` so that its origin is another one.
     pub async fn open(options: &Options, world: &World) -> Result<Self> {
         let entered = world.enter_product().await?;
-        let egress = Egress::new(&world.app.config).doing("the HTTP client")?;
+        let egress = world.outside()?;
         let listener = TcpListener::bind(options.address(0)).await.doing("the product's port")?;
         let port = listener.local_addr().doing("the product's port")?.port();
         let url = format!("http://localhost:{port}/");

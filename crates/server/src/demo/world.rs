@@ -20,6 +20,7 @@ use crate::app::App;
 use crate::apps::{self, Edit};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::egress::Egress;
 use crate::projects::{self, Change, Project};
 use crate::scope::{Scope, Scopes};
 use crate::serve::{self, Bound};
@@ -86,11 +87,18 @@ impl World {
         // The port is known once it is bound, and redirect URIs are made from it.
         let bound = serve::bind(&config).await.doing("the server cannot start")?;
         let address = bound.address().doing("the server's port")?;
+        config.listen = address;
         config.public_url = Url::parse(&format!("http://{address}")).doing("the server's URL")?;
         let app = boot::open(config, Clock::system()).await.doing("the server cannot start")?;
         let stop = CancellationToken::new();
         let tasks = run(&app, bound, &stop);
         Ok(Self { folder, simulator, app, stop, tasks })
+    }
+
+    /// The HTTP client of those outside: the product and the person. The server's own one does not
+    /// call the server.
+    pub(super) fn outside(&self) -> Result<Egress> {
+        Egress::for_operator(&self.app.config).doing("the HTTP client")
     }
 
     /// Where the server is, without a slash at the end.

@@ -77,13 +77,30 @@ fn a_named_folder_is_kept_with_a_key_for_this_user_alone_and_used_again() {
 
 #[test]
 fn a_step_that_fails_is_named_and_the_exit_code_says_so() {
-    // The server's port, one above the product's, is taken.
+    // The providers' port, two above the product's, is taken.
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = (taken.local_addr().unwrap().port() - 1).to_string();
+    let port = (taken.local_addr().unwrap().port() - 2).to_string();
     let output = demo(&["--once", "--port", &port]);
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8(output.stdout).unwrap();
-    assert!(said.contains("✗ start the server "), "{said}");
+    assert!(said.contains("✗ start the pretend providers "), "{said}");
     let complained = String::from_utf8(output.stderr).unwrap();
-    assert!(complained.starts_with("error: start the server: "), "{complained}");
+    assert!(complained.starts_with("error: start the pretend providers: "), "{complained}");
+}
+
+#[test]
+fn with_a_port_everything_has_a_known_place() {
+    let port = three_free_ports();
+    let output = demo(&["--once", "--json", "--port", &port.to_string()]);
+    all_done(&output);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains(&format!("http://127.0.0.1:{}, ", port + 1)), "{said}");
+    assert!(said.contains(&format!("on http://127.0.0.1:{}", port + 2)), "{said}");
+}
+
+/// The first of three ports in a row that nobody has.
+fn three_free_ports() -> u16 {
+    let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    let begin = u16::try_from(20_000 + std::process::id() % 10_000).unwrap();
+    (begin..).step_by(3).find(|it| (*it..it + 3).all(free)).unwrap()
 }
