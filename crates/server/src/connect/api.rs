@@ -20,6 +20,9 @@ use crate::error::{self, Result};
 use crate::ids::{AccountId, FlowId};
 use crate::query::Query;
 
+/// No exchange takes longer than this.
+const EXCHANGE_MS_MAX: i64 = 60_000;
+
 /// Answers of these calls hold secrets of one page.
 type Private<T> = ([(header::HeaderName, &'static str); 1], axum::Json<T>);
 
@@ -117,7 +120,10 @@ pub(crate) async fn status(
 ) -> Result<Private<StatusAnswer>> {
     let id = query.one("flow")?.and_then(FlowId::parse).ok_or(error::NOT_FOUND)?;
     let flow = store::find_flow(&app.db, &page.session, &id).await?.ok_or(error::NOT_FOUND)?;
-    let late = flow.expires_at_ms <= app.clock.now_ms();
+    let now_ms = app.clock.now_ms();
+    let late = flow.expires_at_ms <= now_ms;
+    // An exchange that was begun at the last moment; one that is older died with its process.
+    let dead = flow.expires_at_ms + EXCHANGE_MS_MAX <= now_ms;
     let at = |state| StatusAnswer { state, ..StatusAnswer::default() };
     let failed = |why: Failure| StatusAnswer {
         error: Some(why.text.into_owned()),
@@ -138,6 +144,7 @@ pub(crate) async fn status(
         FlowState::Waiting | FlowState::Opened | FlowState::Authorizing if late => {
             failed(Failure::expired())
         }
+        FlowState::Exchanging if dead => failed(Failure::expired()),
         FlowState::Waiting => at("waiting"),
         FlowState::Opened => at("opened"),
         FlowState::Authorizing | FlowState::Exchanging => at("authorizing"),

@@ -24,19 +24,24 @@ pub(super) struct Returned {
     pub outcome: Result<AccountId, Failure>,
 }
 
-/// Judges a return and, if it is right, finishes the flow.
+/// What a browser brought to a redirect URI. Nothing of it is believed before it is judged.
+pub(super) struct Return {
+    /// The OAuth client that the path names.
+    pub context: String,
+    pub query: String,
+    pub headers: HeaderMap,
+    pub origin: Origin,
+}
+
+/// Judges a return and, if it is right, finishes the flow. To be run apart from the request: once
+/// the state is used up the grant must not be lost, whether or not the browser waits.
 ///
 /// # Errors
 /// Nothing was used up: [`error::STATE_INVALID`], [`error::FLOW_NOT_STARTED_HERE`],
-/// [`error::CONTEXT_MISMATCH`], [`error::CALLBACK_INVALID`]. What goes wrong later ends the flow
-/// and stands in [`Returned::outcome`].
-pub(super) async fn judge(
-    app: &Arc<App>,
-    context: &str,
-    query: &str,
-    headers: &HeaderMap,
-    origin: &Origin,
-) -> Result<Returned> {
+/// [`error::CONTEXT_MISMATCH`]. What goes wrong later ends the flow and stands in
+/// [`Returned::outcome`].
+pub(super) async fn judge(app: Arc<App>, it: Return) -> Result<Returned> {
+    let (app, Return { context, query, headers, origin }) = (&app, &it);
     let parsed = callback::parse(query);
     let flow = match take(app, context, handle(query), headers).await {
         Ok(flow) => flow,
@@ -145,12 +150,7 @@ async fn outcome(
         others: answer.others,
         origin: origin.clone(),
     };
-    // Goes on if the browser does not wait: the provider has granted, and the grant must not be
-    // lost.
-    match app.exchanges.spawn(finish::finish(run)).await {
-        Ok(outcome) => outcome,
-        Err(error) => Err(Failure::of(&error::INTERNAL.logging(error), &product)),
-    }
+    finish::finish(run).await
 }
 
 fn refused(app: &str, denied: &Denied) -> Failure {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use grantkeep_catalog::App as CatalogApp;
 use grantkeep_vault::{Secret, token};
 
-use super::{Mode, SESSION_PREFIX, Session, funnel, scopes, store};
+use super::{FLOW_LIFE_MS, Mode, SESSION_PREFIX, Session, funnel, scopes, store};
 use crate::accounts::{self, Account, Binding};
 use crate::app::App;
 use crate::apps::{self, OAuthApp};
@@ -231,7 +231,8 @@ async fn begin(
         mode: wanted.mode,
         binding: wanted.binding,
         created_at_ms: now_ms,
-        expires_at_ms: token.expires_at_ms,
+        // A flow that was begun in time may end in its own.
+        expires_at_ms: token.expires_at_ms + FLOW_LIFE_MS,
         ended_at_ms: None,
     };
     let mut tx = app.db.begin().await?;

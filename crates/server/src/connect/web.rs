@@ -9,6 +9,7 @@ use axum::response::IntoResponse;
 use grantkeep_vault::{Secret, token};
 
 use super::authorize::{self, Leaving, Left};
+use super::callback::Return;
 use super::open::{NotOpened, Shown, Visit, open};
 use super::{FLOW_LIFE_MS, Flow, Mode, Session, State as FlowState, callback, pages};
 use crate::app::App;
@@ -181,9 +182,11 @@ pub(crate) async fn returned(
     if let Some(answer) = not_a_visit(request.method(), request.headers()) {
         return answer;
     }
-    let query = request.uri().query().unwrap_or_default();
-    let headers = request.headers();
-    let judged = callback::judge(&app, &context, query, headers, &origin(from)).await;
+    let query = request.uri().query().unwrap_or_default().to_owned();
+    let (parts, _) = request.into_parts();
+    let back = Return { context, query, headers: parts.headers, origin: origin(from) };
+    let judged = app.exchanges.spawn(callback::judge(Arc::clone(&app), back)).await;
+    let judged = judged.unwrap_or_else(|it| Err(error::INTERNAL.logging(it)));
     finish(
         &app,
         match judged {

@@ -99,7 +99,8 @@ pub(crate) async fn forget_user(tx: &mut Tx, tenant: &Tenant, user: &UserId) -> 
 }
 
 /// Uses the token up, in the transaction that stores the account. Of many at once exactly one
-/// succeeds.
+/// succeeds. That it had not expired is for the caller to see when a connection begins: the person
+/// may be at the provider while it ends.
 ///
 /// # Errors
 /// [`error::CONNECT_TOKEN_USED`] when another was first.

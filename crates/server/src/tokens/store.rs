@@ -91,10 +91,9 @@ pub(super) async fn find(db: &Db, hash: &[u8]) -> sqlx::Result<Option<ConnectTok
     row.map(ConnectToken::try_from).transpose()
 }
 
-/// Marks the token used. `false`: it was used or had expired before.
+/// Marks the token used. `false`: it was used before, or is gone.
 pub(super) async fn consume(tx: &mut Tx, hash: &[u8], now_ms: i64) -> sqlx::Result<bool> {
-    let sql = "update connect_tokens set used_at_ms = $2 \
-               where hash = $1 and used_at_ms is null and expires_at_ms > $2";
+    let sql = "update connect_tokens set used_at_ms = $2 where hash = $1 and used_at_ms is null";
     let done = on!(tx.conn(), conn =>
         sqlx::query(sql).bind(hash).bind(now_ms).execute(conn).await?.rows_affected());
     Ok(done == 1)

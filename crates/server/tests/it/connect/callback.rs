@@ -248,9 +248,9 @@ async fn a_closed_browser_does_not_lose_the_grant() {
         let page = browser.page(&token, "sim_rotating").await;
         let started = page.start().await;
         let back = browser.consent(&started).await;
-        let slow = Fault::DelayAnswer { ms: 400 };
+        let slow = Fault::DelayAnswer { ms: 1_500 };
         world.provider.fault("rotating", Endpoint::TokenCode, slow, Times::Next(1));
-        let gone = browser.get(&back).timeout(std::time::Duration::from_millis(150)).send().await;
+        let gone = browser.get(&back).timeout(std::time::Duration::from_millis(700)).send().await;
         assert!(gone.is_err(), "the browser went away");
         for _ in 0..100 {
             if page.status(&started.flow).await["state"] == "done" {

@@ -257,6 +257,29 @@ async fn a_token_connects_one_account() {
 }
 
 #[tokio::test]
+async fn a_flow_begun_in_time_may_end_after_its_token() {
+    for world in worlds().await {
+        world.oauth_app("rotating").await;
+        let token = world.connect_token_with("u", json!({ "expires_in": 60 })).await;
+        let browser = Browser::new(&world);
+        let page = browser.page(&token, "sim_rotating").await;
+        let started = page.start().await;
+        let back = browser.consent(&started).await;
+        world.app.clock.shift(5 * 60_000);
+        assert_eq!(browser.visit(&back).await.status, 200);
+        assert_eq!(page.status(&started.flow).await["state"], "done");
+        // A new one cannot be begun.
+        let reply = page.call("start", json!({ "fields": {} })).await;
+        assert_eq!(reply.status, 410, "{}", reply.text);
+        let token = world.connect_token_with("u", json!({ "expires_in": 60 })).await;
+        let page = browser.page(&token, "sim_rotating").await;
+        world.app.clock.shift(61_000);
+        let reply = page.call("start", json!({ "fields": {} })).await;
+        assert_eq!((reply.status.as_u16(), reply.code().as_str()), (410, "connect_token_expired"));
+    }
+}
+
+#[tokio::test]
 async fn the_funnel_is_kept() {
     for world in worlds().await {
         world.oauth_app("rotating").await;
