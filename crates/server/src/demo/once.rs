@@ -328,7 +328,7 @@ impl Told<'_> {
             let missing = RECORDED.iter().find(|it| !counts.contains_key(**it));
             let Some(missing) = missing else {
                 let all: i64 = counts.values().sum();
-                return Ok(((), format!("{all} of {} kinds", counts.len())));
+                return Ok(((), format!("{all} events of {} kinds", counts.len())));
             };
             check(begun.elapsed() < SOON, format!("{missing} was not recorded"))?;
             tokio::time::sleep(Duration::from_millis(5)).await;
