@@ -13,6 +13,7 @@ const START_MS_MAX = 20_000;
 
 /** The page of the sample product. It embeds the connect page as any client does. */
 const PRODUCT_PAGE = `<!doctype html><html lang="en"><title>Acme</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <h1>Acme settings</h1><p id="state">not connected</p>
 <script>
 window.heard = [];
