@@ -84,6 +84,12 @@ impl App {
         url
     }
 
+    /// Closes the store once every audit event is in it.
+    pub async fn close(&self) {
+        self.audit.settle().await;
+        self.db.close().await;
+    }
+
     pub(crate) async fn project_exists(&self, id: &ProjectId) -> Result<bool> {
         if self.projects.get(id).await.is_some() {
             return Ok(true);

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::task::TaskTracker;
 
 use crate::callers::{Actor, Origin};
 use crate::clock::Clock;
@@ -148,6 +149,8 @@ type Written = std::result::Result<(), ()>;
 pub struct Audit {
     queue: mpsc::Sender<(Row, oneshot::Sender<Written>)>,
     clock: Clock,
+    /// Notes that are still on their way.
+    notes: TaskTracker,
 }
 
 impl Audit {
@@ -155,7 +158,7 @@ impl Audit {
     pub fn start(db: Db, clock: Clock, policy: Policy) -> Self {
         let (queue, events) = mpsc::channel(QUEUE_EVENTS_MAX);
         tokio::spawn(write_groups(db, policy, events));
-        Self { queue, clock }
+        Self { queue, clock, notes: TaskTracker::new() }
     }
 
     /// Returns once the event is durable.
@@ -176,12 +179,19 @@ impl Audit {
     /// For acts that already happened: stored in the background, and a failure is logged.
     pub fn note(&self, event: Event) {
         let this = self.clone();
-        tokio::spawn(async move {
+        self.notes.spawn(async move {
             let action = event.action;
             if this.record(event).await.is_err() {
                 tracing::error!(action, "an audit event could not be stored");
             }
         });
+    }
+
+    /// Waits until all that was noted is stored, before the store is closed.
+    pub async fn settle(&self) {
+        self.notes.close();
+        self.notes.wait().await;
+        self.notes.reopen();
     }
 }
 

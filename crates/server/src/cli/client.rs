@@ -49,7 +49,7 @@ pub(super) async fn run(shell: &Shell, command: Command) -> Result<(), Failure> 
         Command::List => list(shell, &app).await?,
         Command::Revoke { id } => revoke(shell, &app, &id).await?,
     }
-    app.db.close().await;
+    app.close().await;
     Ok(())
 }
 

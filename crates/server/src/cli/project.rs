@@ -132,7 +132,7 @@ pub(super) async fn run(shell: &Shell, command: Command) -> Result<(), Failure> 
             }
         }
     }
-    app.db.close().await;
+    app.close().await;
     Ok(())
 }
 

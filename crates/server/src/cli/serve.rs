@@ -52,7 +52,7 @@ pub(super) async fn run(shell: &Shell, args: Args) -> Result<(), Failure> {
         ));
     }
     let outcome = listen(&app).await;
-    app.db.close().await;
+    app.close().await;
     // Sending the last traces blocks, and needs the runtime's threads meanwhile.
     let _ = tokio::task::spawn_blocking(move || telemetry.finish()).await;
     outcome

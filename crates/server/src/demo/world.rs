@@ -171,7 +171,7 @@ impl World {
             // A task that panicked has said so already.
             let _ = task.await;
         }
-        self.app.db.close().await;
+        self.app.close().await;
         self.simulator.stop().await;
     }
 }

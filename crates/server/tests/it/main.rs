@@ -3,6 +3,7 @@
 
 mod accounts;
 mod apps;
+mod audit;
 mod callers;
 mod canary;
 mod connect;
