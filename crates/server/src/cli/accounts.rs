@@ -16,8 +16,8 @@ use crate::tenant::{Environment, Tenant};
 pub(super) enum Command {
     /// List accounts, the newest first.
     #[command(
-        after_help = "Examples:\n  grantkeep accounts list --project proj_... --user user-123\n  \
-        grantkeep accounts list --project proj_... --app slack --limit 100 --json"
+        after_help = "Examples:\n  grantkeep accounts list --project proj_... --environment production\n  \
+        grantkeep accounts list --project proj_... --environment development --app slack --json"
     )]
     List {
         #[command(flatten)]
@@ -40,7 +40,9 @@ pub(super) enum Command {
         place: Place,
     },
     /// Delete an account and revoke its grant at the provider; says what the provider answered.
-    #[command(after_help = "Example:\n  grantkeep accounts revoke apn_... --project proj_...")]
+    #[command(
+        after_help = "Example:\n  grantkeep accounts revoke apn_... --project proj_... --environment production"
+    )]
     Revoke {
         /// The account (`apn_...`).
         id: String,
@@ -53,8 +55,8 @@ pub(super) enum Command {
 pub(super) struct Place {
     #[arg(long, value_name = "ID")]
     project: String,
-    /// `production` or `development`.
-    #[arg(long, default_value = "production", value_name = "NAME")]
+    /// `production` or `development`; never guessed.
+    #[arg(long, value_name = "NAME")]
     environment: String,
 }
 

@@ -41,6 +41,7 @@ pub(super) async fn run(shell: &Shell, args: Args) -> Result<(), Failure> {
         tracing::warn!("{warning}");
     }
     let app = boot::open(config, Clock::system()).await?;
+    let bound = serve::bind(&app.config).await?;
     if projects::list(&app.db).await?.is_empty() {
         output::note(&format!(
             "Nothing is set up yet. In another terminal:\n  \
@@ -51,7 +52,7 @@ pub(super) async fn run(shell: &Shell, args: Args) -> Result<(), Failure> {
             app.url("/")
         ));
     }
-    let outcome = listen(&app).await;
+    let outcome = listen(&app, bound).await;
     app.close().await;
     // Sending the last traces blocks, and needs the runtime's threads meanwhile.
     let _ = tokio::task::spawn_blocking(move || telemetry.finish()).await;
@@ -59,8 +60,7 @@ pub(super) async fn run(shell: &Shell, args: Args) -> Result<(), Failure> {
 }
 
 /// Serves, works off jobs and refreshes until a signal, then for as long as the drain may take.
-async fn listen(app: &Arc<App>) -> Result<(), Failure> {
-    let bound = serve::bind(&app.config).await?;
+async fn listen(app: &Arc<App>, bound: serve::Bound) -> Result<(), Failure> {
     tracing::info!(address = %bound.address()?, store = app.db.engine(), "listening");
     let stop = CancellationToken::new();
     let working = tokio::spawn(jobs::work(Arc::clone(app), stop.clone()));

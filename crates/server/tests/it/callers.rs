@@ -210,6 +210,8 @@ async fn rows_17_to_25_bad_wishes_for_a_connect_token() {
         (json!({ "external_user_id": "a\u{202e}b" }), 400, "invalid_external_user_id"),
         (json!({ "external_user_id": 7 }), 400, "invalid_type"),
         (json!({ "external_user_id": ["a"] }), 400, "invalid_type"),
+        (json!(["u", null, null, null, null, null, null, null, null, null]), 400, "invalid_type"),
+        (json!("u"), 400, "invalid_type"),
         (json!({ "external_user_id": "u", "expires_in": 0 }), 400, "invalid_expires_in"),
         (json!({ "external_user_id": "u", "expires_in": -1 }), 400, "invalid_expires_in"),
         (json!({ "external_user_id": "u", "expires_in": 14_401 }), 400, "invalid_expires_in"),
