@@ -15,10 +15,9 @@ use crate::tenant::{Environment, Tenant};
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
     /// List accounts, the newest first.
-    #[command(
-        after_help = "Examples:\n  grantkeep accounts list --project proj_... --environment production\n  \
-        grantkeep accounts list --project proj_... --environment development --app slack --json"
-    )]
+    #[command(after_help = "Examples:\n  \
+        grantkeep accounts list --project proj_... --environment production\n  \
+        grantkeep accounts list --project proj_... --environment development --app slack --json")]
     List {
         #[command(flatten)]
         place: Place,
@@ -40,9 +39,8 @@ pub(super) enum Command {
         place: Place,
     },
     /// Delete an account and revoke its grant at the provider; says what the provider answered.
-    #[command(
-        after_help = "Example:\n  grantkeep accounts revoke apn_... --project proj_... --environment production"
-    )]
+    #[command(after_help = "Example:\n  \
+        grantkeep accounts revoke apn_... --project proj_... --environment production")]
     Revoke {
         /// The account (`apn_...`).
         id: String,
