@@ -5,6 +5,7 @@ pub mod config;
 pub mod db;
 pub mod egress;
 pub mod error;
+pub mod failpoint;
 pub mod ids;
 
 pub mod body;
@@ -27,6 +28,7 @@ pub mod users;
 
 pub mod apps;
 pub mod tokens;
+pub mod webhooks;
 
 pub mod accounts;
 
