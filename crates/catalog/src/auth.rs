@@ -63,6 +63,9 @@ pub struct OAuth2 {
     /// What becomes of a refresh token when it is used.
     #[serde(default)]
     pub rotation: Rotation,
+    /// How long a grant may live, as far as the server has rules for it.
+    #[serde(default)]
+    pub grant: GrantLife,
     /// How a grant is ended from here. `None`: the server has no way that we know.
     pub revocation: Option<Revocation>,
     /// Where an operator registers his OAuth client.
@@ -201,6 +204,22 @@ pub enum Reuse {
     Deny,
     /// The whole family of tokens is revoked.
     Family,
+}
+
+/// When a server ends a grant by itself. What is not known is left out.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GrantLife {
+    /// Seconds without a refresh after which the grant is gone.
+    pub idle_s: Option<u64>,
+    /// Seconds from the user's consent after which the grant is gone, used or not.
+    pub life_s: Option<u64>,
+    /// Who says so.
+    #[serde(default)]
+    pub source: String,
+    /// `YYYY-MM-DD`.
+    #[serde(default)]
+    pub checked_on: String,
 }
 
 /// The request that ends a grant. With the URL alone: RFC 7009 §2.1.

@@ -22,8 +22,9 @@ mod ids;
 pub use api::{Expect, Identity, IdentityFrom, Method, Proxy, Verify};
 pub use app::{App, Evidence};
 pub use auth::{
-    Auth, BodyFormat, ClientAuth, ExpiresUnit, OAuth1, OAuth2, Profiles, Reuse, Revocation,
-    RevocationPlace, RevokedToken, Rotation, RotationClass, Scopes, SignatureMethod, TokenAnswer,
+    Auth, BodyFormat, ClientAuth, ExpiresUnit, GrantLife, OAuth1, OAuth2, Profiles, Reuse,
+    Revocation, RevocationPlace, RevokedToken, Rotation, RotationClass, Scopes, SignatureMethod,
+    TokenAnswer,
 };
 pub use catalog::{Catalog, LoadError};
 pub use categories::Category;

@@ -1,13 +1,16 @@
 //! What every request shares.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use governor::{DefaultKeyedRateLimiter, Quota};
 use grantkeep_catalog::Catalog;
 use moka::future::Cache;
 use tokio_util::task::TaskTracker;
 
 use crate::audit::Audit;
+use crate::breakers::Breakers;
 use crate::callers::Caller;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -16,6 +19,7 @@ use crate::egress::Egress;
 use crate::error::Result;
 use crate::flights::Flights;
 use crate::ids::{AccountId, ProjectId};
+use crate::journal::Journal;
 use crate::keys::Keys;
 use crate::paging::CursorKey;
 use crate::projects;
@@ -36,7 +40,13 @@ pub struct App {
     pub audit: Audit,
     /// Refreshes under way in this process, by account and version of its credentials.
     pub(crate) refreshes: Flights<(AccountId, i64), Result<()>>,
-    /// Codes being exchanged for tokens in this process. A drain waits for them.
+    /// What apps answered to refreshes, on this machine's disk until it is in the store.
+    pub journal: Journal,
+    /// Which providers do not answer just now.
+    pub(crate) breakers: Breakers,
+    /// How many refreshes a provider is asked for in a second, by the scheduler.
+    pub(crate) refresh_rate: DefaultKeyedRateLimiter<String>,
+    /// Codes being exchanged, and tokens being stored, in this process. A drain waits for them.
     pub(crate) exchanges: TaskTracker,
     callers: Cache<[u8; 32], Caller>,
     projects: Cache<ProjectId, ()>,
@@ -59,8 +69,14 @@ impl App {
         let Parts { config, db, clock, keys, cursors, egress, catalog, audit } = parts;
         let callers = Cache::builder().max_capacity(CALLERS_MAX).time_to_live(TRUST).build();
         let projects = Cache::builder().max_capacity(CALLERS_MAX).time_to_live(TRUST).build();
+        let journal = Journal::new(&config.data_dir);
+        let per_second = NonZeroU32::new(config.refresh_per_provider_per_second);
+        let quota = Quota::per_second(per_second.unwrap_or(NonZeroU32::MIN));
         Arc::new(Self {
             config,
+            journal,
+            breakers: Breakers::default(),
+            refresh_rate: DefaultKeyedRateLimiter::keyed(quota),
             db,
             clock,
             keys,

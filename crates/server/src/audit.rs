@@ -262,6 +262,28 @@ pub async fn counts(db: &Db, project: &ProjectId) -> sqlx::Result<BTreeMap<Strin
     Ok(rows.into_iter().collect())
 }
 
+/// An event of the past, as far as its target's history shows it.
+#[derive(sqlx::FromRow)]
+pub struct Past {
+    pub at_ms: i64,
+    pub outcome: String,
+    pub detail: Option<String>,
+}
+
+/// What was done to one thing, the newest first. Events that are not written yet are missing.
+pub async fn past(
+    db: &Db,
+    tenant: &Tenant,
+    (target, action): (&str, &'static str),
+    most: i64,
+) -> sqlx::Result<Vec<Past>> {
+    let sql = "select at_ms, outcome, detail from audit_events where target_id = $1 and action = \
+               $2 and project_id = $3 and environment = $4 order by at_ms desc, id desc limit $5";
+    Ok(on!(db.read(), conn => sqlx::query_as(sql)
+        .bind(target).bind(action).bind(&tenant.project).bind(tenant.environment.as_str())
+        .bind(most).fetch_all(conn).await?))
+}
+
 async fn spool(file: &PathBuf, bytes_max: u64, rows: &[Row]) -> std::io::Result<()> {
     let mut text = String::new();
     for row in rows {

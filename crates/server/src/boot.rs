@@ -9,7 +9,7 @@ use grantkeep_vault::{Keyring, RootKey, RootKeyError};
 use crate::app::{App, Parts};
 use crate::audit::{Audit, Policy};
 use crate::clock::Clock;
-use crate::config::{AuditPolicy, Config, ConfigError, Database};
+use crate::config::{AuditPolicy, Config, ConfigError};
 use crate::db::{Db, OpenError};
 use crate::egress::Egress;
 use crate::keys::{Keys, derived};
@@ -79,10 +79,6 @@ fn keyring(config: &Config) -> Result<Keyring, BootError> {
 
 /// The data folder, made for this user alone.
 pub(crate) fn make_data_dir(config: &Config) -> Result<(), BootError> {
-    let spools = config.audit_policy == AuditPolicy::Spool;
-    if matches!(config.database(), Database::Postgres(_)) && !spools {
-        return Ok(());
-    }
     let dir = &config.data_dir;
     private_dir(dir).map_err(|error| BootError::DataDir(dir.clone(), error))
 }

@@ -69,6 +69,12 @@ id!(
     /// One run of an authorization flow. Not a secret.
     FlowId, "fl_");
 id!(
+    /// A running process of this program, as leases and journals name it.
+    InstanceId, "gki_");
+id!(
+    /// One exchange of a refresh token for new tokens.
+    OperationId, "rx_");
+id!(
     /// A job in the outbox.
     JobId, "job_");
 id!(

@@ -9,7 +9,9 @@ pub mod failpoint;
 pub mod ids;
 
 pub mod body;
+pub mod breakers;
 pub mod flights;
+pub mod journal;
 pub mod keys;
 pub mod paging;
 pub mod path;

@@ -55,7 +55,13 @@ fn guarded() -> OpenApiRouter<Arc<App>> {
         .route("/v1/connect/tokens", post(tokens::api::create_token))
         .routes(routes!(users::api::list))
         .routes(routes!(accounts::api::list, accounts::api::create))
-        .routes(routes!(accounts::api::retrieve, accounts::api::delete))
+        .routes(routes!(
+            accounts::api::retrieve,
+            accounts::api_health::change,
+            accounts::api::delete
+        ))
+        .routes(routes!(accounts::api_health::retrieve))
+        .routes(routes!(accounts::api_health::refresh_now))
         .routes(routes!(accounts::api::revocation))
         .routes(routes!(accounts::api::delete_by_app))
         .routes(routes!(accounts::api::list_of_user, accounts::api::delete_user))
@@ -65,12 +71,14 @@ fn guarded() -> OpenApiRouter<Arc<App>> {
 
 /// The same without a project, for connect tokens and API keys.
 fn accounts_without_project() -> OpenApiRouter<Arc<App>> {
-    use accounts::api;
-    let one = get(api::retrieve).delete(api::delete);
+    use accounts::{api, api_health};
+    let one = get(api::retrieve).patch(api_health::change).delete(api::delete);
     let user = get(api::list_of_user).delete(api::delete_user);
     OpenApiRouter::new()
         .route("/v1/connect/accounts", get(api::list).post(api::create))
         .route("/v1/connect/accounts/{account}", one)
+        .route("/v1/connect/accounts/{account}/health", get(api_health::retrieve))
+        .route("/v1/connect/accounts/{account}/refresh", post(api_health::refresh_now))
         .route("/v1/connect/accounts/{account}/revocation", get(api::revocation))
         .route("/v1/connect/apps/{app}/accounts", delete(api::delete_by_app))
         .route("/v1/connect/users", get(users::api::list))

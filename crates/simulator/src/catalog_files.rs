@@ -137,6 +137,7 @@ client_auth = "{client_auth}"
     scopes(text, brand, rules);
     answer(text, rules);
     rotation(text, rules);
+    grant(text, brand.slug);
     if rules.has_revocation {
         let _ = writeln!(text, "\n[oauth2.revocation]\nurl = \"{root}/revoke\"");
     }
@@ -183,6 +184,19 @@ path = "team.id"
 "#,
         ),
     }
+}
+
+/// Two of them end grants by rules of their own, as the catalogue has it. They do not enforce it.
+fn grant(text: &mut String, slug: &str) {
+    let life = match slug {
+        "static" => "idle_s = 2592000",
+        "grace" => "life_s = 31536000",
+        _ => return,
+    };
+    let _ = writeln!(
+        text,
+        "\n[oauth2.grant]\n{life}\nsource = \"the simulator\"\nchecked_on = \"2026-11-26\""
+    );
 }
 
 fn rotation(text: &mut String, rules: &OAuth2) {

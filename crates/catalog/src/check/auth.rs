@@ -2,12 +2,15 @@
 
 use super::{Checks, is_day};
 use crate::auth::{
-    Auth, ClientAuth, OAuth1, OAuth2, Reuse, Revocation, RevocationPlace, Rotation, RotationClass,
-    Scopes,
+    Auth, ClientAuth, GrantLife, OAuth1, OAuth2, Reuse, Revocation, RevocationPlace, Rotation,
+    RotationClass, Scopes,
 };
 use crate::fields::LearnedFrom;
 use crate::placeholders;
 
+/// No server is known that ends grants sooner or keeps them longer, in seconds.
+const GRANT_S_MIN: u64 = 86_400;
+const GRANT_S_MAX: u64 = 10 * 366 * 86_400;
 /// Parameters of the authorization request that are ours to set (RFC 6749 §4.1.1, RFC 7636 §4.3).
 const OWN_PARAMS: &[&str] = &[
     "response_type",
@@ -95,6 +98,7 @@ impl Checks<'_> {
         }
         self.scopes("oauth2.scopes", &oauth2.scopes);
         self.rotation(&oauth2.rotation, oauth2.refresh);
+        self.grant(&oauth2.grant, oauth2.refresh);
         if let Some(revocation) = &oauth2.revocation {
             self.revocation(revocation, oauth2);
         }
@@ -180,6 +184,26 @@ impl Checks<'_> {
         if (rotation.class == RotationClass::P7) != (rotation.reuse == Reuse::Family) {
             let fix = "P7, and no other class, goes with reuse = \"family\".";
             self.error(key, "class and reuse disagree", fix);
+        }
+    }
+
+    fn grant(&mut self, grant: &GrantLife, refresh: bool) {
+        let key = "oauth2.grant";
+        let lives = [grant.idle_s, grant.life_s];
+        if lives.iter().all(Option::is_none) {
+            if !grant.source.is_empty() || !grant.checked_on.is_empty() {
+                self.error(key, "a source and no life", "Write idle_s or life_s, or nothing.");
+            }
+            return;
+        }
+        if !refresh {
+            self.error(key, "a grant's life, but refresh = false", "Remove one of them.");
+        }
+        if lives.into_iter().flatten().any(|it| !(GRANT_S_MIN..=GRANT_S_MAX).contains(&it)) {
+            self.error(key, "a life below a day or above ten years", "Write it in seconds.");
+        }
+        if grant.source.trim().is_empty() || !is_day(&grant.checked_on) {
+            self.error(key, "no source, or no day", "Say who says so, and YYYY-MM-DD.");
         }
     }
 

@@ -32,11 +32,14 @@ const REVOCATION: HeaderName = HeaderName::from_static("x-grantkeep-revocation")
 const VENDED_AT_ONCE: usize = 8;
 /// Items on a page of the older style when the caller does not say: its clients know no pages.
 const OLDER_LIMIT: i64 = 100;
+/// Longest life that a caller may ask an access token to have left, in seconds: a day. One that
+/// lives shorter is given as long as it has more than half of its life.
+const MIN_TTL_S_MAX: i64 = 86_400;
 
 /// Path parameters in any of the forms; `project` is read by the extractors.
 #[derive(serde::Deserialize)]
 pub(crate) struct Named {
-    account: String,
+    pub(super) account: String,
 }
 
 #[derive(serde::Deserialize)]
@@ -190,7 +193,9 @@ pub(crate) async fn list(
     params(("project" = String, Path), ("account" = String, Path),
         ("x-pd-environment" = String, Header), ("external_user_id" = Option<String>, Query),
         ("include_credentials" = Option<bool>, Query,
-            description = "Needs the scope `credentials:read`; never for browsers")),
+            description = "Needs the scope `credentials:read`; never for browsers"),
+        ("min_ttl" = Option<i64>, Query,
+            description = "Seconds that the access token must still last, at most 86400")),
     responses((status = 200, body = AccountView), (status = 404, description = "No such account"),
         (status = 409, description = "Credentials are wanted, and only a reconnect helps"),
         (status = 503, description = "Credentials have ended, and the app does not answer")),
@@ -204,11 +209,11 @@ pub(crate) async fn retrieve(
     let user = call.only_user(query.one("external_user_id")?)?;
     let secrets = wants_credentials(&call, &query)?;
     let account = super::find(&app, &call.tenant, &account, user.as_deref()).await?;
-    if !secrets {
+    let Some(Secrets { min_ttl_ms }) = secrets else {
         return Ok(axum::Json(account_view(&app, &account, None)));
-    }
+    };
     record_reads(&app, &call, std::slice::from_ref(&account)).await?;
-    let usable = vend::usable_of(&app, account, None).await?;
+    let usable = vend::usable_of(&app, account, min_ttl_ms).await?;
     let credentials = vend::credentials(&app, &usable).await?;
     Ok(axum::Json(account_view(&app, &usable.account, Some(credentials))))
 }
@@ -331,16 +336,37 @@ fn no_content(outcome: Option<Outcome>) -> Response {
     response
 }
 
+/// What is asked of credentials that are to be shown.
+#[derive(Clone, Copy)]
+struct Secrets {
+    /// The least life that an access token must have left.
+    min_ttl_ms: Option<i64>,
+}
+
 /// Whether credentials are to be shown. Browsers ask in vain, since old ones do so by habit.
-fn wants_credentials<W: Who, N: Need>(call: &InTenant<W, N>, query: &Query) -> Result<bool> {
+fn wants_credentials<W: Who, N: Need>(
+    call: &InTenant<W, N>,
+    query: &Query,
+) -> Result<Option<Secrets>> {
+    let min_ttl_ms = min_ttl_ms(query)?;
     if !query.flag("include_credentials")?.unwrap_or(false) || call.caller.connect.is_some() {
-        return Ok(false);
+        return Ok(None);
     }
     if !call.may_read_credentials() {
         return Err(error::SCOPE_MISSING
             .saying("Credentials are shown to callers with the scope `credentials:read` only."));
     }
-    Ok(true)
+    Ok(Some(Secrets { min_ttl_ms }))
+}
+
+fn min_ttl_ms(query: &Query) -> Result<Option<i64>> {
+    let Some(text) = query.one("min_ttl")? else { return Ok(None) };
+    let seconds = text.parse::<i64>().ok().filter(|it| (0..=MIN_TTL_S_MAX).contains(it));
+    let wrong = || {
+        let text = format!("`min_ttl` is a whole number of seconds, at most {MIN_TTL_S_MAX}.");
+        error::INVALID_PARAMETER.saying(text).with(json!({ "parameter": "min_ttl" }))
+    };
+    Ok(Some(seconds.ok_or_else(wrong)? * 1_000))
 }
 
 /// Says in the audit log who reads what, before anything is shown.
@@ -363,21 +389,25 @@ async fn views<W: Who, N: Need>(
     app: &Arc<App>,
     call: &InTenant<W, N>,
     accounts: Vec<Account>,
-    secrets: bool,
+    secrets: Option<Secrets>,
 ) -> Result<Vec<AccountView>> {
-    if !secrets {
+    let Some(secrets) = secrets else {
         return Ok(accounts.iter().map(|it| account_view(app, it, None)).collect());
-    }
+    };
     record_reads(app, call, &accounts).await?;
-    let views = stream::iter(accounts).map(|account| view_with_credentials(app, account));
+    let views = stream::iter(accounts).map(|it| view_with_credentials(app, it, secrets));
     Ok(views.buffered(VENDED_AT_ONCE).collect().await)
 }
 
 /// In a list, one account that cannot be used does not hide the others: it comes without
 /// credentials, and says what is wrong.
-async fn view_with_credentials(app: &Arc<App>, account: Account) -> AccountView {
+async fn view_with_credentials(
+    app: &Arc<App>,
+    account: Account,
+    Secrets { min_ttl_ms }: Secrets,
+) -> AccountView {
     let credentials = async {
-        let usable = vend::usable_of(app, account.clone(), None).await?;
+        let usable = vend::usable_of(app, account.clone(), min_ttl_ms).await?;
         let credentials = vend::credentials(app, &usable).await?;
         Ok::<(Account, Map<String, Value>), error::Error>((usable.account, credentials))
     };

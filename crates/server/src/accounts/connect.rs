@@ -6,8 +6,10 @@ use grantkeep_vault::OwnerKey;
 use serde_json::json;
 
 use super::seal::{self, Contents};
-use super::{Account, Health, NewGrant, schedule, store};
+use super::store::refreshing as rows;
+use super::{Account, Health, NewGrant, Refreshing, forecast, schedule, store};
 use crate::app::App;
+use crate::apps;
 use crate::audit::Event;
 use crate::callers::{Actor, Origin};
 use crate::db::Tx;
@@ -80,6 +82,8 @@ async fn create(app: &App, tx: &mut Tx, grant: NewGrant, now_ms: i64) -> Result<
         created_at_ms: now_ms,
         updated_at_ms: now_ms,
         version: 0,
+        keep_alive: true,
+        refreshing: Refreshing::default(),
         attempts: 0,
         sealed: Vec::new(),
     };
@@ -107,6 +111,8 @@ async fn reconnect(
     if !store::replace(tx, &account).await? {
         return Err(error::INTERNAL.logging("a held account row changed"));
     }
+    // What came late for the former grant is of no use to this one.
+    rows::forget_candidates(tx, &account).await?;
     Ok(account)
 }
 
@@ -134,8 +140,18 @@ async fn filled(app: &App, tx: &mut Tx, mut account: Account, grant: NewGrant) -
     account.attempts = 0;
     account.version += 1;
     account.expires_at_ms = grant.expires_at_ms;
+    account.refreshing = Refreshing {
+        granted_version: account.version,
+        granted_at_ms: now_ms,
+        ..Refreshing::default()
+    };
     let renewable = grant.credentials.refresh_token.is_some();
-    account.next_refresh_at_ms = schedule::next_refresh(&app.config, &account, renewable, now_ms);
+    if let Ok(found) = apps::find(app, &account.app_slug) {
+        account.next_refresh_at_ms =
+            schedule::next_refresh(&app.config, found, &account, (renewable, now_ms));
+        account.refreshing.ends_at_ms =
+            forecast::ending(found, &account, renewable).map(|it| it.at_ms);
+    }
     let key = app.keys.user_for_sealing(tx, &account.tenant, &account.user, now_ms).await?;
     let contents = Contents {
         credentials: grant.credentials,

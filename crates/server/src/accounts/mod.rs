@@ -5,16 +5,22 @@
 //! credentials is written only where the version is still the one that the decision was made about.
 
 pub mod api;
+pub mod api_health;
 mod connect;
 mod delete;
+mod exchange;
+mod forecast;
+mod health;
 mod keys;
 mod list;
+mod recover;
 mod refresh;
 mod revoke;
 mod schedule;
 mod seal;
 mod store;
 mod vend;
+mod verdict;
 pub(crate) mod view;
 
 use std::collections::BTreeMap;
@@ -25,13 +31,14 @@ pub use connect::connect;
 pub use delete::{By, delete, delete_by_app, delete_user};
 pub use keys::{Form, connect_keys};
 pub use list::{Filter, find, list, list_of_user};
-pub use refresh::refresh;
+pub use recover::recover;
+pub use refresh::{Why, refresh};
 pub(crate) use revoke::revoke_grant;
 pub use revoke::{Outcome, View as RevocationView, revocation};
-pub use schedule::{due, run};
+pub use schedule::{due, notice, run, stranded};
 pub use vend::{Usable, usable};
 
-use crate::ids::{AccountId, OAuthAppId, UserId};
+use crate::ids::{AccountId, OAuthAppId, OperationId, UserId};
 use crate::tenant::Tenant;
 
 /// How sure it is that the person who connected is the user that the account is filed under.
@@ -125,9 +132,33 @@ pub struct Account {
     pub updated_at_ms: i64,
     /// Counts the credentials; see the module.
     pub version: i64,
+    /// Whether it is refreshed before the app would drop it for being idle.
+    pub keep_alive: bool,
     /// Failed refreshes in a row.
     attempts: i64,
+    refreshing: Refreshing,
     sealed: Vec<u8>,
+}
+
+/// How far refreshing is.
+#[derive(Clone, Default)]
+struct Refreshing {
+    /// Grows with every exchange begun; what an exchange brings is stored only under its own.
+    fence: i64,
+    /// A refresh token may have left, and what came of it is not stored.
+    sent: bool,
+    /// The exchange whose tokens the row holds.
+    operation: Option<OperationId>,
+    /// When an exchange last ended without telling what the provider did. `None`: the last one
+    /// that ended told.
+    unknown_at_ms: Option<i64>,
+    /// The version that the user's last consent made. Older ones belong to another grant.
+    granted_version: i64,
+    granted_at_ms: i64,
+    /// The product was told that it fails, and not yet that it works again.
+    told: bool,
+    /// When the grant will end whatever we do, as far as is known.
+    ends_at_ms: Option<i64>,
 }
 
 /// What an account grants, opened. Lives no longer than the request that needs it.

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use grantkeep_catalog::{App as CatalogApp, Revocation as Habit};
-use grantkeep_oauth::answer::Failure;
-use grantkeep_vault::{Place, SecretBytes};
+use grantkeep_oauth::answer::{Failure, Tokens};
+use grantkeep_vault::{Place, Secret, SecretBytes};
 use serde_json::json;
 
 use super::seal::{self, Contents};
@@ -155,6 +155,31 @@ pub(super) async fn leave_newer(
     }
     outbox::enqueue(tx, &job(&account.tenant, &account.id), now_ms, now_ms).await?;
     Ok(true)
+}
+
+/// The same after a crash, when what else the account held is in the waiting revocation only.
+pub(super) async fn leave_late(
+    app: &App,
+    tx: &mut Tx,
+    (tenant, id): (&Tenant, &AccountId),
+    tokens: Tokens,
+) -> Result<()> {
+    let Some(it) = rows::find(&app.db, tenant, id).await? else { return Ok(()) };
+    let Some(sealed) = &it.sealed else { return Ok(()) };
+    let key = app.keys.project(&app.db, &tenant.project).await?;
+    let opened = key.open(&place(tenant, id), sealed).map_err(unreadable)?;
+    let mut grant = seal::unpack(opened.expose())?;
+    let ours = |it: grantkeep_oauth::Secret| Secret::new(it.expose());
+    grant.credentials.access_token = Some(ours(tokens.access_token));
+    if let Some(new) = tokens.refresh_token {
+        grant.credentials.refresh_token = Some(ours(new));
+    }
+    let now_ms = app.clock.now_ms();
+    let sealed = key.seal(&place(tenant, id), &seal::pack(&grant)?);
+    if rows::replace(tx, tenant, id, &sealed, now_ms).await? {
+        outbox::enqueue(tx, &job(tenant, id), now_ms, now_ms).await?;
+    }
+    Ok(())
 }
 
 fn job(tenant: &Tenant, account: &AccountId) -> Job {

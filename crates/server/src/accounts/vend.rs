@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::refresh::Why;
 use super::seal::{self, Contents};
 use super::{Account, Credentials, Health, refresh, store};
 use crate::app::App;
@@ -61,7 +62,7 @@ pub(super) async fn usable_of(
         return Ok(usable_with(account, contents));
     }
     // Without a refresh token, this is where the account is found dead.
-    match refresh::refresh(app, &account).await {
+    match refresh::refresh(app, &account, Why::Needed).await {
         Ok(()) => {}
         Err(error) if alive && matches!(error.kind().status, 502 | 503) => {
             return Ok(usable_with(account, contents));

@@ -101,6 +101,13 @@ impl<'a> Values<'a> {
     }
 }
 
+/// Where a refresh goes.
+pub fn refresh_url(app: &App, values: &Values<'_>) -> Result<url::Url, Unaskable> {
+    let it = values.found.oauth2().ok_or(Unaskable::NoSuch)?;
+    let text = values.url(app, it.refresh_url.as_ref().unwrap_or(&it.token_url))?;
+    url::Url::parse(&text).map_err(|_| Unaskable::NoSuch)
+}
+
 /// Asks for a new access token (RFC 6749 section 6).
 pub fn refresh_request(
     app: &App,
@@ -109,8 +116,8 @@ pub fn refresh_request(
     refresh_token: &Secret,
 ) -> Result<oauth::Request, Unaskable> {
     let it = values.found.oauth2().ok_or(Unaskable::NoSuch)?;
-    let url = values.url(app, it.refresh_url.as_ref().unwrap_or(&it.token_url))?;
-    let endpoint = endpoint(app, it, &url, &it.refresh_params);
+    let url = refresh_url(app, values)?;
+    let endpoint = endpoint(app, it, url.as_str(), &it.refresh_params);
     let refresh_token = oauth::Secret::new(refresh_token.expose());
     Ok(token::refresh(&endpoint, &client.with(it.client_auth), &refresh_token)?)
 }

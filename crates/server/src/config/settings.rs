@@ -115,7 +115,8 @@ settings! {
         metrics_listen: Option<SocketAddr> = "";
     }
     "Data and keys" {
-        /// Folder for the SQLite database and the audit spool.
+        /// Folder for the SQLite database, the audit spool, and the journal of refreshes. With
+        /// PostgreSQL too it must be on a disk that outlives the process.
         data_dir: PathBuf = "./data";
         /// `postgres://user:password@host/database`. Empty: SQLite, in `grantkeep.db` in
         /// `data_dir`. To a host that is not local, the server's certificate is checked unless
@@ -199,6 +200,9 @@ settings! {
         refresh_interval_ms: Millis = "15000", 100..=3_600_000;
         /// Most refreshes at once per provider.
         refresh_per_provider_max: u32 = "4", 1..=256;
+        /// Most refreshes per second and provider that the scheduler begins. What callers need is
+        /// refreshed at once.
+        refresh_per_provider_per_second: u32 = "50", 1..=10_000;
     }
     "Audit" {
         /// What happens to a credential read whose audit event cannot be written: `strict` refuses

@@ -11,6 +11,7 @@ mod demo;
 mod grants;
 mod openapi;
 mod projects;
+mod recovery;
 mod refresh;
 mod tidy;
 #[allow(dead_code, reason = "what one kind of test does not need, another does")]

@@ -149,7 +149,7 @@ async fn t_06_a_refused_oauth_client_kills_no_account_and_is_asked_once() {
         assert_eq!((reply.status.as_u16(), reply.code().as_str()), (503, "provider_unavailable"));
         let seen = shown(&world, &made[0]).await;
         assert_eq!(seen["dead"], false);
-        assert_eq!(seen["status_reason"], "client_refused");
+        assert_eq!(seen["status_reason"], "client_broken");
         // The other account of this client is left in peace by the scheduler.
         let stop = CancellationToken::new();
         assert_eq!(accounts::due(&world.app, &stop).await.unwrap(), 0);
@@ -174,7 +174,7 @@ async fn t_07_a_grant_that_is_gone_makes_the_account_dead_and_deletes_nothing() 
         for _ in 0..3 {
             let reply = world.vend(&account).await;
             assert_eq!((reply.status.as_u16(), reply.code().as_str()), (409, "reauth_required"));
-            assert_eq!(reply.json()["details"]["reason"], "grant_gone");
+            assert_eq!(reply.json()["details"]["reason"], "revoked_by_user");
         }
         assert_eq!(world.provider.counters("rotating").token_refresh, 1);
         let seen = shown(&world, &account).await;

@@ -1,0 +1,353 @@
+//! What apps answered to a refresh, on this machine's disk before anybody reads it.
+//!
+//! A provider that rotates refresh tokens has forgotten the old one when it answers, and the new
+//! one is in this process's memory alone until the store has it. This file closes the gap: a
+//! process that dies in between leaves the answer here, sealed, and the next one applies it.
+//!
+//! Each process writes a file of its own and holds a lock on it as long as it lives. A file whose
+//! lock can be taken is that of a dead process: its leases are void, its answers are still to be
+//! stored.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+
+use crate::ids::{AccountId, InstanceId, OperationId, ProjectId, UserId};
+use crate::tenant::{Environment, Tenant};
+
+/// Name of the folder in the data folder.
+const FOLDER: &str = "journal";
+const EXTENSION: &str = "journal";
+/// Answers written with one sync of the disk.
+const GROUP_MAX: usize = 64;
+/// A file of which nothing is needed any more is emptied at this size.
+const EMPTIED_BYTES: u64 = 256 * 1024;
+
+/// An answer to be stored.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Entry {
+    pub operation: OperationId,
+    pub project: ProjectId,
+    pub environment: Environment,
+    pub user: UserId,
+    pub account: AccountId,
+    pub app_slug: String,
+    /// Of the credentials that the exchange began with.
+    pub version: i64,
+    pub fence: i64,
+    pub received_at_ms: i64,
+    /// Sealed under the user's key.
+    #[serde(with = "bytes_as_text")]
+    pub sealed: Vec<u8>,
+}
+
+impl Entry {
+    pub fn tenant(&self) -> Tenant {
+        Tenant { project: self.project.clone(), environment: self.environment }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Line {
+    Kept(Entry),
+    /// It is in the store, or needed no more.
+    Done(OperationId),
+}
+
+mod bytes_as_text {
+    use super::{Engine, STANDARD};
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&STANDARD.encode(bytes))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+        STANDARD.decode(String::deserialize(from)?).map_err(D::Error::custom)
+    }
+}
+
+/// This process's journal. Its file is made when it is first needed.
+pub struct Journal {
+    folder: PathBuf,
+    instance: InstanceId,
+    writer: Mutex<Option<Sender<Ask>>>,
+}
+
+enum Ask {
+    Keep(String, oneshot::Sender<io::Result<()>>),
+    Done(String),
+}
+
+/// What a dead process left.
+pub struct Orphan {
+    pub instance: InstanceId,
+    /// What it did not bring to an end, in the order in which it came.
+    pub entries: Vec<Entry>,
+    path: PathBuf,
+    /// Holds the lock, so that no other process takes it too.
+    _file: File,
+}
+
+impl Journal {
+    pub fn new(data_dir: &Path) -> Self {
+        Self {
+            folder: data_dir.join(FOLDER),
+            instance: InstanceId::mint(),
+            writer: Mutex::new(None),
+        }
+    }
+
+    /// The name under which this process takes leases.
+    pub fn instance(&self) -> &InstanceId {
+        &self.instance
+    }
+
+    /// Makes sure that an answer could be kept. To be called before one is asked for.
+    ///
+    /// # Errors
+    /// The folder or the file cannot be made, or written.
+    pub fn ready(&self) -> io::Result<()> {
+        let mut writer = self.writer();
+        if writer.is_none() {
+            let file = self.create()?;
+            let (to, from) = channel();
+            std::thread::Builder::new().name("journal".into()).spawn(move || write(file, &from))?;
+            *writer = Some(to);
+        }
+        Ok(())
+    }
+
+    fn create(&self) -> io::Result<File> {
+        crate::boot::private_dir(&self.folder)?;
+        // Under a name that is nobody's until the lock is held: a file without one is an orphan's.
+        let path = self.folder.join(format!("{}.{EXTENSION}", self.instance));
+        let fresh = path.with_extension("new");
+        let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&fresh)?;
+        file.try_lock()?;
+        std::fs::rename(&fresh, &path)?;
+        File::open(&self.folder)?.sync_all()?;
+        Ok(file)
+    }
+
+    /// Keeps an answer. It survives a crash of this process and of the machine when this returns.
+    ///
+    /// # Errors
+    /// The disk is full or broken. The caller still has the answer, and stores it at once.
+    pub async fn keep(&self, entry: Entry) -> io::Result<()> {
+        let (told, kept) = oneshot::channel();
+        self.ask(Ask::Keep(text(&Line::Kept(entry))?, told))?;
+        kept.await.unwrap_or_else(|_| Err(gone()))
+    }
+
+    /// Notes that an answer is in the store. May be forgotten by a crash: applying it twice changes
+    /// nothing.
+    pub fn done(&self, operation: &OperationId) {
+        let line = text(&Line::Done(operation.clone()));
+        if let Err(error) = line.and_then(|it| self.ask(Ask::Done(it))) {
+            tracing::warn!(%error, "the journal does not take that an answer is stored");
+        }
+    }
+
+    fn ask(&self, ask: Ask) -> io::Result<()> {
+        self.writer().as_ref().ok_or_else(gone)?.send(ask).map_err(|_| gone())
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Option<Sender<Ask>>> {
+        // Nothing that can panic runs under the lock.
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What processes left that died. Each is given to one caller only.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn orphans(&self) -> io::Result<Vec<Orphan>> {
+        let listed = match std::fs::read_dir(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            listed => listed?,
+        };
+        let mut found = Vec::new();
+        for file in listed {
+            let path = file?.path();
+            if path.extension().is_some_and(|it| it == EXTENSION)
+                && let Some(orphan) = orphan(path)?
+            {
+                found.push(orphan);
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl Orphan {
+    /// Takes the file away, once all of it is in the store.
+    ///
+    /// # Errors
+    /// Of the file system; it will be found again.
+    pub fn remove(self) -> io::Result<()> {
+        std::fs::remove_file(&self.path)
+    }
+}
+
+fn gone() -> io::Error {
+    io::Error::other("the journal is not open")
+}
+
+fn text(line: &Line) -> io::Result<String> {
+    let mut text = serde_json::to_string(line)?;
+    text.push('\n');
+    Ok(text)
+}
+
+/// `None`: its process lives, or another process was quicker.
+fn orphan(path: PathBuf) -> io::Result<Option<Orphan>> {
+    let name = path.file_stem().and_then(|it| it.to_str());
+    let Some(instance) = name.and_then(InstanceId::parse) else { return Ok(None) };
+    let file = match File::open(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file?,
+    };
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Ok(None),
+        Err(TryLockError::Error(error)) => return Err(error),
+    }
+    // Whoever had the lock a moment ago may have taken the file away.
+    if !path.exists() {
+        return Ok(None);
+    }
+    let entries = read(&std::fs::read(&path)?);
+    Ok(Some(Orphan { instance, entries, path, _file: file }))
+}
+
+/// What is not done yet. A line that was cut off by a crash was never promised to anybody.
+fn read(bytes: &[u8]) -> Vec<Entry> {
+    let mut open = BTreeMap::new();
+    for (nth, line) in bytes.split(|it| *it == b'\n').filter(|it| !it.is_empty()).enumerate() {
+        match serde_json::from_slice(line) {
+            Ok(Line::Kept(entry)) => {
+                open.insert(entry.operation.clone(), (nth, entry));
+            }
+            Ok(Line::Done(operation)) => {
+                open.remove(&operation);
+            }
+            Err(_) => tracing::warn!(line = nth + 1, "a line of a journal is cut off or damaged"),
+        }
+    }
+    let mut open: Vec<_> = open.into_values().collect();
+    open.sort_by_key(|(nth, _)| *nth);
+    open.into_iter().map(|(_, entry)| entry).collect()
+}
+
+/// Writes what is asked for, many answers with one sync, until the journal is dropped.
+fn write(mut file: File, asks: &Receiver<Ask>) {
+    let mut open = 0_usize;
+    while let Ok(first) = asks.recv() {
+        let rest = std::iter::from_fn(|| asks.try_recv().ok());
+        let group: Vec<Ask> = std::iter::once(first).chain(rest).take(GROUP_MAX).collect();
+        let mut lines = String::new();
+        let mut waiting = Vec::new();
+        for ask in group {
+            match ask {
+                Ask::Keep(line, told) => {
+                    lines.push_str(&line);
+                    waiting.push(told);
+                }
+                Ask::Done(line) => {
+                    lines.push_str(&line);
+                    open = open.saturating_sub(1);
+                }
+            }
+        }
+        open += waiting.len();
+        let mut written = file.write_all(lines.as_bytes());
+        if written.is_ok() && !waiting.is_empty() {
+            written = file.sync_data();
+        }
+        for told in waiting {
+            let _ = told.send(match &written {
+                Ok(()) => Ok(()),
+                Err(error) => Err(io::Error::new(error.kind(), error.to_string())),
+            });
+        }
+        if open == 0 && file.metadata().is_ok_and(|it| it.len() > EMPTIED_BYTES) {
+            // Nothing of it is needed; if it fails, the file stays long.
+            let _ = file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0)).map(|_| ()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(sealed: &[u8]) -> Entry {
+        Entry {
+            operation: OperationId::mint(),
+            project: ProjectId::mint(),
+            environment: Environment::Production,
+            user: UserId::mint(),
+            account: AccountId::mint(),
+            app_slug: "x".into(),
+            version: 3,
+            fence: 7,
+            received_at_ms: 11,
+            sealed: sealed.to_vec(),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_and_not_done_is_found_once_its_process_is_gone() {
+        let dir = tempfile::tempdir().unwrap();
+        let (dead, living) = (Journal::new(dir.path()), Journal::new(dir.path()));
+        dead.ready().unwrap();
+        living.ready().unwrap();
+        let entries = [entry(b"one"), entry(b"two"), entry(b"three")];
+        for it in &entries {
+            dead.keep(it.clone()).await.unwrap();
+        }
+        dead.done(&entries[1].operation);
+        // While it lives, nobody takes its file; nor the file of the one who looks.
+        assert!(living.orphans().unwrap().is_empty());
+        let instance = dead.instance().clone();
+        drop(dead);
+        let orphans = loop {
+            let orphans = living.orphans().unwrap();
+            if !orphans.is_empty() {
+                break orphans;
+            }
+            tokio::task::yield_now().await;
+        };
+        assert_eq!(orphans[0].instance, instance);
+        let left: Vec<_> = orphans[0].entries.iter().map(|it| it.sealed.clone()).collect();
+        assert_eq!(left, [b"one".to_vec(), b"three".to_vec()]);
+        assert!(living.orphans().unwrap().is_empty(), "the finder holds it");
+        for orphan in orphans {
+            orphan.remove().unwrap();
+        }
+        assert!(living.orphans().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_line_cut_off_at_any_byte_loses_itself_only() {
+        let (first, second) = (entry(b"first"), entry(b"second"));
+        let one = text(&Line::Kept(first)).unwrap();
+        let two = text(&Line::Kept(second)).unwrap();
+        for cut in 0..two.len() - 1 {
+            let bytes = [one.as_bytes(), &two.as_bytes()[..cut]].concat();
+            assert_eq!(read(&bytes).len(), 1, "cut at {cut}");
+        }
+        assert_eq!(read(&[one.as_bytes(), two.as_bytes()].concat()).len(), 2);
+    }
+}
