@@ -8,9 +8,9 @@
 //! lock can be taken is that of a dead process: its leases are void, its answers are still to be
 //! stored.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -85,8 +85,8 @@ pub struct Journal {
 }
 
 enum Ask {
-    Keep(String, oneshot::Sender<io::Result<()>>),
-    Done(String),
+    Keep(Box<Entry>, oneshot::Sender<io::Result<()>>),
+    Done(OperationId),
 }
 
 /// What a dead process left.
@@ -146,17 +146,15 @@ impl Journal {
     /// The disk is full or broken. The caller still has the answer, and stores it at once.
     pub async fn keep(&self, entry: Entry) -> io::Result<()> {
         let (told, kept) = oneshot::channel();
-        self.ask(Ask::Keep(text(&Line::Kept(entry))?, told))?;
+        self.ask(Ask::Keep(Box::new(entry), told))?;
         kept.await.unwrap_or_else(|_| Err(gone()))
     }
 
     /// Notes that an answer is in the store. May be forgotten by a crash: applying it twice changes
-    /// nothing.
+    /// nothing. What this process did not keep is passed over.
     pub fn done(&self, operation: &OperationId) {
-        let line = text(&Line::Done(operation.clone()));
-        if let Err(error) = line.and_then(|it| self.ask(Ask::Done(it))) {
-            tracing::warn!(%error, "the journal does not take that an answer is stored");
-        }
+        // Nobody has kept anything where there is no writer.
+        let _ = self.ask(Ask::Done(operation.clone()));
     }
 
     fn ask(&self, ask: Ask) -> io::Result<()> {
@@ -252,25 +250,23 @@ fn read(bytes: &[u8]) -> Vec<Entry> {
 
 /// Writes what is asked for, many answers with one sync, until the journal is dropped.
 fn write(mut file: File, asks: &Receiver<Ask>) {
-    let mut open = 0_usize;
+    let mut open = BTreeSet::new();
     while let Ok(first) = asks.recv() {
         let rest = std::iter::from_fn(|| asks.try_recv().ok());
-        let group: Vec<Ask> = std::iter::once(first).chain(rest).take(GROUP_MAX).collect();
-        let mut lines = String::new();
-        let mut waiting = Vec::new();
-        for ask in group {
-            match ask {
-                Ask::Keep(line, told) => {
-                    lines.push_str(&line);
+        let (mut lines, mut waiting) = (String::new(), Vec::new());
+        for ask in std::iter::once(first).chain(rest).take(GROUP_MAX) {
+            let line = match ask {
+                Ask::Keep(entry, told) => {
+                    open.insert(entry.operation.clone());
                     waiting.push(told);
+                    text(&Line::Kept(*entry))
                 }
-                Ask::Done(line) => {
-                    lines.push_str(&line);
-                    open = open.saturating_sub(1);
-                }
-            }
+                Ask::Done(operation) if open.remove(&operation) => text(&Line::Done(operation)),
+                Ask::Done(_) => continue,
+            };
+            // Ids, numbers and base64: there is nothing in it that could not be written.
+            lines.push_str(&line.unwrap_or_default());
         }
-        open += waiting.len();
         let mut written = file.write_all(lines.as_bytes());
         if written.is_ok() && !waiting.is_empty() {
             written = file.sync_data();
@@ -281,9 +277,9 @@ fn write(mut file: File, asks: &Receiver<Ask>) {
                 Err(error) => Err(io::Error::new(error.kind(), error.to_string())),
             });
         }
-        if open == 0 && file.metadata().is_ok_and(|it| it.len() > EMPTIED_BYTES) {
+        if open.is_empty() && file.metadata().is_ok_and(|it| it.len() > EMPTIED_BYTES) {
             // Nothing of it is needed; if it fails, the file stays long.
-            let _ = file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0)).map(|_| ()));
+            let _ = file.set_len(0);
         }
     }
 }

@@ -330,7 +330,7 @@ pub(super) enum Stored {
     Kept,
     /// The row has moved on; they lie beside it.
     Aside,
-    /// The account was connected anew meanwhile: that grant counts.
+    /// The account was connected or refreshed anew meanwhile: what it holds counts.
     Superseded,
     /// The account was deleted meanwhile. Its row does not come back; the new tokens are revoked
     /// like the old.
@@ -399,7 +399,9 @@ pub(super) async fn lay_aside(
     if row.refreshing.operation.as_ref() == Some(&candidate.operation) {
         return Ok(Stored::Kept);
     }
-    if row.refreshing.granted_version > candidate.version {
+    // Another grant counts; or the chain went on and was good, so that this end of it is a dead
+    // one: to send it would look like theft.
+    if row.refreshing.granted_version > candidate.version || row.version > candidate.version + 1 {
         return Ok(Stored::Superseded);
     }
     rows::keep_candidate(tx, &row, candidate).await?;

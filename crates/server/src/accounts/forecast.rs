@@ -19,10 +19,10 @@ pub(super) struct Ending {
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Forecast {
     /// Until then the grant can be kept; after it only a reconnect helps.
-    ends_at: String,
+    pub ends_at: String,
     /// `expired_idle`, `expired_lifetime` or `no_refresh_token`.
-    reason: &'static str,
-    text: &'static str,
+    pub reason: &'static str,
+    pub text: &'static str,
 }
 
 /// The first of the ends that nothing prevents. `renewable`: there is a refresh token.

@@ -21,41 +21,41 @@ const ATTEMPTS_MAX: i64 = 20;
 /// How an account is, and how it came to that.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct HealthView {
-    account_id: AccountId,
+    pub account_id: AccountId,
     /// `healthy`, `error` or `dead`.
-    status: &'static str,
+    pub status: &'static str,
     /// A stable word for what is wrong.
-    reason: Option<String>,
+    pub reason: Option<String>,
     /// What is wrong, as a sentence.
-    text: Option<String>,
+    pub text: Option<String>,
     /// When the access token ends.
-    expires_at: Option<String>,
-    last_refreshed_at: Option<String>,
+    pub expires_at: Option<String>,
+    pub last_refreshed_at: Option<String>,
     /// When it is refreshed next by itself.
-    next_attempt_at: Option<String>,
+    pub next_attempt_at: Option<String>,
     /// Failed refreshes in a row.
-    failures: i64,
+    pub failures: i64,
     /// An app's answer was lost, and what became of the grant is not known yet.
-    in_doubt: bool,
+    pub in_doubt: bool,
     /// Whether it is kept from ending for being idle.
-    keep_alive: bool,
+    pub keep_alive: bool,
     /// When it will end whatever is done here, as far as the app's rules are known.
-    forecast: Option<Forecast>,
+    pub forecast: Option<Forecast>,
     /// The last refreshes, the newest first.
-    attempts: Vec<Attempt>,
+    pub attempts: Vec<Attempt>,
 }
 
 /// A refresh that was tried.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Attempt {
-    at: String,
+    pub at: String,
     /// `ok`, or the reason of the failure.
-    outcome: String,
+    pub outcome: String,
     /// `needed`, `ahead`, `forced` or `recovery`.
-    why: Option<String>,
+    pub why: Option<String>,
 }
 
-pub(super) async fn health(app: &App, account: &Account) -> Result<HealthView> {
+pub async fn health(app: &App, account: &Account) -> Result<HealthView> {
     let at = |time: Option<i64>| time.map(iso);
     let of = (account.id.as_str(), "account.refresh");
     let past = audit::past(&app.db, &account.tenant, of, ATTEMPTS_MAX).await?;

@@ -29,6 +29,7 @@ use grantkeep_vault::Secret;
 
 pub use connect::connect;
 pub use delete::{By, delete, delete_by_app, delete_user};
+pub use health::{HealthView, health};
 pub use keys::{Form, connect_keys};
 pub use list::{Filter, find, list, list_of_user};
 pub use recover::recover;

@@ -62,21 +62,35 @@ pub(super) async fn usable_of(
         return Ok(usable_with(account, contents));
     }
     // Without a refresh token, this is where the account is found dead.
-    match refresh::refresh(app, &account, Why::Needed).await {
-        Ok(()) => {}
-        Err(error) if alive && matches!(error.kind().status, 502 | 503) => {
-            return Ok(usable_with(account, contents));
+    match fresh(app, &account).await {
+        Ok(account) => {
+            let contents = seal::open(app, &account).await?;
+            Ok(usable_with(account, contents))
         }
-        Err(error) => return Err(error),
+        Err(error) if alive && matches!(error.kind().status, 502 | 503) => {
+            Ok(usable_with(account, contents))
+        }
+        Err(error) => Err(error),
     }
-    // However short its life, a token that was fetched for this call is the best there is.
-    let account =
-        store::find(&app.db, &account.tenant, &account.id).await?.ok_or(error::NOT_FOUND)?;
-    if let Health::Dead { .. } = account.health {
-        return Err(refresh::reauth(&account));
+}
+
+/// Refreshes, and gives the row with what came of it. However short its life, a token that was
+/// fetched for this call is the best there is; but an answer that was taken over from a dead
+/// process may have ended long ago, and then it is refreshed once more.
+async fn fresh(app: &Arc<App>, stale: &Account) -> Result<Account> {
+    let mut account = stale.clone();
+    for _ in 0..2 {
+        refresh::refresh(app, &account, Why::Needed).await?;
+        account = store::find(&app.db, &stale.tenant, &stale.id).await?.ok_or(error::NOT_FOUND)?;
+        if let Health::Dead { .. } = account.health {
+            return Err(refresh::reauth(&account));
+        }
+        let now_ms = app.clock.now_ms();
+        if account.expires_at_ms.is_none_or(|end_ms| end_ms > now_ms) {
+            break;
+        }
     }
-    let contents = seal::open(app, &account).await?;
-    Ok(usable_with(account, contents))
+    Ok(account)
 }
 
 fn usable_with(account: Account, contents: Contents) -> Usable {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::client::parse_project;
 use super::{Failure, Shell, output};
-use crate::accounts::{self, Account, By, Filter, Health};
+use crate::accounts::{self, Account, By, Filter, Health, Why};
 use crate::app::App;
 use crate::callers::{Actor, Origin};
 use crate::clock::iso;
@@ -31,8 +31,17 @@ pub(super) enum Command {
         #[arg(long, default_value_t = 50)]
         limit: u8,
     },
-    /// Show an account. Credentials are not shown.
+    /// Show an account, its last refreshes and what is to come. Credentials are not shown.
     Show {
+        /// The account (`apn_...`).
+        id: String,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Refresh an account's access token now, however long it would last.
+    #[command(after_help = "Example:\n  \
+        grantkeep accounts refresh apn_... --project proj_... --environment production")]
+    Refresh {
         /// The account (`apn_...`).
         id: String,
         #[command(flatten)]
@@ -77,7 +86,19 @@ pub(super) async fn run(shell: &Shell, command: Command) -> Result<(), Failure> 
         }
         Command::Show { id, place } => {
             let account = accounts::find(&app, &place.tenant()?, &id, None).await?;
-            show(shell, &account);
+            show(shell, &app, &account).await?;
+        }
+        Command::Refresh { id, place } => {
+            let tenant = place.tenant()?;
+            let account = accounts::find(&app, &tenant, &id, None).await?;
+            accounts::refresh(&app, &account, Why::Forced).await?;
+            let account = accounts::find(&app, &tenant, &id, None).await?;
+            if shell.json {
+                output::json(&view(&account));
+            } else {
+                let ends = output::time(account.expires_at_ms);
+                output::line(&format!("Refreshed {id}. Its access token ends: {ends}."));
+            }
         }
         Command::Revoke { id, place } => {
             let tenant = place.tenant()?;
@@ -142,11 +163,16 @@ fn state(health: &Health) -> String {
     output::paint(health.as_str(), colour)
 }
 
-fn show(shell: &Shell, account: &Account) {
+async fn show(shell: &Shell, app: &App, account: &Account) -> Result<(), Failure> {
+    let health = accounts::health(app, account).await?;
     if shell.json {
-        output::json(&view(account));
-        return;
+        let mut view = view(account);
+        view["health"] = json!(health);
+        output::json(&view);
+        return Ok(());
     }
+    let forecast = health.forecast.as_ref();
+    let forecast = forecast.map(|it| format!("{}. {} ({})", it.ends_at, it.text, it.reason));
     let rows = [
         ("id", account.id.to_string()),
         ("app", account.app_slug.clone()),
@@ -161,10 +187,16 @@ fn show(shell: &Shell, account: &Account) {
         ("token ends", output::time(account.expires_at_ms)),
         ("refreshed", output::time(account.last_refreshed_at_ms)),
         ("next refresh", output::time(account.next_refresh_at_ms)),
+        ("grant ends", forecast.unwrap_or_default()),
     ];
     for (name, value) in rows.into_iter().filter(|(_, value)| !value.is_empty() && value != "-") {
         output::line(&format!("{name:<13} {value}"));
     }
+    for it in &health.attempts {
+        let why = it.why.as_deref().unwrap_or_default();
+        output::line(&format!("{:<13} {} {} ({why})", "refresh", it.at, it.outcome));
+    }
+    Ok(())
 }
 
 fn view(account: &Account) -> Value {

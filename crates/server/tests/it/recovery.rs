@@ -18,6 +18,8 @@ use crate::grants::TWO_HOURS_MS;
 use crate::world::{Reply, World, worlds};
 
 async fn health(world: &World, account: &Account) -> Value {
+    // The history is read from the audit log, which is written in groups.
+    world.app.audit.settle().await;
     world.get(&world.path(&format!("/accounts/{}/health", account.id))).await.json()
 }
 
@@ -150,6 +152,22 @@ async fn x_02_an_answer_in_the_journal_of_a_dead_process_is_stored_by_the_next()
         assert_eq!((counters.token_refresh, counters.illegal_reuse), (1, 0), "{}", world.engine);
         let seen = health(&world, &account).await;
         assert_eq!((&seen["status"], &seen["in_doubt"]), (&"healthy".into(), &false.into()));
+    }
+}
+
+#[tokio::test]
+async fn x_02_an_answer_that_was_found_late_is_not_vended_once_its_token_has_ended() {
+    for world in worlds().await {
+        let account = world.expired("rotating", "ada").await;
+        let dead = dies_with_an_answer(&world, &account).await;
+        world.later(TWO_HOURS_MS);
+        let folder = world.app.config.data_dir.join("journal");
+        hand_over(&folder, dead.journal.instance().as_str());
+        assert_eq!(accounts::recover(&world.app).await.unwrap(), 1);
+        let body = world.vend(&account).await.json();
+        assert_eq!(body["healthy"], true, "{body}");
+        let counters = world.provider.counters("rotating");
+        assert_eq!((counters.refresh_ok, counters.illegal_reuse), (2, 0), "the chain went on");
     }
 }
 
