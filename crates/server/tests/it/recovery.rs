@@ -301,6 +301,25 @@ async fn x_04_a_provider_that_is_down_is_asked_by_few() {
 }
 
 #[tokio::test]
+async fn a_drain_waits_for_the_refresh_under_way() {
+    for world in worlds().await {
+        let account = world.expired("rotating", "ada").await;
+        let slow = Fault::DelayAnswer { ms: 300 };
+        world.provider.fault("rotating", Endpoint::TokenRefresh, slow, Times::Next(1));
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(accounts::run(Arc::clone(&world.app), stop.clone()));
+        while world.provider.counters("rotating").refresh_ok == 0 {
+            tokio::task::yield_now().await;
+        }
+        stop.cancel();
+        running.await.unwrap();
+        let tenant = world.tenant();
+        let stored = accounts::find(&world.app, &tenant, account.id.as_str(), None).await.unwrap();
+        assert_eq!(stored.version, 2, "{}", world.engine);
+    }
+}
+
+#[tokio::test]
 async fn x_11_without_a_journal_no_token_leaves() {
     for world in worlds().await {
         let account = world.expired("rotating", "ada").await;
