@@ -11,6 +11,7 @@ use crate::Secret;
 use crate::request::Params;
 
 pub use expiry::ExpiresUnit;
+pub use expiry::retry_after_s;
 pub use failure::{Failure, Malformed, ProviderError, RETRY_AFTER_S_MAX};
 pub use members::Members;
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use governor::{DefaultKeyedRateLimiter, Quota};
 use grantkeep_catalog::Catalog;
 use moka::future::Cache;
+use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
 use crate::audit::Audit;
@@ -48,6 +49,8 @@ pub struct App {
     pub(crate) refresh_rate: DefaultKeyedRateLimiter<String>,
     /// Codes being exchanged, and tokens being stored, in this process. A drain waits for them.
     pub(crate) exchanges: TaskTracker,
+    /// Told when there is news to be sent.
+    pub(crate) news: Notify,
     callers: Cache<[u8; 32], Caller>,
     projects: Cache<ProjectId, ()>,
 }
@@ -86,6 +89,7 @@ impl App {
             audit,
             refreshes: Flights::default(),
             exchanges: TaskTracker::new(),
+            news: Notify::new(),
             callers,
             projects,
         })

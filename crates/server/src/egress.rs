@@ -38,6 +38,9 @@ const ANSWER_HEAD_BYTES_MAX: u32 = 64 * 1024;
 /// Most idle connections kept per host.
 const IDLE_PER_HOST_MAX: usize = 32;
 
+/// Characters in a URL that a tenant chose.
+pub const TENANT_URL_CHARS_MAX: usize = 2_048;
+
 /// What a request's body fails with on its way in.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -129,6 +132,26 @@ impl Egress {
     /// Whether a request to `uri` may be tried at all; what its name resolves to is judged later.
     pub fn check(&self, uri: &hyper::Uri, ports: Ports) -> Result<(), EgressError> {
         target::admit(uri, ports, &self.policy).map(|_| ())
+    }
+
+    /// Whether a tenant may have `text` called: a plain https URL of at most
+    /// [`TENANT_URL_CHARS_MAX`], written in ASCII, without user and fragment, on a port of
+    /// [`Ports::Web`]. A name beyond ASCII is refused, since it may look like another; who means
+    /// it writes `xn--`.
+    pub fn check_tenant_url(&self, text: &str) -> Result<hyper::Uri, EgressError> {
+        let refuse = |why| EgressError::unsent(Failure::NotAllowed, why);
+        let printable = text.bytes().all(|byte| byte.is_ascii_graphic());
+        if text.len() > TENANT_URL_CHARS_MAX || !printable {
+            return Err(refuse("the URL is too long, or holds more than printable ASCII"));
+        }
+        let url = url::Url::parse(text).map_err(|_| refuse("the URL cannot be read"))?;
+        let userless = url.username().is_empty() && url.password().is_none();
+        if !userless || url.fragment().is_some() {
+            return Err(refuse("the URL must hold neither user name nor fragment"));
+        }
+        let uri = url.as_str().parse().map_err(|_| refuse("the URL cannot be read"))?;
+        self.check(&uri, Ports::Web)?;
+        Ok(uri)
     }
 
     /// Sends `request`, whose URI is absolute, and reads the whole answer.

@@ -81,6 +81,15 @@ id!(
     /// An audit event.
     EventId, "ev_");
 id!(
+    /// An endpoint of a product, to which news is posted.
+    WebhookId, "wh_");
+id!(
+    /// One piece of news, the same for every endpoint and every try.
+    MessageId, "msg_");
+id!(
+    /// One piece of news on its way to one endpoint.
+    DeliveryId, "dlv_");
+id!(
     /// A request, as named in logs, audit and the `x-request-id` header.
     RequestId, "req_");
 

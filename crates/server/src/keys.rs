@@ -81,6 +81,28 @@ impl Keys {
         self.ensure(tx, &Name::project(project), now_ms).await
     }
 
+    /// The same for a transaction that only happens to need it: once the key is known to this
+    /// process no row is touched, so that transactions of one project do not wait for each other.
+    pub async fn project_within(
+        &self,
+        tx: &mut Tx,
+        project: &ProjectId,
+        now_ms: i64,
+    ) -> Result<Arc<OwnerKey>> {
+        let name = Name::project(project);
+        if let Some(key) = self.cache.get(&name).await {
+            return Ok(key);
+        }
+        let sql = "select wrapped from owner_keys where project_id = $1 and environment = '' \
+                   and owner_id = $2";
+        let wrapped: Option<Vec<u8>> = on!(tx.conn(), conn => sqlx::query_scalar(sql)
+            .bind(&name.project).bind(&name.owner).fetch_optional(conn).await?);
+        match wrapped {
+            Some(wrapped) => Ok(Arc::new(self.unwrap(&name, &wrapped)?)),
+            None => self.ensure(tx, &name, now_ms).await,
+        }
+    }
+
     /// # Errors
     /// [`error::DECRYPT_FAILED`] when the key is gone or cannot be unwrapped.
     pub async fn user(&self, db: &Db, tenant: &Tenant, user: &UserId) -> Result<Arc<OwnerKey>> {

@@ -12,6 +12,7 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::{
     accounts, apps, authn, connect, cors, docs, error, health, projects, sdk, tokens, users,
+    webhooks,
 };
 
 /// What the document says besides the routes.
@@ -67,6 +68,23 @@ fn guarded() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(accounts::api::list_of_user, accounts::api::delete_user))
         .merge(accounts_without_project())
         .merge(catalogue())
+        .merge(news())
+}
+
+/// Endpoints for news.
+fn news() -> OpenApiRouter<Arc<App>> {
+    use webhooks::{api, api_default};
+    OpenApiRouter::new()
+        .routes(routes!(api_default::retrieve, api_default::set, api_default::delete))
+        .routes(routes!(api_default::regenerate))
+        .routes(routes!(api_default::reset))
+        .routes(routes!(api::list, api::create))
+        .routes(routes!(api::deliveries))
+        .routes(routes!(api::replay))
+        .routes(routes!(api::retrieve, api::update, api::delete))
+        .routes(routes!(api::rotate))
+        .routes(routes!(api::reset))
+        .routes(routes!(api::test))
 }
 
 /// The same without a project, for connect tokens and API keys.

@@ -3,7 +3,7 @@
 
 use aws_lc_rs::{constant_time, digest, hmac};
 use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
 use crate::random;
@@ -35,6 +35,16 @@ pub fn base64url(prefix: &str, bytes: usize) -> Secret {
     let mut text = Zeroizing::new(String::with_capacity(prefix.len() + bytes * 4 / 3 + 4));
     text.push_str(prefix);
     BASE64_URL_SAFE_NO_PAD.encode_string(&*random, &mut text);
+    Secret::from(text)
+}
+
+/// `prefix` and then `bytes` random bytes as base64 with padding (32 make 44 characters).
+pub fn base64(prefix: &str, bytes: usize) -> Secret {
+    let mut random = Zeroizing::new(vec![0; bytes]);
+    random::fill(&mut random);
+    let mut text = Zeroizing::new(String::with_capacity(prefix.len() + bytes * 4 / 3 + 4));
+    text.push_str(prefix);
+    BASE64_STANDARD.encode_string(&*random, &mut text);
     Secret::from(text)
 }
 

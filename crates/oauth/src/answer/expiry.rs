@@ -65,7 +65,7 @@ fn date_ms(value: &Value) -> Option<i64> {
 }
 
 /// `Retry-After` as whole seconds from now: a number or a date (RFC 9110 §10.2.3).
-pub(super) fn retry_after_s(text: &str, now_ms: i64) -> Option<u64> {
+pub fn retry_after_s(text: &str, now_ms: i64) -> Option<u64> {
     let text = text.trim();
     if let Ok(seconds) = text.parse::<f64>() {
         let seconds = if seconds.is_finite() { seconds.ceil() } else { return None };

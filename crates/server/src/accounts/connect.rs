@@ -6,6 +6,7 @@ use grantkeep_vault::OwnerKey;
 use serde_json::json;
 
 use super::seal::{self, Contents};
+use super::news::{self, Asker};
 use super::store::refreshing as rows;
 use super::{Account, Health, NewGrant, Refreshing, forecast, schedule, store};
 use crate::app::App;
@@ -28,6 +29,7 @@ use crate::tokens;
 pub async fn connect(app: &Arc<App>, grant: NewGrant, origin: &Origin) -> Result<Account> {
     let now_ms = app.clock.now_ms();
     let former = former(app, &grant).await?;
+    let asker = Asker::of(app, &grant.token_hash).await?;
     let mut tx = app.db.begin().await?;
     tokens::consume(&mut tx, &grant.token_hash, now_ms).await?;
     let action = if former.is_some() { "account.reconnect" } else { "account.connect" };
@@ -35,6 +37,7 @@ pub async fn connect(app: &Arc<App>, grant: NewGrant, origin: &Origin) -> Result
         None => create(app, &mut tx, grant, now_ms).await?,
         Some(former) => reconnect(app, &mut tx, former, grant, now_ms).await?,
     };
+    news::connected(app, &mut tx, &account, &asker).await?;
     tx.commit().await?;
     let event = Event::new(action, &Actor::User(account.user.clone()), origin)
         .tenant(&account.tenant)

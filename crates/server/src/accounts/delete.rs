@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::revoke::{self, Outcome};
 use super::store::list::Which;
-use super::{Account, list, seal, store};
+use super::{Account, list, news, seal, store};
 use crate::app::App;
 use crate::audit::Event;
 use crate::callers::{Actor, Origin};
@@ -143,14 +143,15 @@ struct Left {
     job: Option<JobId>,
 }
 
-/// Leaves the grant to be revoked, in the transaction that deletes the account: the account, the
-/// key to it, and how long from now the job begins.
+/// Tells the product, and leaves the grant to be revoked, in the transaction that deletes the
+/// account: the account, the key to it, and how long from now the job begins.
 async fn leave(
     app: &App,
     tx: &mut Tx,
     by: By<'_>,
     (account, key, after_ms): (&Account, Option<&OwnerKey>, i64),
 ) -> Result<Option<Left>> {
+    news::deleted(app, tx, account).await?;
     if !by.revoke {
         return Ok(None);
     }

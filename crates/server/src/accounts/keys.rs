@@ -7,6 +7,7 @@ use grantkeep_catalog::{App as CatalogApp, Auth, FieldKind};
 use grantkeep_vault::Secret;
 use serde_json::json;
 
+use super::news::{Asker, not_connected};
 use super::{Account, Binding, Credentials, NewGrant, connect};
 use crate::app::App;
 use crate::apps::probe::{Doubt, Known, Probe};
@@ -39,6 +40,42 @@ pub struct Form {
 /// also for another app than the token is for; [`error::CREDENTIALS_REFUSED`] when the app does
 /// not take them; [`error::PROVIDER_UNAVAILABLE`] when it cannot be asked; and as for [`connect`].
 pub async fn connect_keys(
+    app: &Arc<App>,
+    token: &ConnectToken,
+    form: Form,
+    origin: &Origin,
+) -> Result<Account> {
+    let reconnect = form.reconnect.clone();
+    let made = store(app, token, form, origin).await;
+    if let Err(error) = made.as_ref()
+        && TOLD.contains(&error.kind().code)
+        && let Err(error) = tell(app, token, reconnect.as_ref(), error).await
+    {
+        tracing::error!(%error, "a product could not be told that its user did not connect");
+    }
+    made
+}
+
+/// What is told to the product. The rest the person mends in the form at once, or is ours.
+const TOLD: [&str; 3] = [
+    error::CREDENTIALS_REFUSED.code,
+    error::PROVIDER_UNAVAILABLE.code,
+    error::DIFFERENT_ACCOUNT.code,
+];
+
+async fn tell(
+    app: &App,
+    token: &ConnectToken,
+    reconnect: Option<&AccountId>,
+    why: &Error,
+) -> Result<()> {
+    let asker = Asker::of(app, &token.hash).await?;
+    let mut tx = app.db.begin().await?;
+    not_connected(app, &mut tx, (&token.tenant, reconnect), why.text(), &asker).await?;
+    Ok(tx.commit().await?)
+}
+
+async fn store(
     app: &Arc<App>,
     token: &ConnectToken,
     form: Form,

@@ -13,7 +13,7 @@ use super::failure::Failure;
 use super::finish::Asked;
 use super::secrets::Kept;
 use super::store::Departure;
-use super::{Flow, Mode, Session, State, callback, funnel, oauth1, start, store};
+use super::{Flow, Mode, Session, State, callback, ending, funnel, oauth1, start, store};
 use crate::app::App;
 use crate::apps::protocol::Values;
 use crate::apps::{self, OAuthApp};
@@ -57,8 +57,7 @@ pub(super) async fn leave(
             Ok(Left::Now(Box::new((flow, leaving))))
         }
         Err(why) => {
-            store::set_failed(&app.db, &flow, &why).await?;
-            funnel::failed(app, &flow, &why, origin);
+            ending::fail(app, &flow, &session, &why, origin).await?;
             let over = Flow { state: State::Failed(why), ..flow };
             Ok(Left::Not(Box::new((over, session))))
         }

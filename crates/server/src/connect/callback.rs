@@ -9,7 +9,7 @@ use grantkeep_vault::token;
 
 use super::failure::Failure;
 use super::finish::{self, Granted};
-use super::{Flow, Session, funnel, store, web};
+use super::{Flow, Session, ending, funnel, store, web};
 use crate::app::App;
 use crate::apps;
 use crate::callers::Origin;
@@ -43,7 +43,7 @@ pub(super) struct Return {
 pub(super) async fn judge(app: Arc<App>, it: Return) -> Result<Returned> {
     let (app, Return { context, query, headers, origin }) = (&app, &it);
     let parsed = callback::parse(query);
-    let flow = match take(app, context, handle(query), headers).await {
+    let flow = match take(app, (context, handle(query)), headers, origin).await {
         Ok(flow) => flow,
         Err(error) => {
             let at = context.chars().take(80).collect::<String>();
@@ -55,8 +55,7 @@ pub(super) async fn judge(app: Arc<App>, it: Return) -> Result<Returned> {
     funnel::came_back(app, &flow, origin);
     let outcome = outcome(app, &flow, &session, parsed, origin).await;
     if let Err(why) = &outcome {
-        store::set_failed(&app.db, &flow, why).await?;
-        funnel::failed(app, &flow, why, origin);
+        ending::fail(app, &flow, &session, why, origin).await?;
     }
     Ok(Returned { flow, session, outcome })
 }
@@ -93,9 +92,9 @@ fn handle(query: &str) -> Option<[u8; 32]> {
 /// given (draft-ietf-oauth-security-topics-update, cross-context attacks).
 async fn take(
     app: &Arc<App>,
-    context: &str,
-    handle: Option<[u8; 32]>,
+    (context, handle): (&str, Option<[u8; 32]>),
     headers: &HeaderMap,
+    origin: &Origin,
 ) -> Result<Flow> {
     let now_ms = app.clock.now_ms();
     let state = handle.ok_or_else(|| Error::from(error::STATE_INVALID))?;
@@ -108,7 +107,9 @@ async fn take(
     let Some(context) = context else {
         // The right browser at the wrong place: a provider sent another one's answer here.
         if let Some(flow) = store::peek_flow(&app.db, &left.flow).await? {
-            store::set_failed(&app.db, &flow, &Failure::context_mismatch()).await?;
+            if let Some(session) = store::session_of(&app.db, &flow).await? {
+                ending::fail(app, &flow, &session, &Failure::context_mismatch(), origin).await?;
+            }
         }
         return Err(error::CONTEXT_MISMATCH.into());
     };

@@ -10,6 +10,7 @@ pub mod api;
 pub(crate) mod assets;
 mod authorize;
 mod callback;
+mod ending;
 mod failure;
 mod fields;
 mod finish;

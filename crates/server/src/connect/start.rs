@@ -10,7 +10,7 @@ use super::fields::{self, Typed};
 use super::secrets::Kept;
 use super::store::Ticket;
 use super::{
-    FLOW_LIFE_MS, Flow, Session, State, TICKET_LIFE_MS, TICKET_PREFIX, funnel, scopes, store,
+    FLOW_LIFE_MS, Flow, Session, State, TICKET_LIFE_MS, TICKET_PREFIX, ending, scopes, store,
 };
 use crate::accounts::Binding;
 use crate::app::App;
@@ -121,8 +121,8 @@ pub(super) async fn cancel(
         let id = FlowId::parse(id).ok_or(error::NOT_FOUND)?;
         let flow = store::find_flow(&app.db, session, &id).await?.ok_or(error::NOT_FOUND)?;
         let early = matches!(flow.state, State::Waiting | State::Opened | State::Authorizing);
-        if early && store::set_failed(&app.db, &flow, &Failure::cancelled()).await? {
-            funnel::failed(app, &flow, &Failure::cancelled(), origin);
+        if early {
+            ending::fail(app, &flow, session, &Failure::cancelled(), origin).await?;
         }
         return Ok(());
     }

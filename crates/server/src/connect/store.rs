@@ -384,11 +384,11 @@ pub(super) async fn set_done(db: &Db, flow: &Flow, account: &AccountId) -> sqlx:
 }
 
 /// Ends a flow that is not ended yet. `false`: it was.
-pub(super) async fn set_failed(db: &Db, flow: &Flow, why: &Failure) -> sqlx::Result<bool> {
+pub(super) async fn set_failed(tx: &mut Tx, flow: &Flow, why: &Failure) -> sqlx::Result<bool> {
     let sql = "update connect_flows set state = 'failed', error_code = $3, error = $4, \
                sealed = $5, ticket_hash = null where project_id = $1 and id = $2 \
                and state not in ('done', 'failed')";
-    let done = on!(db.write(), conn => sqlx::query(sql)
+    let done = on!(tx.conn(), conn => sqlx::query(sql)
         .bind(&flow.tenant.project).bind(&flow.id).bind(why.code.as_ref())
         .bind(why.text.as_ref()).bind(EMPTY).execute(conn).await?.rows_affected());
     Ok(done == 1)

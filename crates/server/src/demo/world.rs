@@ -222,9 +222,11 @@ fn run(app: &Arc<App>, bound: Bound, stop: &CancellationToken) -> Vec<JoinHandle
     let jobs = crate::jobs::work(Arc::clone(app), stop.clone());
     let refreshing = crate::accounts::run(Arc::clone(app), stop.clone());
     let connecting = crate::connect::run(Arc::clone(app), stop.clone());
+    let telling = crate::webhooks::run(Arc::clone(app), stop.clone());
     vec![
         tokio::spawn(serving),
         tokio::spawn(jobs),
+        tokio::spawn(telling),
         tokio::spawn(refreshing),
         tokio::spawn(connecting),
     ]

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use grantkeep_vault::{Secret, token};
 
-use super::{ConnectToken, PREFIX, store};
+use super::{ConnectToken, PREFIX, hex, place, store};
 use crate::app::App;
 use crate::callers::Caller;
-use crate::egress::Ports;
 use crate::error::{self, Error, Result};
 use crate::ids::OAuthAppId;
 use crate::projects::{self, Settings};
@@ -76,8 +75,17 @@ pub async fn create(
     let mut tx = app.db.begin().await?;
     store::forget(&mut tx, now_ms - KEEP_ENDED_MS).await?;
     let user = users::ensure(&mut tx, tenant, &wish.external_user_id, now_ms).await?;
+    let hash = token::digest(secret.expose());
+    let sealed = match &wish.webhook_uri {
+        None => None,
+        Some(_) => {
+            let key = app.keys.project_within(&mut tx, &tenant.project, now_ms).await?;
+            Some(key.seal(&place(tenant, &hex(&hash)), secret.expose().as_bytes()))
+        }
+    };
     let token = ConnectToken {
-        hash: token::digest(secret.expose()),
+        hash,
+        sealed,
         tenant: tenant.clone(),
         user: user.id,
         external_id: user.external_id,
@@ -163,12 +171,6 @@ fn check_redirect(settings: &Settings, uri: &str) -> Result<()> {
 /// The sender resolves and checks the address again at each delivery; here only what can be seen at
 /// once is refused.
 fn check_webhook(app: &Arc<App>, uri: &str) -> Result<()> {
-    let refuse = || Error::from(error::URL_NOT_ALLOWED);
-    let url = url::Url::parse(uri).map_err(|_| refuse())?;
-    let plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
-    if uri.len() > URI_CHARS_MAX || !plain {
-        return Err(refuse());
-    }
-    let uri = url.as_str().parse().map_err(|_| refuse())?;
-    app.egress.check(&uri, Ports::Web).map_err(|error| refuse().logging(error.detail()))
+    let judged = app.egress.check_tenant_url(uri);
+    judged.map(drop).map_err(|error| error::URL_NOT_ALLOWED.logging(error.detail()))
 }

@@ -7,7 +7,7 @@ mod store;
 
 use std::sync::Arc;
 
-use grantkeep_vault::token;
+use grantkeep_vault::{Place, Secret, token};
 
 pub use create::{LIFE_S_MAX, Wish, create};
 
@@ -16,16 +16,19 @@ use crate::callers::{Actor, Caller, ConnectGrant};
 use crate::db::Tx;
 use crate::error::{self, Result};
 use crate::ids::{OAuthAppId, UserId};
+use crate::keys::unreadable;
 use crate::scope::Scopes;
 use crate::tenant::Tenant;
 
 /// What every connect token begins with; 32 lower-case hexadecimal digits follow.
 pub const PREFIX: &str = "ctok_";
 
-/// A connect token's row; the token itself is nowhere.
-#[derive(Clone, Debug)]
+/// A connect token's row. The token itself is nowhere, unless its maker named a `webhook_uri`: the
+/// wire has it in what is posted there, so it is kept sealed until it is used up.
+#[derive(Clone)]
 pub struct ConnectToken {
     pub hash: [u8; 32],
+    sealed: Option<Vec<u8>>,
     pub tenant: Tenant,
     pub user: UserId,
     pub external_id: String,
@@ -71,6 +74,34 @@ impl ConnectToken {
             })),
         }
     }
+}
+
+/// The token's text, for the answer to its `webhook_uri` and for nothing else. `None` when there is
+/// no such address, or when the token was used up.
+pub(crate) async fn text(app: &App, token: &ConnectToken) -> Result<Option<Secret>> {
+    let Some(sealed) = &token.sealed else { return Ok(None) };
+    let key = app.keys.project(&app.db, &token.tenant.project).await?;
+    let place_name = hex(&token.hash);
+    key.open_text(&place(&token.tenant, &place_name), sealed).map(Some).map_err(unreadable)
+}
+
+fn place<'a>(tenant: &'a Tenant, record: &'a str) -> Place<'a> {
+    Place {
+        project: tenant.project.as_str(),
+        environment: tenant.environment.as_str(),
+        table: "connect_tokens",
+        record,
+        column: "sealed",
+        version: 0,
+    }
+}
+
+fn hex(hash: &[u8]) -> String {
+    use std::fmt::Write;
+    hash.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// Whether `text` has the form of a connect token; says nothing of whether it exists.

@@ -27,6 +27,7 @@ struct Row {
     created_at_ms: i64,
     expires_at_ms: i64,
     used_at_ms: Option<i64>,
+    sealed: Option<Vec<u8>>,
 }
 
 impl TryFrom<Row> for ConnectToken {
@@ -57,6 +58,7 @@ impl TryFrom<Row> for ConnectToken {
             created_at_ms: row.created_at_ms,
             expires_at_ms: row.expires_at_ms,
             used_at_ms: row.used_at_ms,
+            sealed: row.sealed,
         })
     }
 }
@@ -65,8 +67,8 @@ pub(super) async fn insert(tx: &mut Tx, token: &ConnectToken, by: &str) -> sqlx:
     let sql = "insert into connect_tokens (hash, project_id, environment, user_id, external_id, \
                allowed_origins, success_redirect_uri, error_redirect_uri, webhook_uri, scopes, \
                app_slug, oauth_app_id, allow_progressive_scopes, created_by, created_at_ms, \
-               expires_at_ms) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, \
-               $14, $15, $16)";
+               expires_at_ms, sealed) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, \
+               $13, $14, $15, $16, $17)";
     let origins = serde_json::to_string(&token.allowed_origins)
         .map_err(|error| sqlx::Error::Encode(error.into()))?;
     on!(tx.conn(), conn => sqlx::query(sql)
@@ -75,7 +77,7 @@ pub(super) async fn insert(tx: &mut Tx, token: &ConnectToken, by: &str) -> sqlx:
         .bind(&origins).bind(&token.success_redirect_uri).bind(&token.error_redirect_uri)
         .bind(&token.webhook_uri).bind(token.scopes.to_string()).bind(&token.app_slug)
         .bind(&token.oauth_app).bind(token.allow_progressive_scopes).bind(by)
-        .bind(token.created_at_ms).bind(token.expires_at_ms)
+        .bind(token.created_at_ms).bind(token.expires_at_ms).bind(&token.sealed)
         .execute(conn).await?.rows_affected());
     Ok(())
 }
@@ -84,16 +86,17 @@ pub(super) async fn insert(tx: &mut Tx, token: &ConnectToken, by: &str) -> sqlx:
 pub(super) async fn find(db: &Db, hash: &[u8]) -> sqlx::Result<Option<ConnectToken>> {
     let sql = "select hash, project_id, environment, user_id, external_id, allowed_origins, \
                success_redirect_uri, error_redirect_uri, webhook_uri, scopes, app_slug, \
-               oauth_app_id, allow_progressive_scopes, created_at_ms, expires_at_ms, used_at_ms \
-               from connect_tokens where hash = $1";
+               oauth_app_id, allow_progressive_scopes, created_at_ms, expires_at_ms, used_at_ms, \
+               sealed from connect_tokens where hash = $1";
     let row: Option<Row> =
         on!(db.read(), conn => sqlx::query_as(sql).bind(hash).fetch_optional(conn).await?);
     row.map(ConnectToken::try_from).transpose()
 }
 
-/// Marks the token used. `false`: it was used before, or is gone.
+/// Marks the token used and wipes its text. `false`: it was used before, or is gone.
 pub(super) async fn consume(tx: &mut Tx, hash: &[u8], now_ms: i64) -> sqlx::Result<bool> {
-    let sql = "update connect_tokens set used_at_ms = $2 where hash = $1 and used_at_ms is null";
+    let sql = "update connect_tokens set used_at_ms = $2, sealed = null \
+               where hash = $1 and used_at_ms is null";
     let done = on!(tx.conn(), conn =>
         sqlx::query(sql).bind(hash).bind(now_ms).execute(conn).await?.rows_affected());
     Ok(done == 1)

@@ -1,0 +1,152 @@
+//! The worker: takes what is due, a few at once for each endpoint, and clears away what is old.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::{Id, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use super::store::{self, deliveries};
+use super::{Delivery, Endpoint, Progress, deliver, schedule};
+use crate::app::App;
+use crate::error::Result;
+use crate::ids::WebhookId;
+
+/// How often the queues are looked at when nothing happens.
+const IDLE: Duration = Duration::from_millis(500);
+/// What is announced is committed a moment later.
+const SETTLE: Duration = Duration::from_millis(20);
+/// A try that is not ended by then is made again, perhaps by another process. Longer than a try can
+/// take.
+const LEASE_MS: i64 = 60_000;
+/// Tries under way at once in this process, over all endpoints.
+const AT_ONCE_MAX: usize = 1_024;
+/// Endpoints looked at in one go.
+const ENDPOINTS_AT_ONCE: i64 = 1_024;
+
+/// How often what is old is cleared away.
+const TIDY_EVERY: Duration = Duration::from_mins(5);
+/// Rows deleted by one statement.
+const FORGET_BATCH: i64 = 1_000;
+const DAY_MS: i64 = 24 * 3_600_000;
+/// What was delivered is listed this long, without its body.
+const KEEP_DELIVERED_MS: i64 = 7 * DAY_MS;
+/// What failed can be replayed this long.
+const KEEP_FAILED_MS: i64 = 30 * DAY_MS;
+
+/// Tries under way, by endpoint.
+#[derive(Default)]
+struct Flying {
+    set: JoinSet<()>,
+    of: HashMap<Id, WebhookId>,
+}
+
+impl Flying {
+    fn count(&self, endpoint: &WebhookId) -> usize {
+        self.of.values().filter(|it| *it == endpoint).count()
+    }
+
+    fn room(&self, endpoint: &Endpoint) -> usize {
+        let own = schedule::at_once(endpoint.state).saturating_sub(self.count(&endpoint.id));
+        own.min(AT_ONCE_MAX.saturating_sub(self.of.len()))
+    }
+
+    fn start(&mut self, app: &Arc<App>, endpoint: Arc<Endpoint>, delivery: Delivery) {
+        let (app, id) = (Arc::clone(app), endpoint.id.clone());
+        let task = async move { deliver::deliver(&app, &endpoint, &delivery).await };
+        self.of.insert(self.set.spawn(task).id(), id);
+    }
+
+    /// Waits for one try to end; for ever when there is none.
+    async fn landed(&mut self) {
+        let id = match self.set.join_next_with_id().await {
+            None => return std::future::pending().await,
+            Some(Ok((id, ()))) => id,
+            // The lease ends by itself.
+            Some(Err(error)) => {
+                tracing::error!(%error, "a delivery panicked");
+                error.id()
+            }
+        };
+        self.of.remove(&id);
+    }
+}
+
+/// Sends until `stop`; what was begun is finished.
+pub async fn run(app: Arc<App>, stop: CancellationToken) {
+    let tidying = tokio::spawn(tidy_on(Arc::clone(&app), stop.clone()));
+    let mut flying = Flying::default();
+    while !stop.is_cancelled() {
+        if let Err(error) = take(&app, &mut flying).await {
+            tracing::error!(%error, "news that is due cannot be read");
+        }
+        tokio::select! {
+            () = flying.landed() => {}
+            () = app.news.notified() => tokio::time::sleep(SETTLE).await,
+            () = tokio::time::sleep(IDLE) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+    while !flying.of.is_empty() {
+        flying.landed().await;
+    }
+    let _ = tidying.await;
+}
+
+/// Sends what is due now, once, and gives how much it was.
+pub async fn round(app: &Arc<App>) -> Result<usize> {
+    let mut flying = Flying::default();
+    let count = take(app, &mut flying).await?;
+    while !flying.of.is_empty() {
+        flying.landed().await;
+    }
+    Ok(count)
+}
+
+async fn take(app: &Arc<App>, flying: &mut Flying) -> Result<usize> {
+    let now_ms = app.clock.now_ms();
+    let mut count = 0;
+    for endpoint in store::ready(&app.db, now_ms, ENDPOINTS_AT_ONCE).await? {
+        let room = i64::try_from(flying.room(&endpoint)).unwrap_or(0);
+        if room == 0 {
+            continue;
+        }
+        let until_ms = now_ms + LEASE_MS;
+        let taken = deliveries::claim(&app.db, &endpoint, now_ms, until_ms, room).await?;
+        let endpoint = Arc::new(endpoint);
+        for delivery in taken {
+            count += 1;
+            flying.start(app, Arc::clone(&endpoint), delivery);
+        }
+    }
+    Ok(count)
+}
+
+async fn tidy_on(app: Arc<App>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        if let Err(error) = tidy(&app).await {
+            tracing::error!(%error, "old deliveries cannot be cleared away");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(TIDY_EVERY) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+/// Clears away what has been kept long enough, and measures how old the oldest is that waits.
+pub async fn tidy(app: &Arc<App>) -> Result<()> {
+    let now_ms = app.clock.now_ms();
+    let ages = [(Progress::Delivered, KEEP_DELIVERED_MS), (Progress::Failed, KEEP_FAILED_MS)];
+    for (state, keep_ms) in ages {
+        while deliveries::forget(&app.db, state, now_ms - keep_ms, FORGET_BATCH).await? > 0 {}
+    }
+    store::wipe_former(&app.db, now_ms).await?;
+    store::forget_queues(&app.db, now_ms - KEEP_FAILED_MS).await?;
+    let oldest = deliveries::oldest(&app.db).await?;
+    let age_ms = oldest.map_or(0, |at_ms| (now_ms - at_ms).max(0));
+    let age = Duration::from_millis(age_ms.unsigned_abs());
+    metrics::gauge!("grantkeep_webhook_oldest_undelivered_seconds").set(age.as_secs_f64());
+    Ok(())
+}
