@@ -12,4 +12,10 @@ export {
   FrontendClient,
   type TokenAnswer,
 } from './browser.js';
+export {
+  type VerifyOptions,
+  verifyWebhook,
+  type WebhookHeaders,
+  type WebhookNews,
+} from './webhooks.js';
 export type * from './types.js';

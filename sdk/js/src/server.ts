@@ -22,6 +22,11 @@ import type {
   TokenOptions,
   TokenValidation,
   User,
+  Webhook,
+  WebhookDelivery,
+  WebhookEndpoint,
+  WebhookEndpointOptions,
+  WebhookTest,
 } from './types.js';
 
 const VERSION = '0.1.0';
@@ -59,6 +64,8 @@ export class BackendClient {
   readonly oauthApps: OAuthApps;
   readonly projects: Projects;
   readonly userAccounts: UserAccounts;
+  readonly webhooks: Webhooks;
+  readonly projectEnvironment: ProjectEnvironment;
 
   constructor(options: BackendOptions) {
     if (typeof window !== 'undefined' && typeof document !== 'undefined') {
@@ -74,7 +81,10 @@ export class BackendClient {
     this.apps = new Apps(scope);
     this.appCategories = new AppCategories(scope);
     // The server has no address for these without a project.
-    this.oauthApps = new OAuthApps(new Scope(transport, options.projectId, false));
+    const named = new Scope(transport, options.projectId, false);
+    this.oauthApps = new OAuthApps(named);
+    this.webhooks = new Webhooks(named);
+    this.projectEnvironment = new ProjectEnvironment(named);
     this.projects = new Projects(scope);
     this.userAccounts = new UserAccounts(scope);
   }
@@ -296,6 +306,132 @@ export class Projects {
 
   #at(id: string): string {
     return `/v1/connect/projects/${segment(id, 'project id')}`;
+  }
+}
+
+/** Endpoints for news, and what became of it. `verifyWebhook` checks what arrives there. */
+export class Webhooks {
+  readonly #scope: Scope;
+
+  constructor(scope: Scope) {
+    this.#scope = scope;
+  }
+
+  async list(options?: CallOptions): Promise<WebhookEndpoint[]> {
+    const call = { method: 'GET', path: this.#scope.path('webhooks') };
+    return (await this.#scope.transport.send<{ data: WebhookEndpoint[] }>(call, options)).data;
+  }
+
+  /** The answer holds the signing secret, and no other will. */
+  create(
+    given: WebhookEndpointOptions & { url: string },
+    options?: CallOptions,
+  ): Promise<WebhookEndpoint & { secret: string }> {
+    const call = { method: 'POST', path: this.#scope.path('webhooks'), body: toWire(given) };
+    return this.#scope.transport.send(call, options);
+  }
+
+  retrieve(id: string, options?: CallOptions): Promise<WebhookEndpoint> {
+    return this.#scope.transport.send({ method: 'GET', path: this.#at(id) }, options);
+  }
+
+  /** What is left out stays; `topics: null` stands for all. */
+  update(
+    id: string,
+    given: WebhookEndpointOptions,
+    options?: CallOptions,
+  ): Promise<WebhookEndpoint> {
+    const call = { method: 'PATCH', path: this.#at(id), body: toWire(given) };
+    return this.#scope.transport.send(call, options);
+  }
+
+  /** Takes it away, with all that was still to be posted to it. */
+  delete(id: string, options?: CallOptions): Promise<void> {
+    return this.#scope.transport.send({ method: 'DELETE', path: this.#at(id) }, options);
+  }
+
+  /** Gives it another secret; the one before signs beside it for a day. */
+  rotate(id: string, options?: CallOptions): Promise<WebhookEndpoint & { secret: string }> {
+    return this.#post(`${this.#at(id)}/rotate`, {}, options);
+  }
+
+  /** Starts afresh with one that was switched off. */
+  reset(id: string, options?: CallOptions): Promise<WebhookEndpoint> {
+    return this.#post(`${this.#at(id)}/reset`, {}, options);
+  }
+
+  /** Has a signed event of type `webhook.test` posted now, and tells what came back. */
+  test(id: string, options?: CallOptions): Promise<WebhookTest> {
+    return this.#post(`${this.#at(id)}/test`, {}, options);
+  }
+
+  deliveries(
+    query: ListOptions & {
+      endpoint?: string;
+      state?: WebhookDelivery['state'];
+    } = {},
+    options?: CallOptions,
+  ): Listing<WebhookDelivery> {
+    return this.#scope.list(this.#scope.path('webhooks/deliveries'), query, options);
+  }
+
+  /** Has posted anew what was given up: all of it, or what is named. */
+  replay(
+    given: { endpointId?: string; deliveryId?: string } = {},
+    options?: CallOptions,
+  ): Promise<{ replayed: number }> {
+    return this.#post(this.#scope.path('webhooks/replay'), toWire(given), options);
+  }
+
+  #at(id: string): string {
+    return this.#scope.path(`webhooks/${segment(id, 'endpoint id')}`);
+  }
+
+  #post<T>(path: string, body: object, options: CallOptions | undefined): Promise<T> {
+    return this.#scope.transport.send({ method: 'POST', path, body }, options);
+  }
+}
+
+/** The one webhook of project and environment, by the names that other clients give its calls. */
+export class ProjectEnvironment {
+  readonly #scope: Scope;
+
+  constructor(scope: Scope) {
+    this.#scope = scope;
+  }
+
+  /** `null` when no address is set. */
+  async retrieveWebhook(options?: CallOptions): Promise<Webhook | null> {
+    return this.#send<Webhook | null>('GET', '', undefined, options);
+  }
+
+  /** With the first address comes the `signingKey`. */
+  updateWebhook(given: { url: string }, options?: CallOptions): Promise<Webhook> {
+    return this.#send<Webhook>('PUT', '', given, options);
+  }
+
+  deleteWebhook(options?: CallOptions): Promise<void> {
+    const call = { method: 'DELETE', path: this.#scope.path('webhook') };
+    return this.#scope.transport.send(call, options);
+  }
+
+  /** The key before signs beside it for a day. */
+  regenerateWebhookSigningKey(options?: CallOptions): Promise<Webhook & { signingKey: string }> {
+    return this.#send('POST', '/regenerate_signing_key', {}, options);
+  }
+
+  resetWebhookDeliveryState(options?: CallOptions): Promise<Webhook> {
+    return this.#send('POST', '/reset_delivery_state', {}, options);
+  }
+
+  async #send<T>(
+    method: string,
+    rest: string,
+    body: object | undefined,
+    options: CallOptions | undefined,
+  ): Promise<T> {
+    const call = { method, path: this.#scope.path(`webhook${rest}`), body };
+    return (await this.#scope.transport.send<{ data: T }>(call, options)).data;
   }
 }
 

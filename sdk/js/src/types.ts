@@ -167,3 +167,79 @@ export interface ProjectCreation {
   supportEmail?: string;
   connectRequireKeyAuthTest?: boolean;
 }
+
+export type WebhookTopic =
+  | 'connection.success'
+  | 'connection.error'
+  | 'account.refresh_failed'
+  | 'account.dead'
+  | 'account.expiring'
+  | 'account.recovered'
+  | 'account.deleted';
+
+export interface WebhookDeliveryState {
+  state: 'happy' | 'penalty' | 'life_support' | 'deactivated';
+  /** Seconds since 1970. */
+  since?: number;
+  lastError?: string;
+  consecutiveFailures: number;
+  /** News that came while nothing was posted any more; it waits for a replay. */
+  sheds: number;
+}
+
+/** Where news is posted to. */
+export interface WebhookEndpoint {
+  id: string;
+  url: string;
+  /** `null`: all, those that are still to come too. */
+  topics: WebhookTopic[] | null;
+  /** Whether it is the one of `projectEnvironment`. */
+  default: boolean;
+  deliveryState: WebhookDeliveryState;
+  createdAt: Date;
+  updatedAt: Date;
+  secret?: string;
+}
+
+export interface WebhookEndpointOptions {
+  url?: string;
+  topics?: WebhookTopic[] | null;
+}
+
+export interface WebhookTest {
+  delivered: boolean;
+  messageId: string;
+  status: number | null;
+  error: string | null;
+  tookMs: number;
+  answer: string | null;
+}
+
+export interface WebhookDelivery {
+  id: string;
+  /** What the receiver gets as `webhook-id`. */
+  messageId: string;
+  endpointId: string;
+  topic: string;
+  accountId: string | null;
+  state: 'waiting' | 'delivered' | 'failed';
+  attempts: number;
+  nextAttemptAt: Date | null;
+  lastStatus: number | null;
+  lastError: string | null;
+  createdAt: Date;
+  updatedAt: Date;
+}
+
+/** The webhook of project and environment. */
+export interface Webhook {
+  id: string;
+  url: string;
+  signingKey?: string;
+  signingKeySet: boolean;
+  active?: boolean;
+  deliveryState?: WebhookDeliveryState;
+  /** Seconds since 1970. */
+  createdAt: number;
+  updatedAt: number;
+}

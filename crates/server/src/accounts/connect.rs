@@ -5,8 +5,8 @@ use std::sync::Arc;
 use grantkeep_vault::OwnerKey;
 use serde_json::json;
 
-use super::seal::{self, Contents};
 use super::news::{self, Asker};
+use super::seal::{self, Contents};
 use super::store::refreshing as rows;
 use super::{Account, Health, NewGrant, Refreshing, forecast, schedule, store};
 use crate::app::App;

@@ -68,7 +68,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    fn tenant(&self) -> Result<Tenant, Failure> {
+    pub(super) fn tenant(&self) -> Result<Tenant, Failure> {
         let environment = Environment::parse(&self.environment).ok_or_else(|| {
             Failure::Usage("--environment must be `production` or `development`".to_owned())
         })?;

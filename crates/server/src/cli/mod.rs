@@ -11,6 +11,7 @@ mod oauth_app;
 mod output;
 mod project;
 mod serve;
+mod webhook;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -70,6 +71,9 @@ enum Command {
     /// List, show and revoke connected accounts.
     #[command(subcommand)]
     Accounts(accounts::Command),
+    /// Make, list and try endpoints for news; see and replay what was posted.
+    #[command(subcommand)]
+    Webhook(webhook::Command),
     /// Check configuration, store, key, clock and more, and say how to mend each.
     Doctor,
     /// About the settings.
@@ -154,6 +158,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::OauthApp(command) => oauth_app::run(&shell, command).await,
         Command::Apps(command) => apps::run(&shell, command),
         Command::Accounts(command) => accounts::run(&shell, command).await,
+        Command::Webhook(command) => webhook::run(&shell, command).await,
         Command::Doctor => doctor::run(&shell).await,
         Command::Config(command) => {
             config::run(&command);

@@ -48,6 +48,14 @@ fn describe() {
     metrics::describe_gauge!("http_connections_open", "Open connections.");
     metrics::describe_counter!("egress_requests_total", "Outbound requests, by how they ended.");
     metrics::describe_histogram!("egress_request_duration_seconds", "Until the answer began.");
+    metrics::describe_counter!(
+        "grantkeep_webhook_deliveries_total",
+        "Tries to post news, by how they ended."
+    );
+    metrics::describe_gauge!(
+        "grantkeep_webhook_oldest_undelivered_seconds",
+        "Age of the oldest news that still waits to be taken."
+    );
     metrics::gauge!("build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
 }
 

@@ -170,14 +170,13 @@ fn place<'a>(tenant: &'a Tenant, id: &'a DeliveryId) -> Place<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::webhooks::Topic;
     use crate::ids::ProjectId;
     use crate::tenant::Environment;
+    use crate::webhooks::Topic;
 
     #[test]
     fn h_07_only_the_address_of_the_token_is_told_the_token() {
-        let tenant =
-            Tenant { project: ProjectId::mint(), environment: Environment::Development };
+        let tenant = Tenant { project: ProjectId::mint(), environment: Environment::Development };
         for topic in Topic::ALL.into_iter().filter(|it| it.older_name().is_some()) {
             let body = json!({ "connect_token": "ctok_x", "connect_session_id": 7 });
             let news = News { tenant: &tenant, topic, account: None, body, webhook_uri: None };

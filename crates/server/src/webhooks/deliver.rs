@@ -103,12 +103,12 @@ async fn attempt(app: &Arc<App>, endpoint: &Endpoint, delivery: &Delivery) -> Ou
         Err(error) => Outcome::Unreached(error),
         Ok(answer) if answer.status.is_success() => Outcome::Delivered(answer.status.as_u16()),
         Ok(answer) if answer.status.as_u16() == 410 => Outcome::Gone,
-        Ok(answer) => {
-            Outcome::Refused { status: answer.status.as_u16(), wait_ms: answer.wait_ms }
-        }
+        Ok(answer) => Outcome::Refused { status: answer.status.as_u16(), wait_ms: answer.wait_ms },
     }
 }
 
+/// The endpoint's row is written first by everybody, so that tries which end at once wait for each
+/// other and never in a circle.
 async fn store_end(
     app: &Arc<App>,
     endpoint: &Endpoint,
@@ -118,24 +118,27 @@ async fn store_end(
     let now_ms = app.clock.now_ms();
     let error = outcome.text();
     let mut tx = app.db.begin().await?;
+    let off = match outcome {
+        Outcome::Delivered(_) => {
+            store::clear(&mut tx, endpoint, now_ms).await?;
+            Off::No
+        }
+        Outcome::Unpostable(_) | Outcome::Ours(_) => Off::No,
+        _ => blame(&mut tx, endpoint, outcome, now_ms).await?,
+    };
     let (state, next_at_ms) = match next(delivery, outcome, now_ms) {
         Next::Done => (Progress::Delivered, delivery.next_at_ms),
-        Next::At(at_ms) => (Progress::Waiting, at_ms),
-        Next::Never => (Progress::Failed, delivery.next_at_ms),
+        Next::At(at_ms) if off == Off::No => (Progress::Waiting, at_ms),
+        Next::At(_) | Next::Never => (Progress::Failed, delivery.next_at_ms),
     };
     let tried =
         Tried { state, status: outcome.status(), error: error.as_deref(), next_at_ms, now_ms };
     deliveries::end_try(&mut tx, delivery, tried).await?;
-    let off = match outcome {
-        Outcome::Delivered(_) => {
-            store::clear(&mut tx, endpoint, now_ms).await?;
-            false
-        }
-        Outcome::Unpostable(_) | Outcome::Ours(_) => false,
-        _ => blame(&mut tx, endpoint, outcome, now_ms).await?,
-    };
+    if off == Off::Now {
+        deliveries::fail_waiting(&mut tx, endpoint, SWITCHED_OFF, now_ms).await?;
+    }
     tx.commit().await?;
-    if off {
+    if off == Off::Now {
         note_off(app, endpoint, error.as_deref());
     }
     Ok(())
@@ -154,21 +157,25 @@ fn next(delivery: &Delivery, outcome: &Outcome, now_ms: i64) -> Next {
         Outcome::Refused { wait_ms, .. } => wait_ms.unwrap_or(0),
         Outcome::Unreached(_) | Outcome::Ours(_) => 0,
     };
-    let at_ms =
-        schedule::next_try(&delivery.id, delivery.attempts, delivery.queued_at_ms, now_ms);
+    let at_ms = schedule::next_try(&delivery.id, delivery.attempts, delivery.queued_at_ms, now_ms);
     at_ms.map_or(Next::Never, |at_ms| Next::At(at_ms.max(now_ms + asked_ms)))
 }
 
-/// Counts a failure against the endpoint and spares it accordingly. `true`: it was switched off.
-async fn blame(
-    tx: &mut Tx,
-    endpoint: &Endpoint,
-    outcome: &Outcome,
-    now_ms: i64,
-) -> Result<bool> {
+/// Whether nothing more is sent to an endpoint.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Off {
+    No,
+    /// By this very failure.
+    Now,
+    /// It was before, or is gone.
+    Before,
+}
+
+/// Counts a failure against the endpoint and spares it accordingly.
+async fn blame(tx: &mut Tx, endpoint: &Endpoint, outcome: &Outcome, now_ms: i64) -> Result<Off> {
     let error = outcome.text().unwrap_or_default();
     let Some(failing) = store::count_failure(tx, endpoint, &error, now_ms).await? else {
-        return Ok(false);
+        return Ok(Off::Before);
     };
     let (state, pause_ms) = schedule::after_failures(failing.failures);
     let asked_ms = match outcome {
@@ -181,10 +188,11 @@ async fn blame(
     let state = if off { Condition::Deactivated } else { state };
     let pause_until_ms = now_ms + pause_ms.max(asked_ms);
     let done = store::treat(tx, endpoint, Treatment { state, pause_until_ms, now_ms }).await?;
-    if off && done {
-        deliveries::fail_waiting(tx, endpoint, SWITCHED_OFF, now_ms).await?;
-    }
-    Ok(off && done)
+    Ok(match (done, off) {
+        (false, _) => Off::Before,
+        (true, true) => Off::Now,
+        (true, false) => Off::No,
+    })
 }
 
 fn note_off(app: &App, endpoint: &Endpoint, why: Option<&str>) {

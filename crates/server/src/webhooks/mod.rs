@@ -1,7 +1,7 @@
 //! News to products: what happened to an account, posted to the product's own endpoints.
 //!
-//! Whoever makes news says so in the transaction that makes it: either both happen or neither. It is
-//! then sent at least once, with the same id and the same bytes each time, in no promised order.
+//! Whoever makes news says so in the transaction that makes it: either both happen or neither. It
+//! is then sent at least once, with the same id and the same bytes each time, in no promised order.
 //! Each endpoint has a queue of its own, so that a dead one delays nobody else.
 
 mod announce;

@@ -50,7 +50,9 @@ pub(super) async fn send(
     let uri = app.egress.check_tenant_url(url)?;
     let unsent = |why: &str| EgressError::unsent(Failure::Protocol, why);
     let mut request = Request::post(uri)
-        .body(Full::new(Bytes::copy_from_slice(letter.body)).map_err(|it| match it {}).boxed_unsync())
+        .body(
+            Full::new(Bytes::copy_from_slice(letter.body)).map_err(|it| match it {}).boxed_unsync(),
+        )
         .map_err(|_| unsent("the request cannot be made"))?;
     for (name, value) in headers(letter, secrets, now_ms) {
         // What has no place in a header (another alphabet in a user's id) goes as its bytes.

@@ -52,6 +52,15 @@ mod tests {
         assert_eq!(made.unwrap(), "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
     }
 
+    /// Made by the `hmac` module of Python.
+    #[test]
+    fn h_01_the_older_signature_is_the_one_that_another_program_makes() {
+        let secret = Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+        let made = older(&[secret], 1_614_265_330, br#"{"test": 2432232314}"#);
+        let tag = "2e37df5d4a028c51a7f3133d64ae1e300d2c2c900f1b1d49d4369ad2530f8964";
+        assert_eq!(made, format!("t=1614265330,v1={tag}"));
+    }
+
     #[test]
     fn h_02_secrets_are_fresh_and_of_the_known_form() {
         let (one, other) = (fresh_secret(), fresh_secret());

@@ -38,8 +38,7 @@ impl TryFrom<Row> for Endpoint {
         let bad = |what: &str| {
             sqlx::Error::Decode(format!("webhook_endpoints.{what} of {}", row.id).into())
         };
-        let environment =
-            Environment::parse(&row.environment).ok_or_else(|| bad("environment"))?;
+        let environment = Environment::parse(&row.environment).ok_or_else(|| bad("environment"))?;
         let kind = Kind::ALL.into_iter().find(|it| it.as_str() == row.kind);
         let state = Condition::ALL.into_iter().find(|it| it.as_str() == row.state);
         let topics = row.topics.as_deref().map(serde_json::from_str).transpose();
@@ -96,7 +95,8 @@ pub(super) async fn all_within(tx: &mut Tx, tenant: &Tenant) -> sqlx::Result<Vec
     let sql = concat!(
         "select ",
         columns!(),
-        " from webhook_endpoints where project_id = $1 and environment = $2 and kind <> 'token'"
+        " from webhook_endpoints where project_id = $1 and environment = $2 and \
+         kind <> 'token' order by id"
     );
     read(on!(tx.conn(), conn => sqlx::query_as(sql)
         .bind(&tenant.project).bind(tenant.environment.as_str()).fetch_all(conn).await?))

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::task::{Id, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use super::announce::SWITCHED_OFF;
 use super::store::{self, deliveries};
 use super::{Delivery, Endpoint, Progress, deliver, schedule};
 use crate::app::App;
@@ -25,8 +26,8 @@ const AT_ONCE_MAX: usize = 1_024;
 /// Endpoints looked at in one go.
 const ENDPOINTS_AT_ONCE: i64 = 1_024;
 
-/// How often what is old is cleared away.
-const TIDY_EVERY: Duration = Duration::from_mins(5);
+/// How often what is old is cleared away, and the age of the oldest measured.
+const TIDY_EVERY: Duration = Duration::from_mins(1);
 /// Rows deleted by one statement.
 const FORGET_BATCH: i64 = 1_000;
 const DAY_MS: i64 = 24 * 3_600_000;
@@ -142,6 +143,7 @@ pub async fn tidy(app: &Arc<App>) -> Result<()> {
     for (state, keep_ms) in ages {
         while deliveries::forget(&app.db, state, now_ms - keep_ms, FORGET_BATCH).await? > 0 {}
     }
+    deliveries::fail_stranded(&app.db, SWITCHED_OFF, now_ms).await?;
     store::wipe_former(&app.db, now_ms).await?;
     store::forget_queues(&app.db, now_ms - KEEP_FAILED_MS).await?;
     let oldest = deliveries::oldest(&app.db).await?;

@@ -10,6 +10,7 @@ use grantkeep_simulator::{Endpoint, Fault, Times};
 use serde_json::json;
 
 use crate::connect::browser::{Browser, parameter};
+use crate::receiver::{Receiver, Say};
 use crate::world::{World, worlds};
 
 /// All that was logged, at every level.
@@ -45,6 +46,9 @@ impl Log {
     }
 }
 
+/// May hold a secret of the product, so it is in no log. In the store it stands as it was given.
+const QUERY: &str = "key=canary_of_the_query";
+
 type Secrets = Vec<(&'static str, String)>;
 
 /// Goes through connect, refresh, failure, keys and revocation, and gives the secrets it met.
@@ -55,7 +59,10 @@ async fn live(world: &World) -> Secrets {
         ("OAuth client secret", grantkeep_simulator::client_secret("rotating")),
     ];
     world.oauth_app("rotating").await;
-    let token = world.connect_token("ada").await;
+    let receiver = Receiver::start().await;
+    let endpoint = world.endpoint(&receiver.url).await;
+    let uri = format!("{}?{QUERY}", receiver.url);
+    let token = world.connect_token_with("ada", json!({ "webhook_uri": uri })).await;
     let browser = Browser::new(world);
     let page = browser.page(&token, "sim_rotating").await;
     let started = page.start().await;
@@ -64,6 +71,7 @@ async fn live(world: &World) -> Secrets {
     assert_eq!(browser.visit(&back).await.status, 200);
     let id = page.status(&started.flow).await["account_id"].as_str().unwrap().to_owned();
     secrets.extend([
+        ("signing secret", endpoint.secret),
         ("connect token", token),
         ("page session", page.boot["session"].as_str().unwrap().to_owned()),
         ("ticket", started.ticket.clone()),
@@ -84,6 +92,9 @@ async fn live(world: &World) -> Secrets {
     let gone = world.delete(&world.path(&format!("/accounts/{id}"))).await;
     assert_eq!(gone.status, 204, "{gone:?}");
     world.run_jobs().await;
+    receiver.script(&[Say::Status(500), Say::HangUp]);
+    world.deliver().await;
+    assert!(receiver.posts().iter().any(|it| it.path.ends_with(QUERY)), "the news did not leave");
     secrets
 }
 
@@ -117,6 +128,8 @@ async fn stored(world: &World) -> String {
         "projects",
         "revocations",
         "root_keys",
+        "webhook_deliveries",
+        "webhook_endpoints",
     ] {
         all.push_str(&world.dump(table).await);
     }
@@ -130,6 +143,7 @@ async fn l_01_no_secret_is_logged_or_stored_in_the_clear() {
         let secrets = live(&world).await;
         let (logged, kept) = (log.text(), stored(&world).await);
         assert!(logged.len() > 10_000 && kept.contains("sim_rotating"), "nothing was looked at");
+        assert!(!logged.contains(QUERY), "the query of an address stands in the log");
         for (name, secret) in secrets {
             assert!(secret.len() >= 10, "{name} is too short to be looked for");
             for (place, text) in [("the log", &logged), ("the store", &kept)] {

@@ -11,8 +11,10 @@ mod demo;
 mod grants;
 mod openapi;
 mod projects;
+mod receiver;
 mod recovery;
 mod refresh;
 mod tidy;
+mod webhooks;
 #[allow(dead_code, reason = "what one kind of test does not need, another does")]
 mod world;

@@ -36,8 +36,7 @@ impl TryFrom<Row> for Delivery {
         let bad = |what: &str| {
             sqlx::Error::Decode(format!("webhook_deliveries.{what} of {}", row.id).into())
         };
-        let environment =
-            Environment::parse(&row.environment).ok_or_else(|| bad("environment"))?;
+        let environment = Environment::parse(&row.environment).ok_or_else(|| bad("environment"))?;
         let state = Progress::ALL.into_iter().find(|it| it.as_str() == row.state);
         Ok(Self {
             state: state.ok_or_else(|| bad("state"))?,
@@ -143,6 +142,22 @@ pub(in crate::webhooks) async fn fail_waiting(
                where project_id = $1 and endpoint_id = $2 and state = 'waiting'";
     on!(tx.conn(), conn => sqlx::query(sql)
         .bind(&endpoint.tenant.project).bind(&endpoint.id).bind(error).bind(now_ms)
+        .execute(conn).await?.rows_affected());
+    Ok(())
+}
+
+/// Fails what waits for an endpoint that was switched off, or deleted, at the moment in which it was
+/// announced.
+pub(in crate::webhooks) async fn fail_stranded(
+    db: &Db,
+    error: &str,
+    now_ms: i64,
+) -> sqlx::Result<()> {
+    let sql = "update webhook_deliveries set state = 'failed', last_error = $1, \
+               updated_at_ms = $2 where state = 'waiting' and lease_until_ms <= $2 and \
+               not exists (select 1 from webhook_endpoints e \
+               where e.id = webhook_deliveries.endpoint_id and e.state <> 'deactivated')";
+    on!(db.write(), conn => sqlx::query(sql).bind(error).bind(now_ms)
         .execute(conn).await?.rows_affected());
     Ok(())
 }
