@@ -59,7 +59,7 @@ fn session_number(token_hash: &[u8; 32]) -> u64 {
 }
 
 /// An account as news has it: without any place for credentials.
-fn view(app: &App, account: &Account) -> Result<Value> {
+pub(super) fn view(app: &App, account: &Account) -> Result<Value> {
     let view = serde_json::to_value(account_view(app, account, None));
     let mut view = view.map_err(|it| crate::error::INTERNAL.logging(it))?;
     if let Some(fields) = view.as_object_mut() {
@@ -111,7 +111,7 @@ pub(super) async fn deleted(app: &App, tx: &mut Tx, account: &Account) -> Result
         tenant: &account.tenant,
         topic: Topic::AccountDeleted,
         account: Some(&account.id),
-        body: view(app, account)?,
+        body: json!({ "account": view(app, account)? }),
         webhook_uri: None,
     };
     webhooks::announce(app, tx, news).await

@@ -9,8 +9,7 @@ use serde_json::json;
 use super::exchange::Failed;
 use super::refresh::{Why, note, reauth, retry};
 use super::store::{self, refreshing as rows};
-use super::view::account_view;
-use super::{Account, Health, forecast};
+use super::{Account, Health, forecast, news};
 use crate::app::App;
 use crate::apps;
 use crate::db::Tx;
@@ -177,7 +176,7 @@ fn topic(account: &Account, now_ms: i64) -> Option<Topic> {
 pub(super) async fn tell(app: &App, tx: &mut Tx, account: &Account, topic: Topic) -> Result<()> {
     let found = apps::find(app, &account.app_slug).ok();
     let body = json!({
-        "account": account_view(app, account, None),
+        "account": news::view(app, account)?,
         "forecast": found.and_then(|it| forecast::of(it, account)),
     });
     let news = News {

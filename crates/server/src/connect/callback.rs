@@ -106,10 +106,10 @@ async fn take(
     let context = OAuthAppId::parse(context).filter(|it| *it == left.oauth_app);
     let Some(context) = context else {
         // The right browser at the wrong place: a provider sent another one's answer here.
-        if let Some(flow) = store::peek_flow(&app.db, &left.flow).await? {
-            if let Some(session) = store::session_of(&app.db, &flow).await? {
-                ending::fail(app, &flow, &session, &Failure::context_mismatch(), origin).await?;
-            }
+        if let Some(flow) = store::peek_flow(&app.db, &left.flow).await?
+            && let Some(session) = store::session_of(&app.db, &flow).await?
+        {
+            ending::fail(app, &flow, &session, &Failure::context_mismatch(), origin).await?;
         }
         return Err(error::CONTEXT_MISMATCH.into());
     };

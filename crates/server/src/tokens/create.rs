@@ -76,12 +76,11 @@ pub async fn create(
     store::forget(&mut tx, now_ms - KEEP_ENDED_MS).await?;
     let user = users::ensure(&mut tx, tenant, &wish.external_user_id, now_ms).await?;
     let hash = token::digest(secret.expose());
-    let sealed = match &wish.webhook_uri {
-        None => None,
-        Some(_) => {
-            let key = app.keys.project_within(&mut tx, &tenant.project, now_ms).await?;
-            Some(key.seal(&place(tenant, &hex(&hash)), secret.expose().as_bytes()))
-        }
+    let sealed = if wish.webhook_uri.is_some() {
+        let key = app.keys.project_within(&mut tx, &tenant.project, now_ms).await?;
+        Some(key.seal(&place(tenant, &hex(&hash)), secret.expose().as_bytes()))
+    } else {
+        None
     };
     let token = ConnectToken {
         hash,

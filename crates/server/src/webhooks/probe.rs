@@ -50,7 +50,8 @@ pub async fn probe(app: &Arc<App>, tenant: &Tenant, id: &str) -> Result<Probe> {
             (Some(status), error, Some(shown(&it.body)))
         }
         Err(error) => {
-            tracing::info!(endpoint = %endpoint.id, detail = error.detail(), "a test was not taken");
+            tracing::info!(endpoint = %endpoint.id, detail = error.detail(),
+                "a test was not taken");
             (None, Some(error.to_string()), None)
         }
     };

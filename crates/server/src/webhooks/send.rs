@@ -116,6 +116,7 @@ fn headers(letter: &Letter<'_>, secrets: &[Secret], now_ms: i64) -> Vec<(&'stati
 /// The product's own id of the user, if the news is about an account.
 fn external_user(body: &[u8]) -> Option<String> {
     let body: serde_json::Value = serde_json::from_slice(body).ok()?;
-    let found = body.pointer("/account/external_id").or(body.pointer("/data/external_id"))?;
-    found.as_str().map(str::to_owned)
+    let places = ["/account/external_id", "/data/account/external_id"];
+    let mut found = places.iter().filter_map(|it| body.pointer(it)?.as_str());
+    found.next().map(str::to_owned)
 }

@@ -293,8 +293,8 @@ pub(super) async fn wipe_former(db: &Db, now_ms: i64) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// Deletes queues of connect tokens' addresses that nobody has named since `before_ms` and that hold
-/// nothing.
+/// Deletes queues of connect tokens' addresses that nobody has named since `before_ms` and that
+/// hold nothing.
 pub(super) async fn forget_queues(db: &Db, before_ms: i64) -> sqlx::Result<()> {
     let sql = "delete from webhook_endpoints where kind = 'token' and updated_at_ms < $1 and \
                not exists (select 1 from webhook_deliveries d \

@@ -8,7 +8,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 
 /// What to do with a request.
 #[derive(Clone, Debug)]
@@ -22,8 +22,6 @@ pub enum Say {
     Nothing,
     /// A good head at once, and then a byte now and then for ever.
     Drip,
-    /// Nothing before [`Receiver::release`], then 200.
-    Hold,
 }
 
 /// A request that came.
@@ -60,7 +58,6 @@ pub struct Receiver {
     pub url: String,
     state: Arc<Mutex<State>>,
     came: tokio::sync::Mutex<mpsc::UnboundedReceiver<Post>>,
-    release: Arc<Notify>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -75,19 +72,19 @@ impl Receiver {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
-        let (state, release) = (Arc::<Mutex<State>>::default(), Arc::new(Notify::new()));
+        let state = Arc::<Mutex<State>>::default();
         let (tell, came) = mpsc::unbounded_channel();
-        let (shared, gate) = (Arc::clone(&state), Arc::clone(&release));
+        let shared = Arc::clone(&state);
         let task = tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                let (shared, gate, tell) = (Arc::clone(&shared), Arc::clone(&gate), tell.clone());
+                let (shared, tell) = (Arc::clone(&shared), tell.clone());
                 tokio::spawn(async move {
-                    let _ = serve(stream, &shared, &gate, &tell).await;
+                    let _ = serve(stream, &shared, &tell).await;
                 });
             }
         });
-        Self { url, state, came: came.into(), release, task }
+        Self { url, state, came: came.into(), task }
     }
 
     /// Says this to the next requests, each once.
@@ -126,17 +123,11 @@ impl Receiver {
     pub async fn next(&self) -> Post {
         self.came.lock().await.recv().await.unwrap()
     }
-
-    /// Lets one request go on that is held.
-    pub fn release(&self) {
-        self.release.notify_one();
-    }
 }
 
 async fn serve(
     mut stream: TcpStream,
     state: &Mutex<State>,
-    gate: &Notify,
     tell: &mpsc::UnboundedSender<Post>,
 ) -> std::io::Result<()> {
     let Some(post) = read(&mut stream).await? else { return Ok(()) };
@@ -164,10 +155,6 @@ async fn serve(
                 tokio::time::sleep(std::time::Duration::from_millis(200)).await;
             }
             return Ok(());
-        }
-        Say::Hold => {
-            gate.notified().await;
-            stream.write_all(&head(200, 2)).await?;
         }
     }
     state.lock().unwrap().answered += 1;

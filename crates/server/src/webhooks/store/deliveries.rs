@@ -82,8 +82,8 @@ pub(in crate::webhooks) async fn insert(tx: &mut Tx, it: &Delivery) -> sqlx::Res
     Ok(())
 }
 
-/// Takes up to `most` of an endpoint's due deliveries and holds them until `until_ms`. Two processes
-/// never hold one at once.
+/// Takes up to `most` of an endpoint's due deliveries and holds them until `until_ms`. Two
+/// processes never hold one at once.
 pub(in crate::webhooks) async fn claim(
     db: &Db,
     endpoint: &Endpoint,
@@ -146,8 +146,8 @@ pub(in crate::webhooks) async fn fail_waiting(
     Ok(())
 }
 
-/// Fails what waits for an endpoint that was switched off, or deleted, at the moment in which it was
-/// announced.
+/// Fails what waits for an endpoint that was switched off, or deleted, at the moment in which it
+/// was announced.
 pub(in crate::webhooks) async fn fail_stranded(
     db: &Db,
     error: &str,

@@ -227,3 +227,29 @@ async fn the_command_line_makes_tries_and_replays() {
     assert_eq!(webhook(&["delete", id]).await.0, 0);
     assert_eq!(webhook(&["delete", id]).await.0, 4);
 }
+
+/// What the whole noun is for.
+#[tokio::test]
+async fn a_product_learns_that_an_account_broke() {
+    for world in worlds().await {
+        let receiver = Receiver::start().await;
+        let topics = json!(["account.dead", "account.refresh_failed"]);
+        world.endpoint_with(json!({ "url": receiver.url, "topics": topics })).await;
+        let stop = tokio_util::sync::CancellationToken::new();
+        let app = std::sync::Arc::clone(&world.app);
+        let working = tokio::spawn(grantkeep::webhooks::run(app, stop.clone()));
+        let account = world.expired("rotating", "ada").await;
+        world.provider.revoke_user_grants("rotating", "ada");
+        assert_eq!(world.vend(&account).await.status, 409);
+        let patience = std::time::Duration::from_mins(1);
+        let post = tokio::time::timeout(patience, receiver.next()).await.unwrap();
+        let body = post.json();
+        assert_eq!(body["type"], "account.dead", "{body}");
+        let told = &body["data"]["account"];
+        assert_eq!((&told["id"], &told["dead"]), (&json!(account.id), &json!(true)));
+        assert_eq!(told["status_reason"], "revoked_by_user");
+        assert_eq!(post.header("x-pd-external-user-id"), "ada");
+        stop.cancel();
+        working.await.unwrap();
+    }
+}

@@ -212,7 +212,7 @@ async fn x_20_a_sender_that_dies_sends_again_with_the_same_id() {
     for world in worlds().await {
         let receiver = Receiver::start().await;
         deleted_only(&world, &receiver).await;
-        receiver.script(&[Say::Hold]);
+        receiver.script(&[Say::Nothing]);
         world.news().await;
         let app = Arc::clone(&world.app);
         let sender = tokio::spawn(async move { webhooks::round(&app).await.map(drop) });

@@ -49,8 +49,11 @@ async fn h_01_news_of_accounts_is_wrapped_as_standard_webhooks_has_it() {
         let body = post.json();
         let names: Vec<_> = body.as_object().unwrap().keys().cloned().collect();
         assert_eq!(names, ["data", "timestamp", "type"]);
-        assert_eq!((&body["type"], &body["data"]["id"]), (&json!("account.deleted"), &json!(id)));
-        assert!(!body["data"].as_object().unwrap().contains_key("credentials"));
+        assert_eq!(
+            (&body["type"], &body["data"]["account"]["id"]),
+            (&json!("account.deleted"), &json!(id))
+        );
+        assert!(!body["data"]["account"].as_object().unwrap().contains_key("credentials"));
     }
 }
 
