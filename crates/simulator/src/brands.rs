@@ -107,6 +107,37 @@ impl Brand {
     }
 }
 
+/// One provider for each class, alike in everything else. Not for people: see
+/// [`crate::Simulator::start_classes`].
+pub(crate) static CLASSES: [Brand; 8] = [
+    class("p0", "Class P0", Rotation::P0),
+    class("p1", "Class P1", Rotation::P1),
+    class("p2", "Class P2", Rotation::P2),
+    class("p3", "Class P3", Rotation::P3),
+    class("p4", "Class P4", Rotation::P4),
+    class("p5", "Class P5", Rotation::P5),
+    class("p6", "Class P6", Rotation::P6),
+    class("p7", "Class P7", Rotation::P7),
+];
+
+const fn class(slug: &'static str, name: &'static str, rotation: Rotation) -> Brand {
+    Brand {
+        slug,
+        name,
+        tagline: "One class of rotation and nothing else",
+        accent_light: "#333333",
+        accent_dark: "#dddddd",
+        mark: include_str!("../templates/marks/static.svg"),
+        kind: Kind::OAuth2(OAuth2 { rotation, ..PLAIN }),
+        scopes: [
+            scope("me", "See your name and e-mail address"),
+            scope("things.read", "Read things"),
+            scope("things.write", "Add and change things"),
+        ],
+        items: ["One", "Two", "Three"],
+    }
+}
+
 /// A person who has an account everywhere here.
 pub(crate) struct Person {
     pub login: &'static str,

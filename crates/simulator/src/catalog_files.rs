@@ -62,7 +62,8 @@ fn file(brand: &Brand, base_url: &str) -> String {
 
 fn face(brand: &Brand, base_url: &str, kind: &str) -> String {
     let shelf = SHELF.iter().find(|it| it.0 == brand.slug);
-    let (category, purpose) = shelf.map_or(("Productivity", ""), |it| (it.1, it.2));
+    let (category, purpose) =
+        shelf.map_or(("Productivity", "be put to the test"), |it| (it.1, it.2));
     format!(
         r#"slug = "sim_{slug}"
 name = "{name}"

@@ -7,6 +7,8 @@ use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use percent_encoding::percent_decode_str;
 
+use crate::refreshes::RefreshId;
+
 /// Names and values in the order sent.
 #[derive(Default)]
 pub(crate) struct Params(Vec<(String, String)>);
@@ -38,6 +40,8 @@ pub(crate) struct Call {
     pub query: String,
     pub headers: HeaderMap,
     pub body: Bytes,
+    /// Set for a refresh with a token that was once issued here.
+    pub refresh: Option<RefreshId>,
 }
 
 impl Call {
@@ -47,7 +51,8 @@ impl Call {
             Method::GET => (params.to_owned(), Bytes::new()),
             _ => (String::new(), Bytes::from(params.to_owned())),
         };
-        Self { method, path: path.to_owned(), query, headers: HeaderMap::new(), body }
+        let (path, headers) = (path.to_owned(), HeaderMap::new());
+        Self { method, path, query, headers, body, refresh: None }
     }
 
     pub(crate) fn query(&self) -> Params {

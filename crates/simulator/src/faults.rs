@@ -150,6 +150,21 @@ impl Active {
         self.0.contains(fault)
     }
 
+    /// Whether the caller gets something else than the right answer, or less.
+    pub(crate) fn spoil(&self) -> bool {
+        self.0.iter().any(|it| {
+            matches!(
+                it,
+                Fault::LostAnswer
+                    | Fault::StatusAfter { .. }
+                    | Fault::InvalidJson
+                    | Fault::Html
+                    | Fault::HugeBody { .. }
+                    | Fault::SlowDrip { .. }
+            )
+        })
+    }
+
     pub(crate) fn delay_before(&self) -> Duration {
         self.sum(|it| if let Fault::Delay { ms } = it { *ms } else { 0 })
     }

@@ -1,13 +1,15 @@
 //! The books of one provider: clients, codes, grants and tokens, and the rules by which they live.
 //!
-//! Nothing here reads a clock or speaks HTTP. Tokens are kept by their SHA-256.
+//! Nothing here reads a clock or answers over HTTP. Tokens are kept by their SHA-256.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::brands::Rotation;
+use crate::exchange::Call;
 use crate::faults::FaultRule;
+use crate::refreshes::{Refreshes, Verdict};
 use crate::secrets;
 
 pub(crate) const CODE_LIFE_MS: u64 = 60_000;
@@ -105,6 +107,9 @@ pub(crate) struct Grant {
     pub workspace: Option<String>,
     pub created_ms: u64,
     pub revoked: bool,
+    /// Hashes of its tokens, in the order of issue.
+    refresh: Vec<String>,
+    access: Vec<String>,
 }
 
 struct RefreshToken {
@@ -169,6 +174,9 @@ pub(crate) struct Books {
     pub counters: Counters,
     pub faults: Vec<FaultRule>,
     pub rules: Option<(Rotation, u64)>,
+    pub refreshes: Refreshes,
+    /// What is said of an access token's life, where that is not the truth. Seconds.
+    pub announced_life_s: Option<u64>,
 }
 
 impl Books {
@@ -237,6 +245,8 @@ impl Books {
             workspace: visit.workspace.clone(),
             created_ms: now_ms,
             revoked: false,
+            refresh: Vec::new(),
+            access: Vec::new(),
         };
         self.grants.insert(id.clone(), grant);
         id
@@ -256,6 +266,7 @@ impl Books {
                     successor_used: false,
                 };
                 self.refresh.insert(hash.clone(), row);
+                self.owned_by(grant, |it| it.refresh.push(hash.clone()));
                 hash
             }
             None => parent.unwrap_or_default().to_owned(),
@@ -267,7 +278,9 @@ impl Books {
             expires_ms: now.ms + now.access_life_ms,
             secret: String::new(),
         };
-        self.access.insert(secrets::hash(&access_token), row);
+        let hash = secrets::hash(&access_token);
+        self.owned_by(grant, |it| it.access.push(hash.clone()));
+        self.access.insert(hash, row);
         let (scopes, user, workspace) =
             self.grants.get(grant).map_or_else(Default::default, |it| {
                 (it.scopes.clone(), it.user.clone(), it.workspace.clone())
@@ -284,8 +297,16 @@ impl Books {
             expires_ms: NEVER_MS,
             secret: secret.clone(),
         };
-        self.access.insert(secrets::hash(&token), row);
+        let hash = secrets::hash(&token);
+        self.owned_by(grant, |it| it.access.push(hash.clone()));
+        self.access.insert(hash, row);
         (token, secret)
+    }
+
+    fn owned_by(&mut self, grant: &str, note: impl FnOnce(&mut Grant)) {
+        if let Some(grant) = self.grants.get_mut(grant) {
+            note(grant);
+        }
     }
 
     /// The grant a refresh token belongs to, dead or alive.
@@ -293,16 +314,34 @@ impl Books {
         self.refresh.get(&secrets::hash(refresh_token)).map(|it| it.grant.as_str())
     }
 
-    /// Refreshes by the rotation class. `None` is `invalid_grant`.
-    pub(crate) fn refresh(&mut self, token: &str, client_id: &str, now: Now) -> Option<Issued> {
-        let hash = secrets::hash(token);
-        let grant_id = self.refresh.get(&hash)?.grant.clone();
+    /// Refreshes by the rotation class, and notes it. `None` is `invalid_grant`.
+    pub(crate) fn refresh(&mut self, call: &Call, client_id: &str, now: Now) -> Option<Issued> {
+        let hash = secrets::hash(call.form().get("refresh_token"));
+        let used = self.refresh.get(&hash)?.replaced_ms.is_some();
+        let issued = self.refresh_by(&hash, client_id, now);
+        let verdict = match &issued {
+            Some(issued) => Verdict::Granted {
+                at_ms: now.ms,
+                again: used,
+                access_sha256: secrets::hash(&issued.access_token),
+                refresh_sha256: issued.refresh_token.as_deref().map(secrets::hash),
+            },
+            None => Verdict::Refused { illegal: used },
+        };
+        if let Some(id) = &call.refresh {
+            self.refreshes.judge(id, verdict);
+        }
+        issued
+    }
+
+    fn refresh_by(&mut self, hash: &str, client_id: &str, now: Now) -> Option<Issued> {
+        let grant_id = self.refresh.get(hash)?.grant.clone();
         let grant = self.grants.get(&grant_id)?;
         if grant.client_id != client_id {
             return None;
         }
-        if grant.revoked || !self.accepts(&hash, now.ms) {
-            if self.refresh.get(&hash).is_some_and(|it| it.replaced_ms.is_some()) {
+        if grant.revoked || !self.accepts(hash, now.ms) {
+            if self.refresh.get(hash).is_some_and(|it| it.replaced_ms.is_some()) {
                 self.counters.illegal_reuse += 1;
                 if self.rotation().0 == Rotation::P7 {
                     self.revoke_grant(&grant_id);
@@ -310,13 +349,13 @@ impl Books {
             }
             return None;
         }
-        self.mark_used(&hash);
+        self.mark_used(hash);
         if self.rotation().0 != Rotation::P0 {
-            let row = self.refresh.get_mut(&hash)?;
+            let row = self.refresh.get_mut(hash)?;
             row.replaced_ms.get_or_insert(now.ms);
         }
         self.counters.refresh_ok += 1;
-        Some(self.issue(&grant_id, Some(&hash), now))
+        Some(self.issue(&grant_id, Some(hash), now))
     }
 
     fn accepts(&self, hash: &str, now_ms: u64) -> bool {
@@ -334,6 +373,11 @@ impl Books {
         if let Some(row) = parent.and_then(|it| self.refresh.get_mut(&it)) {
             row.successor_used = true;
         }
+    }
+
+    /// The grant an access token belongs to, dead or alive.
+    pub(crate) fn grant_of_access(&self, access_token: &str) -> Option<&str> {
+        self.access.get(&secrets::hash(access_token)).map(|it| it.grant.as_str())
     }
 
     /// The grant behind a living access token; using it counts as using its pair.
@@ -396,8 +440,10 @@ impl Books {
     }
 
     fn view(&self, id: &str, grant: &Grant, now_ms: u64) -> GrantView {
-        let refresh: Vec<_> = self.refresh.iter().filter(|(_, it)| it.grant == id).collect();
-        let access: Vec<_> = self.access.iter().filter(|(_, it)| it.grant == id).collect();
+        let refresh: Vec<_> =
+            grant.refresh.iter().filter_map(|hash| self.refresh.get_key_value(hash)).collect();
+        let access: Vec<_> =
+            grant.access.iter().filter_map(|hash| self.access.get_key_value(hash)).collect();
         let mut refresh_alive: Vec<String> = refresh
             .iter()
             .filter(|(hash, _)| !grant.revoked && self.accepts(hash, now_ms))

@@ -15,6 +15,7 @@ mod grants;
 mod oauth1;
 mod pages;
 mod provider;
+mod refreshes;
 mod secrets;
 mod server;
 mod token;
@@ -33,7 +34,9 @@ pub use faults::{Endpoint, Fault, FaultRule, Times};
 pub use grants::{Counters, GrantView};
 pub use pages::PASSWORD;
 pub use provider::{client_id, client_secret};
+pub use refreshes::{RefreshView, Verdict};
 
+use brands::{BRANDS, Brand, CLASSES};
 use exchange::Call;
 use provider::{Provider, World};
 
@@ -53,9 +56,22 @@ impl Simulator {
     /// # Errors
     /// When the address cannot be bound.
     pub async fn start(bind: SocketAddr) -> std::io::Result<Self> {
+        Self::start_with(bind, &BRANDS).await
+    }
+
+    /// As [`Self::start`], but with the providers `"p0"` to `"p7"`, one for each class of rotation
+    /// and alike in everything else.
+    ///
+    /// # Errors
+    /// When the address cannot be bound.
+    pub async fn start_classes(bind: SocketAddr) -> std::io::Result<Self> {
+        Self::start_with(bind, &CLASSES).await
+    }
+
+    async fn start_with(bind: SocketAddr, brands: &'static [Brand]) -> std::io::Result<Self> {
         let listener = TcpListener::bind(bind).await?;
         let address = listener.local_addr()?;
-        let world = Arc::new(World::new(&format!("http://{address}")));
+        let world = Arc::new(World::new(&format!("http://{address}"), brands));
         let task = tokio::spawn(server::run(listener, Arc::clone(&world)));
         Ok(Self { world, address, task })
     }
@@ -94,6 +110,30 @@ impl Simulator {
         let provider = self.provider(provider);
         let now_ms = provider.clock.now_ms();
         provider.books().ledger(now_ms)
+    }
+
+    /// The grant that an access token was issued for, dead or alive.
+    pub fn grant_of(&self, provider: &str, access_token: &str) -> Option<String> {
+        self.provider(provider).books().grant_of_access(access_token).map(str::to_owned)
+    }
+
+    /// What became of each refresh of a grant, in order of arrival, from the `first` on (counted
+    /// from 0).
+    pub fn refreshes(&self, provider: &str, grant: &str, first: usize) -> Vec<RefreshView> {
+        self.provider(provider).books().refreshes.of(grant, first)
+    }
+
+    /// Calls the provider's API with the token, without the way over HTTP. `false`: 401.
+    pub fn call_api(&self, provider: &str, access_token: &str) -> bool {
+        let provider = self.provider(provider);
+        let now_ms = provider.clock.now_ms();
+        provider.books().use_access(access_token, now_ms).is_some()
+    }
+
+    /// What the token endpoint says of an access token's life from now on, in seconds, whatever the
+    /// truth is. `None`: the truth.
+    pub fn announce_life(&self, provider: &str, seconds: Option<u64>) {
+        self.provider(provider).books().announced_life_s = seconds;
     }
 
     /// Sets a fault. Several may be set; a call meets all that apply.

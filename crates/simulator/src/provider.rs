@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::brands::{BRANDS, Brand, Kind, OAuth2, Rotation};
+use crate::brands::{Brand, Kind, OAuth2, Rotation};
 use crate::clock::Clock;
 use crate::exchange::Call;
 use crate::faults::{Active, Endpoint};
 use crate::grants::{Books, Client, Now};
+use crate::refreshes::{RefreshId, RefreshView, Verdict};
+use crate::secrets;
 
 /// How the consent pages call the client that every provider knows from the start.
 const CLIENT_NAME: &str = "Acme";
@@ -59,6 +61,12 @@ impl Provider {
         format!("{}{}", self.base_url, call.root())
     }
 
+    /// What the token endpoint says of an access token's life. The truth may be longer.
+    pub(crate) fn announced_life_s(&self) -> u64 {
+        let told = self.books().announced_life_s;
+        told.unwrap_or_else(|| self.oauth2().map_or(0, |it| it.access_life_s))
+    }
+
     pub(crate) fn now(&self) -> Now {
         let life_s = self.oauth2().map_or(0, |it| it.access_life_s);
         Now { ms: self.clock.now_ms(), access_life_ms: life_s * 1000 }
@@ -83,23 +91,47 @@ impl Provider {
     }
 }
 
-/// Counts a refresh as in flight as long as it lives, even when its caller hangs up.
+/// A refresh as long as it lives, even when its caller hangs up.
 pub(crate) struct Flight {
     provider: Arc<Provider>,
     grant: String,
+    refresh: RefreshId,
 }
 
 impl Flight {
     pub(crate) fn enter(provider: &Arc<Provider>, call: &Call) -> Option<Self> {
+        let now_ms = provider.clock.now_ms();
         let mut books = provider.books();
-        let grant = books.grant_of(call.form().get("refresh_token"))?.to_owned();
+        let form = call.form();
+        let token = form.get("refresh_token");
+        let grant = books.grant_of(token)?.to_owned();
         let flying = books.in_flight.entry(grant.clone()).or_insert(0);
         *flying += 1;
-        if *flying > 1 {
+        let overlaps = *flying > 1;
+        if overlaps {
             books.counters.overlap += 1;
         }
+        let arrived = RefreshView {
+            number: books.counters.token_refresh,
+            arrived_ms: now_ms,
+            sent_sha256: secrets::hash(token),
+            overlaps,
+            verdict: Verdict::Unseen,
+            answered_ms: None,
+        };
+        let refresh = books.refreshes.arrive(&grant, arrived);
         drop(books);
-        Some(Self { provider: Arc::clone(provider), grant })
+        Some(Self { provider: Arc::clone(provider), grant, refresh })
+    }
+
+    /// Notes that the right answer was handed to the connection.
+    pub(crate) fn answered(&self) {
+        let now_ms = self.provider.clock.now_ms();
+        self.provider.books().refreshes.answer(&self.refresh, now_ms);
+    }
+
+    pub(crate) fn refresh(&self) -> &RefreshId {
+        &self.refresh
     }
 }
 
@@ -120,9 +152,9 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(base_url: &str) -> Self {
+    pub(crate) fn new(base_url: &str, brands: &'static [Brand]) -> Self {
         let (base_url, clock) = (Arc::<str>::from(base_url), Arc::new(Clock::new()));
-        let providers = BRANDS
+        let providers = brands
             .iter()
             .map(|it| {
                 let provider = Provider::new(it, Arc::clone(&base_url), Arc::clone(&clock));

@@ -110,6 +110,7 @@ async fn serve_one(
         query: head.uri.query().unwrap_or("").to_owned(),
         headers: head.headers,
         body,
+        refresh: None,
     };
     let slug = call.path.split('/').nth(1).unwrap_or("");
     match world.providers.get(slug) {
@@ -134,7 +135,7 @@ async fn exchange(
     provider: Arc<Provider>,
     endpoint: Endpoint,
     handler: Handler,
-    call: Call,
+    mut call: Call,
 ) -> Response {
     let endpoint = match endpoint {
         Endpoint::Token if call.form().get("grant_type") == "refresh_token" => {
@@ -144,16 +145,20 @@ async fn exchange(
         other => other,
     };
     let faults = provider.arrive(endpoint);
-    let _flight = match endpoint {
+    let flight = match endpoint {
         Endpoint::TokenRefresh => Flight::enter(&provider, &call),
         _ => None,
     };
+    call.refresh = flight.as_ref().map(|it| it.refresh().clone());
     wait(faults.delay_before()).await;
     if let Some(response) = instead(&faults) {
         return response;
     }
     let answer = handler(&provider, &call, &faults);
     wait(faults.delay_after()).await;
+    if let Some(flight) = flight.filter(|_| !faults.spoil()) {
+        flight.answered();
+    }
     bend(answer, &faults)
 }
 

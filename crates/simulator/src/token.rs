@@ -35,12 +35,13 @@ pub(crate) fn token(provider: &Provider, call: &Call, faults: &Active) -> Answer
             provider.books().exchange(&claim, provider.now())
         }
         "refresh_token" => {
-            provider.books().refresh(form.get("refresh_token"), &client_id, provider.now())
+            let now = provider.now();
+            provider.books().refresh(call, &client_id, now)
         }
         _ => return refuse(rules, "unsupported_grant_type", "This grant type is not known here."),
     };
     match issued {
-        Some(issued) => answer(rules, issued, faults),
+        Some(issued) => answer(provider, rules, issued, faults),
         None => refuse(rules, "invalid_grant", "The code or refresh token is not valid any more."),
     }
 }
@@ -92,12 +93,12 @@ fn form_answer(pairs: &[(&str, &str)]) -> Answer {
     Answer::new(StatusCode::OK, "application/x-www-form-urlencoded; charset=utf-8", body)
 }
 
-fn answer(rules: &OAuth2, mut issued: Issued, faults: &Active) -> Answer {
+fn answer(provider: &Provider, rules: &OAuth2, mut issued: Issued, faults: &Active) -> Answer {
     if faults.has(&Fault::ScopeReduced) {
         issued.scopes.truncate(1);
     }
     let scope = issued.scopes.join(rules.scope_separator);
-    let life = (!faults.has(&Fault::MissingExpiresIn)).then_some(rules.access_life_s);
+    let life = (!faults.has(&Fault::MissingExpiresIn)).then(|| provider.announced_life_s());
     if rules.shape == Shape::Form {
         let life = life.map(|it| it.to_string());
         let mut pairs = vec![("access_token", issued.access_token.as_str())];

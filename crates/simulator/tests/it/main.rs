@@ -9,5 +9,6 @@ mod keys;
 mod oauth1;
 mod oauth2;
 mod pages;
+mod refreshes;
 mod rotation;
 mod world;

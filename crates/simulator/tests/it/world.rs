@@ -26,8 +26,15 @@ pub struct Tokens {
 
 impl World {
     pub async fn new() -> Self {
-        let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
-        let simulator = Simulator::start(any_port).await.unwrap();
+        Self::of(Simulator::start(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap())
+    }
+
+    /// The providers that are one for each class.
+    pub async fn classes() -> Self {
+        Self::of(Simulator::start_classes(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap())
+    }
+
+    fn of(simulator: Simulator) -> Self {
         for provider in simulator.providers() {
             simulator.add_redirect_uri(provider, CALLBACK);
         }
