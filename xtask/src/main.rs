@@ -8,6 +8,7 @@ mod run;
 mod setup;
 mod steps;
 mod test;
+mod torture;
 
 use std::process::ExitCode;
 
@@ -20,6 +21,8 @@ Tasks:
   test        Set this machine up, run every check and every test, print the sum
   postgres    Start a private PostgreSQL, print its URL, stop it on Ctrl-C; with a command,
               run that with the server and stop: cargo xtask postgres cargo nextest run
+  torture     Kill the real server while it refreshes tokens, or race several of them, and count
+              what is lost: cargo xtask torture refresh | race; --help says more
   help        Print this
 
 Options of test:
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
         Some((&"test", options)) => test::Options::parse(options).map(|it| test::run(&it)),
         Some((&"postgres", [])) => postgres::serve().map(|()| true),
         Some((&"postgres", [program, arguments @ ..])) => postgres::around(program, arguments),
+        Some((&"torture", arguments)) => torture::run(arguments),
         Some((&("help" | "--help" | "-h"), _)) => {
             print!("{HELP}{}", steps::table());
             return ExitCode::SUCCESS;

@@ -75,7 +75,7 @@ pub(crate) struct Client {
 }
 
 /// Somebody on the way through login and consent.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct Visit {
     pub client_id: String,
     pub redirect_uri: String,
@@ -253,7 +253,7 @@ impl Books {
     }
 
     /// A new access token, and a new refresh token unless the class keeps the old one.
-    fn issue(&mut self, grant: &str, parent: Option<&str>, now: Now) -> Issued {
+    pub(crate) fn issue(&mut self, grant: &str, parent: Option<&str>, now: Now) -> Issued {
         let keeps = parent.is_some() && self.rotation().0 == Rotation::P0;
         let refresh_token = (!keeps).then(|| secrets::fresh("srt_"));
         let companion = match &refresh_token {

@@ -38,7 +38,15 @@ pub use refreshes::{RefreshView, Verdict};
 
 use brands::{BRANDS, Brand, CLASSES};
 use exchange::Call;
+use grants::Visit;
 use provider::{Provider, World};
+
+/// A grant that was given without the pages.
+pub struct NewGrant {
+    pub id: String,
+    pub access_token: String,
+    pub refresh_token: String,
+}
 
 /// A running simulator. It stops when dropped.
 ///
@@ -112,6 +120,24 @@ impl Simulator {
         provider.books().ledger(now_ms)
     }
 
+    /// A grant of all scopes to the client known from the start (see [`client_id`]), as if the
+    /// person had just been through the pages.
+    pub fn grant(&self, provider: &str, user: &str) -> NewGrant {
+        let provider = self.provider(provider);
+        let now = provider.now();
+        let visit = Visit {
+            client_id: client_id(provider.brand.slug),
+            user: Some(user.to_owned()),
+            scopes: provider.brand.scopes.iter().map(|it| it.name.to_owned()).collect(),
+            ..Visit::default()
+        };
+        let mut books = provider.books();
+        let id = books.open_grant(&visit, now.ms);
+        let issued = books.issue(&id, None, now);
+        let refresh_token = issued.refresh_token.unwrap_or_default();
+        NewGrant { id, access_token: issued.access_token, refresh_token }
+    }
+
     /// The grant that an access token was issued for, dead or alive.
     pub fn grant_of(&self, provider: &str, access_token: &str) -> Option<String> {
         self.provider(provider).books().grant_of_access(access_token).map(str::to_owned)
@@ -175,6 +201,11 @@ impl Simulator {
     /// Puts a provider back to how it started, its registered clients included.
     pub fn reset(&self, provider: &str) {
         self.provider(provider).reset();
+    }
+
+    /// The providers' time, in which the lists of refreshes are written.
+    pub fn now_ms(&self) -> u64 {
+        self.world.clock.now_ms()
     }
 
     /// Moves the time of all providers forward.

@@ -153,7 +153,8 @@ fn columns_have_types_that_both_engines_read_alike() {
 fn a_leaf_depends_on_nothing_of_ours() {
     let mut breaches = Vec::new();
     for manifest in walk("crates", &["toml"]) {
-        let leaf = manifest.path.ends_with("/Cargo.toml") && !manifest.path.contains("/server/");
+        let above = ["/server/", "/torture/"].iter().any(|it| manifest.path.contains(it));
+        let leaf = manifest.path.ends_with("/Cargo.toml") && !above;
         for (number, line) in manifest.numbered().filter(|_| leaf) {
             let ours = line.starts_with("grantkeep") || line.contains("path = \"../");
             if ours {

@@ -81,3 +81,13 @@ async fn a_call_made_here_counts_as_use_of_the_pair() {
     world.simulator.set_rotation("p2", Rotation::P1);
     assert_eq!(world.refresh("p2", &first.refresh).await.status(), 200);
 }
+
+#[tokio::test]
+async fn a_grant_given_without_the_pages_is_like_any_other() {
+    let world = World::classes().await;
+    let grant = world.simulator.grant("p6", "ada");
+    assert_eq!(world.call("p6", &grant.access_token).await, 200);
+    world.rotate("p6", &grant.refresh_token).await;
+    assert_eq!(world.refresh("p6", &grant.refresh_token).await.status(), 400);
+    assert_eq!(world.simulator.refreshes("p6", &grant.id, 0).len(), 2);
+}
