@@ -1,6 +1,7 @@
 //! One lane of the kill loop: a store, its server in life after life, and what is known of each
 //! account.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
@@ -10,6 +11,7 @@ use grantkeep_vault::token;
 
 use crate::chance::Chance;
 use crate::judge::{Books, Journal, Shock, Survival, story};
+use crate::kept::Kept;
 use crate::outside::{Outside, Said};
 use crate::progress::Progress;
 use crate::server::{Recipe, Server, Start};
@@ -28,6 +30,8 @@ const DEATH_TIME_MAX: Duration = Duration::from_millis(300);
 /// What a dead server wrote into its sockets is read within this time; the next one needs longer
 /// until it can send. The second part is in the future of the kill.
 const LAST_WORDS: (Duration, u64) = (Duration::from_millis(5), 10);
+/// After this time an answer that was received must be on disk.
+const JOURNALED_MS_MAX: u64 = 2_000;
 /// Accounts settled at once.
 const SETTLED_AT_ONCE: usize = 8;
 /// Vends until one of them made a refresh.
@@ -81,6 +85,9 @@ pub struct Lane {
     pub chance: Chance,
     pub record: Record,
     pub progress: Progress,
+    /// The server's data folder, and what was in its journal when it last died.
+    data: PathBuf,
+    kept: Kept,
 }
 
 /// What asking for a shaken account showed.
@@ -99,7 +106,8 @@ impl Lane {
         // Over at once by what the provider says, so that every vend refreshes.
         stage.announce_life(0);
         let (watched, record) = (Vec::new(), Record::default());
-        Ok(Self { stage, recipe, outside, watched, chance, record, progress })
+        let (data, kept) = (stage.data(0), Kept::default());
+        Ok(Self { stage, recipe, outside, watched, chance, record, progress, data, kept })
     }
 
     /// Makes accounts where a class has fewer than `least` that are ready. No server may run.
@@ -135,14 +143,14 @@ impl Lane {
     }
 
     /// Has each of `batch` asked for by so many callers at once, and the server die meanwhile.
-    /// `journal`: what is known of its disk afterwards, for a batch of one. `false`: it did not come
+    /// `promised`: what must be on its disk afterwards, for a batch of one. `false`: it did not come
     /// by its failpoint.
     pub async fn strike(
         &mut self,
         server: &mut Server,
         (batch, callers): (&[usize], usize),
         end: End,
-        journal: Option<Journal>,
+        promised: Option<Journal>,
     ) -> Result<bool> {
         let mut as_wanted = true;
         let asked = ask(&self.outside, &self.watched, batch, callers);
@@ -150,12 +158,12 @@ impl Lane {
             End::At(point) => {
                 let said = asked.await;
                 if self.died_by_itself(server).await {
-                    self.died(point, journal).await;
+                    self.died(point, promised).await;
                 } else {
                     as_wanted = false;
                     self.record.missed(point);
                     server.kill().await?;
-                    self.died("idle", journal).await;
+                    self.died("idle", promised).await;
                 }
                 said
             }
@@ -166,11 +174,11 @@ impl Lane {
                 };
                 let (said, killed) = futures::join!(asked, kill);
                 killed?;
-                self.died("any time", journal).await;
+                self.died("any time", promised).await;
                 said
             }
         };
-        self.hear(batch, callers, &said, journal);
+        self.hear(batch, callers, &said, promised);
         Ok(as_wanted)
     }
 
@@ -179,32 +187,37 @@ impl Lane {
     }
 
     /// Counts a kill. Accounts that were not settled yet had one more shock.
-    pub async fn died(&mut self, place: &str, journal: Option<Journal>) {
+    pub async fn died(&mut self, place: &str, promised: Option<Journal>) {
         self.record.killed(place);
         self.progress.step(1);
         tokio::time::sleep(LAST_WORDS.0).await;
+        self.kept = Kept::read(&self.data);
         for at in 0..self.watched.len() {
             if self.watched[at].shaken.is_some() {
-                let shock = self.shock(at, journal);
+                let shock = self.shock(at, promised);
                 self.watched[at].shocks.push(shock);
             }
         }
     }
 
-    fn shock(&self, at: usize, journal: Option<Journal>) -> Shock {
+    fn shock(&self, at: usize, promised: Option<Journal>) -> Shock {
         let now_ms = self.stage.simulator.now_ms();
-        let journal = journal.unwrap_or_else(|| self.journal(at, now_ms));
+        let journal = promised.unwrap_or_else(|| self.journal(at, now_ms));
         Shock { over_ms: now_ms + LAST_WORDS.1, journal }
     }
 
-    /// Whether the last answer of the account's provider can be on disk.
+    /// Whether the last answer of the account's provider is on the dead server's disk; or should be,
+    /// so long after it left.
     fn journal(&self, at: usize, now_ms: u64) -> Journal {
         let list = self.list(at);
-        let answered = list.iter().rev().find_map(|it| it.answered_ms);
-        match answered {
-            Some(at_ms) if now_ms.saturating_sub(at_ms) > 1_000 => Journal::Has,
-            _ => Journal::HasNot,
-        }
+        let granted = list.iter().rev().find_map(|it| match it.verdict {
+            Verdict::Granted { at_ms, .. } => Some((at_ms, it.answered_ms)),
+            _ => None,
+        });
+        let Some((at_ms, answered_ms)) = granted else { return Journal::HasNot };
+        let late = answered_ms.is_some_and(|it| now_ms.saturating_sub(it) > JOURNALED_MS_MAX);
+        let there = self.kept.has(&self.watched[at].account.id, at_ms);
+        if there || late { Journal::Has } else { Journal::HasNot }
     }
 
     /// Takes in what the callers heard. Who did not get a token had a shock.
@@ -213,7 +226,7 @@ impl Lane {
         batch: &[usize],
         callers: usize,
         said: &[(usize, Said)],
-        journal: Option<Journal>,
+        promised: Option<Journal>,
     ) {
         for at in batch {
             let class = self.watched[*at].account.class;
@@ -230,11 +243,14 @@ impl Lane {
                 self.count(*at);
                 continue;
             }
-            let shock = self.shock(*at, journal);
+            let shock = self.shock(*at, promised);
+            let in_journal = self.kept.is_open(&self.watched[*at].account.id);
             let watched = &mut self.watched[*at];
             watched.shocks.push(shock);
             watched.shaken.get_or_insert(Instant::now());
-            self.record.class(class).shaken += 1;
+            let tally = self.record.class(class);
+            tally.shaken += 1;
+            tally.in_journal += u64::from(in_journal);
         }
     }
 

@@ -6,6 +6,7 @@
 pub mod args;
 pub mod chance;
 pub mod judge;
+pub mod kept;
 pub mod lane;
 pub mod outside;
 pub mod progress;

@@ -61,7 +61,7 @@ impl Refresh {
 /// A column: its head, and the number it shows.
 type Column = (&'static str, fn(&Tally) -> u64);
 
-const COLUMNS: [Column; 16] = [
+const COLUMNS: [Column; 17] = [
     ("asked", |it| it.asked),
     ("refreshes", |it| it.refreshes),
     ("granted", |it| it.granted),
@@ -69,6 +69,7 @@ const COLUMNS: [Column; 16] = [
     ("illegal", |it| it.illegal),
     ("..mending", |it| it.illegal_in_recovery),
     ("shaken", |it| it.shaken),
+    ("journaled", |it| it.in_journal),
     ("untouched", |it| it.untouched),
     ("kept", |it| it.kept),
     ("retried", |it| it.retried),

@@ -148,7 +148,7 @@ impl Stage {
 
     /// The store, opened from here while no server is killed on it.
     async fn store(&self) -> Result<Arc<App>> {
-        let data = text_of(&self.dir.path().join("data-0"));
+        let data = text_of(&self.data(0));
         let mut pairs = vec![("data_dir", data.as_str())];
         pairs.extend(self.settings.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         let config = Config::from_pairs(&pairs).doing("the settings")?;
@@ -213,7 +213,7 @@ impl Stage {
         let port = free_port().doing("no free port")?;
         let address = format!("127.0.0.1:{port}");
         let outside = self.outside.at(&format!("http://{address}"));
-        let folder = self.dir.path().join(format!("data-{nth}"));
+        let folder = self.data(nth);
         let own = [("data_dir".to_owned(), text_of(&folder)), ("listen".to_owned(), address)];
         let environment = self.settings.iter().cloned().chain(own);
         let environment = environment.map(|(name, value)| (config::env_name(&name), value));
@@ -223,6 +223,11 @@ impl Stage {
             log: self.dir.path().join(format!("server-{nth}.log")),
         };
         Ok((recipe, outside))
+    }
+
+    /// The data folder of the `nth` server.
+    pub fn data(&self, nth: usize) -> PathBuf {
+        self.dir.path().join(format!("data-{nth}"))
     }
 
     /// Sets a fault at the refreshes of every provider.

@@ -27,6 +27,8 @@ pub struct Tally {
     pub illegal_in_recovery: u64,
     /// Accounts with a refresh under way when the server was killed or the provider failed.
     pub shaken: u64,
+    /// Of these: the answer was in the journal, and perhaps nowhere else.
+    pub in_journal: u64,
     /// Of these: the provider had done nothing; its answer was kept; the old token was sent again,
     /// within the rule; it came back by another way.
     pub untouched: u64,
@@ -57,6 +59,7 @@ impl Tally {
         self.illegal += other.illegal;
         self.illegal_in_recovery += other.illegal_in_recovery;
         self.shaken += other.shaken;
+        self.in_journal += other.in_journal;
         self.untouched += other.untouched;
         self.kept += other.kept;
         self.retried += other.retried;

@@ -70,6 +70,7 @@ async fn batch(field: &mut Field, size: u64, held: &Fault) -> Result<()> {
     // What the provider still does with what it has counts to the sleeper.
     tokio::time::sleep(Duration::from_millis(HELD_MS)).await;
     field.stage.calm();
+    // All were held back until after the freeze.
     let shock = Shock { over_ms: field.stage.simulator.now_ms(), journal: Journal::HasNot };
     let outside = field.nodes[other].1.clone();
     let ask = |account: Account| {
