@@ -58,6 +58,10 @@ impl Kept {
         self.newest_ms.get(account).is_some_and(|it| it + CLOCKS_MS >= granted_ms)
     }
 
+    pub fn any_open(&self) -> bool {
+        !self.open.is_empty()
+    }
+
     /// Whether an answer is there that only the journal may have.
     pub fn is_open(&self, account: &str) -> bool {
         self.open.contains(account)

@@ -26,7 +26,7 @@ const TAKEN_UP_TIME_MAX: Duration = Duration::from_secs(5);
 /// Between two looks whether it is.
 const LOOK: Duration = Duration::from_millis(10);
 /// A server that should kill itself has this long after its last answer.
-const DEATH_TIME_MAX: Duration = Duration::from_millis(300);
+const DEATH_TIME_MAX: Duration = Duration::from_millis(1_000);
 /// What a dead server wrote into its sockets is read within this time; the next one needs longer
 /// until it can send. The second part is in the future of the kill.
 const LAST_WORDS: (Duration, u64) = (Duration::from_millis(5), 10);
@@ -152,19 +152,12 @@ impl Lane {
         end: End,
         promised: Option<Journal>,
     ) -> Result<bool> {
-        let mut as_wanted = true;
+        let mut by_itself = true;
         let asked = ask(&self.outside, &self.watched, batch, callers);
         let said = match end {
             End::At(point) => {
                 let said = asked.await;
-                if self.died_by_itself(server).await {
-                    self.died(point, promised).await;
-                } else {
-                    as_wanted = false;
-                    self.record.missed(point);
-                    server.kill().await?;
-                    self.died("idle", promised).await;
-                }
+                by_itself = self.await_death(server, point, promised).await?;
                 said
             }
             End::After(time) => {
@@ -179,11 +172,30 @@ impl Lane {
             }
         };
         self.hear(batch, callers, &said, promised);
-        Ok(as_wanted)
+        Ok(by_itself)
     }
 
-    async fn died_by_itself(&self, server: &mut Server) -> bool {
-        tokio::time::timeout(DEATH_TIME_MAX, server.end()).await.is_ok_and(|it| it.is_ok())
+    /// Waits until the server dies at the point. `false`: it did not come by, and was killed.
+    pub async fn await_death(
+        &mut self,
+        server: &mut Server,
+        point: &'static str,
+        promised: Option<Journal>,
+    ) -> Result<bool> {
+        if let Ok(ended) = tokio::time::timeout(DEATH_TIME_MAX, server.end()).await {
+            ended?;
+            self.died(point, promised).await;
+            return Ok(true);
+        }
+        self.record.missed(point);
+        server.kill().await?;
+        self.died("idle", promised).await;
+        Ok(false)
+    }
+
+    /// Whether there is an answer in the journal that was not brought to its end.
+    pub fn has_open_answer(&self) -> bool {
+        self.kept.any_open()
     }
 
     /// Counts a kill. Accounts that were not settled yet had one more shock.

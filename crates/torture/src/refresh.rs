@@ -17,6 +17,8 @@ use crate::trouble::Result;
 
 /// Accounts of each class that are ready before a round begins.
 const READY_LEAST: usize = 8;
+/// While more than these failpoints and classes are left of a turn, each dies alone in its round.
+const RANDOM_FROM: usize = 77;
 /// Accounts of each class in one crowd.
 const CROWD_EACH: usize = 2;
 /// The longest time until a kill at any moment, beyond which a crowd is served.
@@ -79,7 +81,8 @@ async fn lane(
             solos = all_solos(&mut lane.chance);
         }
         lane.refill(READY_LEAST).await?;
-        let solo = if lane.chance.one_in(5) { None } else { solos.pop() };
+        let alone = solos.len() > RANDOM_FROM || !lane.chance.one_in(5);
+        let solo = if alone { solos.pop() } else { None };
         round(&mut lane, solo).await?;
     }
     last_settlement(&mut lane).await?;
@@ -118,7 +121,10 @@ async fn round(lane: &mut Lane, solo: Option<(&'static str, usize)>) -> Result<(
         Some((point, class)) => pending = alone(lane, point, class).await?,
         None => in_crowd(lane).await?,
     }
-    for _ in 0..2 {
+    // Every failpoint has its turn before chance has.
+    let seen = |point: &str| lane.record.by_place.contains_key(point);
+    let strikes = if POINTS.into_iter().all(seen) { 2 } else { lane.chance.below(2) };
+    for _ in 0..strikes {
         let mut server = restart(lane).await?;
         if let Some(at) = pending.take() {
             lane.see_taken_up(at, &server).await;
@@ -212,12 +218,13 @@ async fn restart(lane: &mut Lane) -> Result<Server> {
     let unseen = points.iter().find(|it| !lane.record.by_place.contains_key(**it)).copied();
     let any = points[lane.chance.below(points.len())];
     let wanted = unseen.or_else(|| lane.chance.one_in(4).then_some(any));
-    if let Some(point) = wanted
-        && let Some(server) = lane.start(Some(point)).await?
-    {
-        // There was nothing to recover, and so it serves.
-        lane.record.missed(point);
-        return Ok(server);
+    // Without an answer in a journal, the recovery has nothing to come by.
+    if let Some(point) = wanted.filter(|_| lane.has_open_answer()) {
+        let server = lane.start(Some(point)).await?;
+        if let Some(mut server) = server {
+            // It takes requests before it has recovered.
+            lane.await_death(&mut server, point, None).await?;
+        }
     }
     while lane.chance.one_in(5) {
         let mut server = lane.recipe.start(None)?;
