@@ -193,13 +193,29 @@ impl Kind {
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
-        match error {
-            sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) | sqlx::Error::PoolClosed => {
-                STORE_UNAVAILABLE.logging(&error).retry_after(1)
-            }
-            _ => INTERNAL.logging(&error),
+        let passes = match &error {
+            sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) | sqlx::Error::PoolClosed => true,
+            sqlx::Error::Database(said) => said.code().is_some_and(|it| is_passing(&it)),
+            _ => false,
+        };
+        if passes {
+            return STORE_UNAVAILABLE.logging(&error).retry_after(1);
         }
+        INTERNAL.logging(&error)
     }
+}
+
+/// Whether an engine's error says that it cannot just now, and nothing of the statement. SQLSTATE
+/// has five characters; SQLite's numbers have fewer, and their last byte is the kind.
+fn is_passing(code: &str) -> bool {
+    if code.len() == 5 {
+        // No connection, no resources, ended from outside (a time-out too), a lock, a deadlock, and
+        // a server that only reads.
+        return ["08", "53", "57"].iter().any(|it| code.starts_with(it))
+            || ["55P03", "40001", "40P01", "25006"].contains(&code);
+    }
+    // Busy, locked, read-only, input or output, full, cannot open.
+    code.parse::<u32>().is_ok_and(|it| [5, 6, 8, 10, 13, 14].contains(&(it & 0xff)))
 }
 
 impl std::fmt::Display for Error {

@@ -14,6 +14,7 @@ mod projects;
 mod receiver;
 mod recovery;
 mod refresh;
+mod store;
 mod tidy;
 mod webhooks;
 #[allow(dead_code, reason = "what one kind of test does not need, another does")]
