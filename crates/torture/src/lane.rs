@@ -26,12 +26,12 @@ const TAKEN_UP_TIME_MAX: Duration = Duration::from_secs(5);
 /// Between two looks whether it is.
 const LOOK: Duration = Duration::from_millis(10);
 /// A server that should kill itself has this long after its last answer.
-const DEATH_TIME_MAX: Duration = Duration::from_millis(1_000);
+const DEATH_TIME_MAX: Duration = Duration::from_secs(1);
 /// What a dead server wrote into its sockets is read within this time; the next one needs longer
 /// until it can send. The second part is in the future of the kill.
 const LAST_WORDS: (Duration, u64) = (Duration::from_millis(5), 10);
 /// After this time an answer that was received must be on disk.
-const JOURNALED_MS_MAX: u64 = 2_000;
+const JOURNALED_MS_MAX: u64 = 5_000;
 /// Accounts settled at once.
 const SETTLED_AT_ONCE: usize = 8;
 /// Vends until one of them made a refresh.
@@ -75,6 +75,8 @@ pub enum End {
     At(&'static str),
     /// After this time, by ours.
     After(Duration),
+    /// By ours, after the store was away for the second of these times, from the first on.
+    Blocked(Duration, Duration),
 }
 
 pub struct Lane {
@@ -168,6 +170,17 @@ impl Lane {
                 let (said, killed) = futures::join!(asked, kill);
                 killed?;
                 self.died("any time", promised).await;
+                said
+            }
+            End::Blocked(from, time) => {
+                let block = async {
+                    tokio::time::sleep(from).await;
+                    self.stage.block(time).await
+                };
+                let (said, blocked) = futures::join!(asked, block);
+                blocked?;
+                server.kill().await?;
+                self.died("store away", promised).await;
                 said
             }
         };

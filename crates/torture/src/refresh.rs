@@ -21,9 +21,12 @@ const READY_LEAST: usize = 8;
 const RANDOM_FROM: usize = 77;
 /// Accounts of each class in one crowd.
 const CROWD_EACH: usize = 2;
-/// The longest time until a kill at any moment, beyond which a crowd is served.
+/// The longest time until a kill at any moment, beyond which a crowd is served; and during a start.
 const ANY_TIME_MS_MAX: usize = 250;
-/// The same during a start.
+/// How long providers hold their answers back while the store goes away, and how long it is away:
+/// longer than the server waits for it.
+const HELD_MS: u64 = 200;
+const AWAY: Duration = Duration::from_millis(700);
 const START_MS_MAX: usize = 90;
 
 /// What is wanted of the kill loop.
@@ -76,7 +79,8 @@ async fn lane(
     let stage = Stage::open(ground, engine).await?;
     let mut lane = Lane::new(stage, chance, progress)?;
     let mut solos = Vec::new();
-    while lane.record.kills < kills {
+    // A failpoint that was not come by has another chance.
+    while lane.record.kills < kills || (!all_seen(&lane) && lane.record.kills < 2 * kills) {
         if solos.is_empty() {
             solos = all_solos(&mut lane.chance);
         }
@@ -91,6 +95,11 @@ async fn lane(
         crate::progress::note(&format!("kept for a look: {}", stage.keep().display()));
     }
     Ok(record)
+}
+
+/// Whether a server has died at every failpoint.
+fn all_seen(lane: &Lane) -> bool {
+    POINTS.into_iter().all(|it| lane.record.by_place.contains_key(it))
 }
 
 /// Every failpoint of a refresh with every class; each point comes once before any comes again.
@@ -122,8 +131,7 @@ async fn round(lane: &mut Lane, solo: Option<(&'static str, usize)>) -> Result<(
         None => in_crowd(lane).await?,
     }
     // Every failpoint has its turn before chance has.
-    let seen = |point: &str| lane.record.by_place.contains_key(point);
-    let strikes = if POINTS.into_iter().all(seen) { 2 } else { lane.chance.below(2) };
+    let strikes = if all_seen(lane) { 2 } else { lane.chance.below(2) };
     for _ in 0..strikes {
         let mut server = restart(lane).await?;
         if let Some(at) = pending.take() {
@@ -195,9 +203,17 @@ async fn crowd_at_any_time(lane: &mut Lane, server: &mut Server) -> Result<()> {
     }
     let callers = 1 + lane.chance.below(2);
     let time = Duration::from_millis(lane.chance.below(ANY_TIME_MS_MAX) as u64);
-    lane.strike(server, (&batch, callers), End::After(time), None).await?;
+    let end = if lane.chance.one_in(8) { store_away(lane) } else { End::After(time) };
+    lane.strike(server, (&batch, callers), end, None).await?;
     lane.stage.calm();
     Ok(())
+}
+
+/// Answers that come while nothing can be stored.
+fn store_away(lane: &Lane) -> End {
+    lane.stage.calm();
+    lane.stage.disturb(&Fault::DelayAnswer { ms: HELD_MS }, Times::Always);
+    End::Blocked(Duration::from_millis(HELD_MS / 2), AWAY)
 }
 
 /// Some accounts of every class, in any order.

@@ -106,7 +106,7 @@ fn places(engines: &[OfEngine]) -> Table {
     let mut table = plain();
     let names = engines.iter().flat_map(|it| [it.engine, "missed"]);
     table.set_header(std::iter::once("died at").chain(names));
-    for place in POINTS.into_iter().chain(["any time", "start", "idle"]) {
+    for place in POINTS.into_iter().chain(["any time", "start", "store away", "idle"]) {
         let counts = engines.iter().flat_map(|it| {
             let of = |map: &std::collections::BTreeMap<String, u64>| {
                 map.get(place).copied().unwrap_or(0).to_string()

@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
 
 use grantkeep::accounts::{self, Binding, Credentials, NewGrant};
 use grantkeep::app::App;
@@ -21,7 +22,8 @@ use grantkeep::tenant::{Environment, Tenant};
 use grantkeep::tokens::{self, Wish};
 use grantkeep_simulator::{Endpoint, Fault, Simulator, Times, client_id, client_secret};
 use grantkeep_vault::{RootKey, Secret, token};
-use sqlx::Connection;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Connection, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 
 use crate::outside::Outside;
@@ -73,6 +75,8 @@ pub struct Stage {
     pub outside: Outside,
     dir: TempDir,
     program: PathBuf,
+    /// URL of the database on PostgreSQL.
+    database: Option<String>,
     /// Settings that all servers on this store share.
     settings: Vec<(String, String)>,
     tenant: Tenant,
@@ -98,10 +102,15 @@ impl Stage {
             ("egress_allow_loopback", "true".to_owned()),
             ("refresh_scheduler", "false".to_owned()),
             ("log_filter", "warn".to_owned()),
+            // So that a store that is blocked is given up soon.
+            ("db_busy_timeout_ms", "300".to_owned()),
+            ("db_statement_timeout_ms", "300".to_owned()),
         ];
+        let mut database = None;
         if engine == Engine::Postgres {
             let server = ground.postgres.as_deref().doing("no PostgreSQL was given")?;
-            settings.push(("database_url", fresh_database(server).await?));
+            let url = database.insert(fresh_database(server).await?);
+            settings.push(("database_url", url.clone()));
         }
         let mut settings: Vec<_> =
             settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
@@ -112,6 +121,7 @@ impl Stage {
             outside: Outside::new("", "", "")?,
             dir,
             program: ground.program.clone(),
+            database,
             settings,
             tenant: Tenant {
                 project: grantkeep::ids::ProjectId::mint(),
@@ -225,6 +235,33 @@ impl Stage {
         Ok((recipe, outside))
     }
 
+    /// Keeps everybody else from writing into the store for so long; on PostgreSQL from reading
+    /// accounts too. Only while a server runs: see [`Self::connect`].
+    pub async fn block(&self, time: Duration) -> Result<()> {
+        let what = "cannot block the store";
+        match self.engine {
+            Engine::Sqlite => {
+                let options =
+                    SqliteConnectOptions::new().filename(self.data(0).join("grantkeep.db"));
+                let mut conn = SqliteConnection::connect_with(&options).await.doing(what)?;
+                let held = conn.begin_with("begin immediate").await.doing(what)?;
+                tokio::time::sleep(time).await;
+                held.rollback().await.doing(what)?;
+                conn.close().await.doing(what)
+            }
+            Engine::Postgres => {
+                let url = self.database.as_deref().doing(what)?;
+                let mut conn = PgConnection::connect(url).await.doing(what)?;
+                let mut held = conn.begin().await.doing(what)?;
+                let sql = "lock table accounts in access exclusive mode";
+                sqlx::query(sql).execute(&mut *held).await.doing(what)?;
+                tokio::time::sleep(time).await;
+                held.rollback().await.doing(what)?;
+                conn.close().await.doing(what)
+            }
+        }
+    }
+
     /// The data folder of the `nth` server.
     pub fn data(&self, nth: usize) -> PathBuf {
         self.dir.path().join(format!("data-{nth}"))
@@ -280,7 +317,7 @@ async fn fresh_database(server: &str) -> Result<String> {
     let what = "cannot make a database";
     let name = token::hex("gk_torture_", 6).expose().to_owned();
     let mut url = url::Url::parse(server).doing(what)?;
-    let mut admin = sqlx::PgConnection::connect(server).await.doing(what)?;
+    let mut admin = PgConnection::connect(server).await.doing(what)?;
     // Nothing outside is in this text: the name was made three lines above.
     let sql = sqlx::AssertSqlSafe(format!("create database {name}"));
     sqlx::query(sql).execute(&mut admin).await.doing(what)?;

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
-use grantkeep_simulator::{Fault, RefreshView, Times};
+use grantkeep_simulator::{Fault, RefreshView, Times, Verdict};
 
 use crate::judge::{Books, Journal, Shock, story};
 use crate::outside::{Outside, Said};
@@ -152,6 +152,17 @@ async fn prove_everywhere(field: &Field, all: &[Frozen]) -> Vec<Vec<Said>> {
     said
 }
 
+/// Whether a refresh sends the token that the last grant before it gave.
+fn follows(list: &[RefreshView], next: &RefreshView) -> bool {
+    let given = list.iter().rev().find_map(|it| match &it.verdict {
+        Verdict::Granted { refresh_sha256, .. } => {
+            Some(refresh_sha256.as_ref().unwrap_or(&it.sent_sha256))
+        }
+        _ => None,
+    });
+    given.is_none_or(|it| *it == next.sent_sha256)
+}
+
 /// `list`: the refreshes until the sleeper was woken. `last`: what every server said afterwards.
 fn judge(field: &mut Field, frozen: &Frozen, list: &[RefreshView], last: &[Said]) {
     let Frozen { account, said, named_ms, shock } = frozen;
@@ -161,6 +172,11 @@ fn judge(field: &mut Field, frozen: &Frozen, list: &[RefreshView], last: &[Said]
     let mut wrong = Books { class, before: None, list }.count(Some(shock), &mut tally);
     let books = Books { class, before: list.last(), list: &later };
     wrong.extend(books.count(None, &mut tally));
+    if let (Said::Token(_), Some(first)) = (said, later.first())
+        && !follows(list, first)
+    {
+        wrong.push("what the sleeper held was written over what is newer".to_owned());
+    }
     let works = |it: &Said| match it {
         Said::Token(access) => field.stage.simulator.call_api(provider, access),
         _ => false,
