@@ -2,6 +2,7 @@
 //! second.
 
 mod counts;
+mod mutants;
 mod place;
 mod postgres;
 mod run;

@@ -75,6 +75,9 @@ struct RefreshArgs {
     /// 100 kills.
     #[arg(long, conflicts_with = "kills")]
     quick: bool,
+    /// Stop at the first breach.
+    #[arg(long)]
+    first: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum, PartialEq, Eq)]
@@ -129,7 +132,7 @@ async fn run(cli: Cli) -> Result<bool> {
                 Engines::Both => (vec![Engine::Sqlite, Engine::Postgres], 1),
             };
             let progress = Progress::new("kills", kills);
-            let plan = Plan { kills, engines, lanes, seed };
+            let plan = Plan { kills, engines, lanes, seed, first: args.first };
             let records = refresh::run(&ground, &plan, &progress).await;
             progress.end();
             let report = report::Refresh::new(seed, begun.elapsed(), records?);

@@ -37,6 +37,8 @@ pub struct Plan {
     /// Lanes for each engine.
     pub lanes: usize,
     pub seed: u64,
+    /// Stop at the first breach.
+    pub first: bool,
 }
 
 /// Runs it; a record for each engine.
@@ -57,7 +59,8 @@ pub async fn run(
         let kills = plan.kills / count + u64::from(nth < plan.kills % count);
         let (ground, progress) = (ground.clone(), progress.clone());
         let (engine, chance) = (*engine, chance.branch(nth));
-        tokio::spawn(async move { lane(&ground, engine, (chance, progress), kills).await })
+        let plan = Plan { kills, ..plan.clone() };
+        tokio::spawn(async move { lane(&ground, engine, (chance, progress), &plan).await })
     });
     let mut records: Vec<(Engine, Record)> = Vec::new();
     for (done, engine) in futures::future::join_all(all).await.into_iter().zip(&lanes) {
@@ -74,13 +77,17 @@ async fn lane(
     ground: &Ground,
     engine: Engine,
     (chance, progress): (Chance, Progress),
-    kills: u64,
+    plan: &Plan,
 ) -> Result<Record> {
     let stage = Stage::open(ground, engine).await?;
     let mut lane = Lane::new(stage, chance, progress)?;
     let mut solos = Vec::new();
     // A failpoint that was not come by has another chance.
-    while lane.record.kills < kills || (!all_seen(&lane) && lane.record.kills < 2 * kills) {
+    let goes_on = |it: &Record| {
+        let enough = if all_seen(it) { plan.kills } else { 2 * plan.kills };
+        it.kills < enough && !(plan.first && !it.is_good())
+    };
+    while goes_on(&lane.record) {
         if solos.is_empty() {
             solos = all_solos(&mut lane.chance);
         }
@@ -89,7 +96,9 @@ async fn lane(
         let solo = if alone { solos.pop() } else { None };
         round(&mut lane, solo).await?;
     }
-    last_settlement(&mut lane).await?;
+    if !plan.first || lane.record.is_good() {
+        last_settlement(&mut lane).await?;
+    }
     let Lane { stage, record, .. } = lane;
     if !record.is_good() {
         crate::progress::note(&format!("kept for a look: {}", stage.keep().display()));
@@ -98,8 +107,8 @@ async fn lane(
 }
 
 /// Whether a server has died at every failpoint.
-fn all_seen(lane: &Lane) -> bool {
-    POINTS.into_iter().all(|it| lane.record.by_place.contains_key(it))
+fn all_seen(record: &Record) -> bool {
+    POINTS.into_iter().all(|it| record.by_place.contains_key(it))
 }
 
 /// Every failpoint of a refresh with every class; each point comes once before any comes again.
@@ -131,7 +140,7 @@ async fn round(lane: &mut Lane, solo: Option<(&'static str, usize)>) -> Result<(
         None => in_crowd(lane).await?,
     }
     // Every failpoint has its turn before chance has.
-    let strikes = if all_seen(lane) { 2 } else { lane.chance.below(2) };
+    let strikes = if all_seen(&lane.record) { 2 } else { lane.chance.below(2) };
     for _ in 0..strikes {
         let mut server = restart(lane).await?;
         if let Some(at) = pending.take() {

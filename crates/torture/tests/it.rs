@@ -21,7 +21,8 @@ fn ground() -> Ground {
 
 async fn killed(engine: Engine) {
     let ground = ground();
-    let plan = refresh::Plan { kills: KILLS, engines: vec![engine], lanes: 1, seed: 2 };
+    let plan =
+        refresh::Plan { kills: KILLS, engines: vec![engine], lanes: 1, seed: 2, first: false };
     let progress = Progress::silent();
     let records = refresh::run(&ground, &plan, &progress).await.unwrap();
     let report = report::Refresh::new(plan.seed, std::time::Duration::ZERO, records);
