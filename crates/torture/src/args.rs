@@ -36,6 +36,9 @@ struct Cli {
     /// Write a record of the run.
     #[arg(long, global = true, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Keep the servers' data and logs, and say where.
+    #[arg(long, global = true)]
+    keep: bool,
     /// What was tried before with this seed is tried again [default: any].
     #[arg(long, global = true, value_name = "NUMBER")]
     seed: Option<u64>,
@@ -102,8 +105,7 @@ pub fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli) -> Result<bool> {
-    let ground =
-        Ground { program: server(cli.server)?, postgres: cli.postgres, settings: Vec::new() };
+    let ground = Ground { program: server(cli.server)?, postgres: cli.postgres, keeps: cli.keep };
     let seed = cli.seed.unwrap_or_else(any_seed);
     note(&format!("seed {seed}"));
     let begun = Instant::now();

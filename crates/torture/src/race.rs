@@ -171,9 +171,7 @@ pub async fn run(ground: &Ground, plan: &Plan, progress: &Progress) -> Result<Re
         server.kill().await?;
     }
     let Field { stage, record, .. } = field;
-    if !record.is_good() {
-        crate::progress::note(&format!("kept for a look: {}", stage.keep().display()));
-    }
+    stage.end();
     Ok(record)
 }
 

@@ -85,7 +85,7 @@ async fn lane(
     // A failpoint that was not come by has another chance.
     let goes_on = |it: &Record| {
         let enough = if all_seen(it) { plan.kills } else { 2 * plan.kills };
-        it.kills < enough && !(plan.first && !it.is_good())
+        it.kills < enough && (!plan.first || it.is_good())
     };
     while goes_on(&lane.record) {
         if solos.is_empty() {
@@ -100,9 +100,7 @@ async fn lane(
         last_settlement(&mut lane).await?;
     }
     let Lane { stage, record, .. } = lane;
-    if !record.is_good() {
-        crate::progress::note(&format!("kept for a look: {}", stage.keep().display()));
-    }
+    stage.end();
     Ok(record)
 }
 

@@ -27,6 +27,7 @@ use sqlx::{Connection, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 
 use crate::outside::Outside;
+use crate::progress::note;
 use crate::server::Recipe;
 use crate::trouble::{Doing, Result};
 
@@ -56,8 +57,8 @@ pub struct Ground {
     pub program: PathBuf,
     /// Base URL of a PostgreSQL server that databases may be made on.
     pub postgres: Option<String>,
-    /// Further settings of the servers.
-    pub settings: Vec<(String, String)>,
+    /// Whether data and logs stay when all is over.
+    pub keeps: bool,
 }
 
 /// One account, and the grant behind it at its provider.
@@ -75,6 +76,7 @@ pub struct Stage {
     pub outside: Outside,
     dir: TempDir,
     program: PathBuf,
+    keeps: bool,
     /// URL of the database on PostgreSQL.
     database: Option<String>,
     /// Settings that all servers on this store share.
@@ -112,15 +114,14 @@ impl Stage {
             let url = database.insert(fresh_database(server).await?);
             settings.push(("database_url", url.clone()));
         }
-        let mut settings: Vec<_> =
-            settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        settings.extend(ground.settings.iter().cloned());
+        let settings = settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let mut stage = Self {
             engine,
             simulator,
             outside: Outside::new("", "", "")?,
             dir,
             program: ground.program.clone(),
+            keeps: ground.keeps,
             database,
             settings,
             tenant: Tenant {
@@ -288,9 +289,11 @@ impl Stage {
         }
     }
 
-    /// Leaves everything where it is, for somebody to look at.
-    pub fn keep(self) -> PathBuf {
-        self.dir.keep()
+    /// Removes the folder, or says where it stays.
+    pub fn end(self) {
+        if self.keeps {
+            note(&format!("kept: {}", self.dir.keep().display()));
+        }
     }
 }
 

@@ -16,7 +16,7 @@ fn ground() -> Ground {
     #[expect(clippy::disallowed_methods, reason = "a test is told its server this way")]
     let postgres = std::env::var("GRANTKEEP_TEST_POSTGRES_URL").ok();
     let program = PathBuf::from(env!("CARGO_BIN_EXE_grantkeep-torture"));
-    Ground { program, postgres, settings: Vec::new() }
+    Ground { program, postgres, keeps: false }
 }
 
 async fn killed(engine: Engine) {
