@@ -17,7 +17,7 @@ use crate::progress::Progress;
 use crate::server::{Recipe, Server, Start};
 use crate::stage::{Account, CLASSES, Stage};
 use crate::tally::{Record, millis};
-use crate::trouble::Result;
+use crate::trouble::{Doing, Result};
 
 /// An account that was shaken must give a working token or be named dead within this time.
 pub const NAMED_TIME_MAX: Duration = Duration::from_mins(1);
@@ -98,8 +98,6 @@ enum Proof {
     Dead(String),
     Later(Instant),
     Wrong(String),
-    /// The server died meanwhile.
-    Cut,
 }
 
 impl Lane {
@@ -138,7 +136,9 @@ impl Lane {
         match server.ready(&self.outside).await? {
             Start::Ready => Ok(Some(server)),
             Start::Died => {
-                self.died(failpoint.unwrap_or("by itself"), None).await;
+                let point =
+                    failpoint.doing("the server died though nobody killed it; see its log")?;
+                self.died(point).await;
                 Ok(None)
             }
         }
@@ -159,7 +159,7 @@ impl Lane {
         let said = match end {
             End::At(point) => {
                 let said = asked.await;
-                by_itself = self.await_death(server, point, promised).await?;
+                by_itself = self.await_death(server, point).await?;
                 said
             }
             End::After(time) => {
@@ -169,7 +169,7 @@ impl Lane {
                 };
                 let (said, killed) = futures::join!(asked, kill);
                 killed?;
-                self.died("any time", promised).await;
+                self.died("any time").await;
                 said
             }
             End::Blocked(from, time) => {
@@ -180,7 +180,7 @@ impl Lane {
                 let (said, blocked) = futures::join!(asked, block);
                 blocked?;
                 server.kill().await?;
-                self.died("store away", promised).await;
+                self.died("store away").await;
                 said
             }
         };
@@ -189,20 +189,15 @@ impl Lane {
     }
 
     /// Waits until the server dies at the point. `false`: it did not come by, and was killed.
-    pub async fn await_death(
-        &mut self,
-        server: &mut Server,
-        point: &'static str,
-        promised: Option<Journal>,
-    ) -> Result<bool> {
+    pub async fn await_death(&mut self, server: &mut Server, point: &'static str) -> Result<bool> {
         if let Ok(ended) = tokio::time::timeout(DEATH_TIME_MAX, server.end()).await {
             ended?;
-            self.died(point, promised).await;
+            self.died(point).await;
             return Ok(true);
         }
         self.record.missed(point);
         server.kill().await?;
-        self.died("idle", promised).await;
+        self.died("idle").await;
         Ok(false)
     }
 
@@ -212,14 +207,14 @@ impl Lane {
     }
 
     /// Counts a kill. Accounts that were not settled yet had one more shock.
-    pub async fn died(&mut self, place: &str, promised: Option<Journal>) {
+    pub async fn died(&mut self, place: &str) {
         self.record.killed(place);
         self.progress.step(1);
         tokio::time::sleep(LAST_WORDS.0).await;
         self.kept = Kept::read(&self.data);
         for at in 0..self.watched.len() {
             if self.watched[at].shaken.is_some() {
-                let shock = self.shock(at, promised);
+                let shock = self.shock(at, None);
                 self.watched[at].shocks.push(shock);
             }
         }
@@ -307,7 +302,8 @@ impl Lane {
     /// Waits until the server takes up by itself what its former life left open: the provider sees
     /// it, though nobody asks for the account.
     pub async fn see_taken_up(&mut self, at: usize, server: &Server) {
-        let over_ms = self.watched[at].shocks.last().map_or(0, |it| it.over_ms);
+        // Since then there may have been lives too short to end it, but long enough to take it up.
+        let over_ms = self.watched[at].shocks.first().map_or(0, |it| it.over_ms);
         let class = self.watched[at].account.class;
         while server.started.elapsed() < TAKEN_UP_TIME_MAX {
             if self.list(at).iter().any(|it| it.arrived_ms >= over_ms) {
@@ -326,8 +322,11 @@ impl Lane {
         self.watched.iter().any(|it| it.shaken.is_some())
     }
 
-    /// Asks for every account that was shaken, and judges it. `false`: the server died meanwhile.
-    pub async fn settle(&mut self) -> bool {
+    /// Asks for every account that was shaken, and judges it.
+    ///
+    /// # Errors
+    /// The server died, though nobody killed it.
+    pub async fn settle(&mut self, server: &mut Server) -> Result<()> {
         let now = Instant::now();
         let due = |it: &Watched| it.shaken.is_some() && it.not_before.is_none_or(|at| at <= now);
         let due: Vec<_> = (0..self.watched.len()).filter(|at| due(&self.watched[*at])).collect();
@@ -336,12 +335,11 @@ impl Lane {
             let prove = |at| async move { (at, this.prove(at).await) };
             futures::stream::iter(due).map(prove).buffer_unordered(SETTLED_AT_ONCE).collect().await
         };
-        let mut lives = true;
         for (at, proof) in proofs {
-            lives &= !matches!(proof, Proof::Cut);
             self.judge(at, proof);
         }
-        lives
+        let lives = (!server.is_dead()).then_some(());
+        lives.doing("the server died though nobody killed it; see its log")
     }
 
     /// Vends until that made a refresh: then the grant lives and is ours.
@@ -357,7 +355,8 @@ impl Lane {
                     return Proof::Later(Instant::now() + Duration::from_secs(seconds));
                 }
                 Said::Wrong(text) => return Proof::Wrong(text),
-                Said::Nothing => return Proof::Cut,
+                // A connection that broke: the next may not.
+                Said::Nothing => return Proof::Later(Instant::now()),
             };
             if !self.stage.simulator.call_api(provider, &access) {
                 return Proof::Wrong("a token was vended that does not work".to_owned());
@@ -380,7 +379,6 @@ impl Lane {
         let since = self.watched[at].shaken.unwrap_or_else(Instant::now);
         let class = self.watched[at].account.class;
         match proof {
-            Proof::Cut => return,
             Proof::Later(when) if since.elapsed() < NAMED_TIME_MAX => {
                 self.watched[at].not_before = Some(when.min(since + NAMED_TIME_MAX));
                 return;

@@ -13,7 +13,7 @@ use crate::progress::Progress;
 use crate::server::Server;
 use crate::stage::{CLASSES, Engine, Ground, Stage};
 use crate::tally::Record;
-use crate::trouble::Result;
+use crate::trouble::{Doing, Result};
 
 /// Accounts of each class that are ready before a round begins.
 const READY_LEAST: usize = 8;
@@ -64,7 +64,7 @@ pub async fn run(
     });
     let mut records: Vec<(Engine, Record)> = Vec::new();
     for (done, engine) in futures::future::join_all(all).await.into_iter().zip(&lanes) {
-        let record = crate::trouble::Doing::doing(done, "a lane ended badly")??;
+        let record = done.doing("a lane ended badly")??;
         match records.iter_mut().find(|(it, _)| it == engine) {
             Some((_, all)) => all.add(record),
             None => records.push((*engine, record)),
@@ -144,15 +144,11 @@ async fn round(lane: &mut Lane, solo: Option<(&'static str, usize)>) -> Result<(
         if let Some(at) = pending.take() {
             lane.see_taken_up(at, &server).await;
         }
-        if !lane.settle().await {
-            server.end().await?;
-            lane.died("any time", None).await;
-            continue;
-        }
+        lane.settle(&mut server).await?;
         crowd_at_any_time(lane, &mut server).await?;
     }
     let mut server = restart(lane).await?;
-    lane.settle().await;
+    lane.settle(&mut server).await?;
     server.kill().await
 }
 
@@ -242,19 +238,18 @@ async fn restart(lane: &mut Lane) -> Result<Server> {
     let any = points[lane.chance.below(points.len())];
     let wanted = unseen.or_else(|| lane.chance.one_in(4).then_some(any));
     // Without an answer in a journal, the recovery has nothing to come by.
-    if let Some(point) = wanted.filter(|_| lane.has_open_answer()) {
-        let server = lane.start(Some(point)).await?;
-        if let Some(mut server) = server {
-            // It takes requests before it has recovered.
-            lane.await_death(&mut server, point, None).await?;
-        }
+    if let Some(point) = wanted.filter(|_| lane.has_open_answer())
+        && let Some(mut server) = lane.start(Some(point)).await?
+    {
+        // It takes requests before it has recovered.
+        lane.await_death(&mut server, point).await?;
     }
     while lane.chance.one_in(5) {
         let mut server = lane.recipe.start(None)?;
         let ms = lane.chance.below(START_MS_MAX) as u64;
         tokio::time::sleep(Duration::from_millis(ms)).await;
         server.kill().await?;
-        lane.died("start", None).await;
+        lane.died("start").await;
     }
     loop {
         if let Some(server) = lane.start(None).await? {
@@ -268,7 +263,7 @@ async fn last_settlement(lane: &mut Lane) -> Result<()> {
     let Some(mut server) = lane.start(None).await? else { return Ok(()) };
     let begun = std::time::Instant::now();
     while lane.is_shaken() && begun.elapsed() < NAMED_TIME_MAX * 2 {
-        lane.settle().await;
+        lane.settle(&mut server).await?;
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     server.kill().await
