@@ -98,10 +98,14 @@ fn tree() -> Result<PathBuf, String> {
     Ok(tree)
 }
 
-/// Builds the server with the fault in it, and takes the fault out of the tree again.
+/// Builds the server with the fault in it, and takes the fault out of the tree again. In a build
+/// folder of its own: cargo tells the same package in two places by the age of its files alone, and
+/// the clone's next build would take the fault for its own.
 fn build(mutant: &Mutant, tree: &Path) -> Result<PathBuf, String> {
     apply(mutant, tree, &[])?;
+    let folder = place::target().join("torture/build");
     let mut cargo = run::cargo();
+    cargo.env("CARGO_TARGET_DIR", &folder);
     cargo.args(["build", "--quiet", "--package", "grantkeep"]).current_dir(tree);
     let built = cargo.status().map_err(|it| format!("cargo build: {it}"));
     apply(mutant, tree, &["--reverse"])?;
@@ -109,8 +113,8 @@ fn build(mutant: &Mutant, tree: &Path) -> Result<PathBuf, String> {
         return Err(format!("{} does not build", mutant.name));
     }
     let program = place::target().join("torture").join(&mutant.name);
-    let made = place::target().join("debug/grantkeep");
-    std::fs::copy(made, &program).map_err(|it| format!("{}: {it}", program.display()))?;
+    std::fs::copy(folder.join("debug/grantkeep"), &program)
+        .map_err(|it| format!("{}: {it}", program.display()))?;
     Ok(program)
 }
 

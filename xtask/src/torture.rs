@@ -21,10 +21,7 @@ pub struct Tool {
 /// Something does not build or start, or was used wrongly; the program has said why.
 pub fn run(arguments: &[&str]) -> Result<bool, String> {
     if let Some((&"mutants", names)) = arguments.split_first() {
-        let found_all = mutants::run(names);
-        // The last mutant's program lies in the place of the server's.
-        build()?;
-        return found_all;
+        return mutants::run(names);
     }
     let tool = tool(wants_postgres(arguments))?;
     let mut command = tool.command(&place::target().join("debug/grantkeep"));
