@@ -152,7 +152,7 @@ impl HostRule {
     /// Whether the value may stand in a host. The error continues a sentence: "Subdomain ...".
     pub fn check(&self, value: &str) -> Result<(), String> {
         match self.form {
-            HostForm::Label if is_label(value) => Ok(()),
+            HostForm::Label if is_label(value) && !is_encoded(value) => Ok(()),
             HostForm::Label => {
                 Err("may hold letters, digits and hyphens only, without dots.".to_owned())
             }
@@ -189,6 +189,12 @@ pub(crate) fn is_label(text: &str) -> bool {
         && text.bytes().all(inside)
         && !text.starts_with('-')
         && !text.ends_with('-')
+}
+
+/// A label that stands for other letters than it is written with (`xn--`, RFC 5890 section 2.3.1):
+/// no app gives such a one to a customer, and it can be made to look like any.
+fn is_encoded(label: &str) -> bool {
+    label.get(2..4) == Some("--")
 }
 
 /// A host name of two labels or more whose last is not a number (so no IPv4 address in any form).

@@ -1,12 +1,14 @@
 //! JSON bodies, with an error that says what is wrong with them.
 
+use std::collections::HashSet;
 use std::marker::PhantomData;
 
+use axum::body::Bytes;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, Request};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode, header};
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::error::{self, Error};
@@ -19,10 +21,97 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
-        match axum::Json::<Object<T>>::from_request(request, state).await {
+        if !is_json(request.headers()) {
+            return Err(error::UNSUPPORTED_MEDIA.into());
+        }
+        let body = Bytes::from_request(request, state).await.map_err(|rejection| {
+            let too_large = rejection.status() == StatusCode::PAYLOAD_TOO_LARGE;
+            if too_large { error::BODY_TOO_LARGE } else { error::INVALID_REQUEST }
+        })?;
+        check(&body)?;
+        match axum::Json::<Object<T>>::from_bytes(&body) {
             Ok(axum::Json(Object(body))) => Ok(Self(body)),
             Err(rejection) => Err(refusal(&rejection)),
         }
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok());
+    let kind = kind.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    let kind = kind.to_ascii_lowercase();
+    kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
+}
+
+/// Refuses what two readers could read in two ways: a field named twice (RFC 8259 section 4), also
+/// where this server would ignore it, and nesting that no request needs.
+///
+/// # Errors
+/// [`error::INVALID_JSON`].
+pub fn check(text: &[u8]) -> Result<(), Error> {
+    match serde_json::from_slice::<Plain>(text) {
+        Ok(Plain) => Ok(()),
+        Err(wrong) if wrong.is_data() => {
+            Err(error::INVALID_JSON.saying("A field stands twice in the body."))
+        }
+        Err(_) => Err(error::INVALID_JSON.into()),
+    }
+}
+
+/// Any JSON whose objects name each field once, nested no deeper than the parser goes (128).
+struct Plain;
+
+impl<'de> Deserialize<'de> for Plain {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Anything;
+        impl<'de> Visitor<'de> for Anything {
+            type Value = Plain;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("JSON")
+            }
+
+            fn visit_unit<E>(self) -> Result<Plain, E> {
+                Ok(Plain)
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Plain, E> {
+                Ok(Plain)
+            }
+
+            fn visit_i64<E>(self, _: i64) -> Result<Plain, E> {
+                Ok(Plain)
+            }
+
+            fn visit_u64<E>(self, _: u64) -> Result<Plain, E> {
+                Ok(Plain)
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<Plain, E> {
+                Ok(Plain)
+            }
+
+            fn visit_str<E>(self, _: &str) -> Result<Plain, E> {
+                Ok(Plain)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Plain, A::Error> {
+                while items.next_element::<Plain>()?.is_some() {}
+                Ok(Plain)
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Plain, M::Error> {
+                let mut seen = HashSet::new();
+                while let Some(name) = map.next_key::<String>()? {
+                    if !seen.insert(name) {
+                        return Err(serde::de::Error::custom("duplicate field"));
+                    }
+                    map.next_value::<Plain>()?;
+                }
+                Ok(Plain)
+            }
+        }
+        from.deserialize_any(Anything)
     }
 }
 
@@ -49,19 +138,18 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
 
 fn refusal(rejection: &JsonRejection) -> Error {
     match rejection {
-        JsonRejection::MissingJsonContentType(_) => error::UNSUPPORTED_MEDIA.into(),
         JsonRejection::JsonSyntaxError(_) => error::INVALID_JSON.into(),
         // The text names the field and the type wanted, and holds nothing of the value but its
         // kind.
         JsonRejection::JsonDataError(data) => {
             let text = data.body_text();
             let short = text.split_once(": ").map_or(text.as_str(), |(_, rest)| rest);
+            // By two names that stand for one.
             if short.contains("duplicate field") {
                 return error::INVALID_JSON.saying("A field stands twice in the body.");
             }
             error::INVALID_TYPE.saying(without_values(short))
         }
-        other if other.status() == StatusCode::PAYLOAD_TOO_LARGE => error::BODY_TOO_LARGE.into(),
         _ => error::INVALID_REQUEST.into(),
     }
 }

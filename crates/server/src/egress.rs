@@ -129,9 +129,11 @@ impl Egress {
         self.limits
     }
 
-    /// Whether a request to `uri` may be tried at all; what its name resolves to is judged later.
+    /// Whether a request to `uri` may be tried at all. An address in it is judged at once; what a
+    /// name resolves to, at each call.
     pub fn check(&self, uri: &hyper::Uri, ports: Ports) -> Result<(), EgressError> {
-        target::admit(uri, ports, &self.policy).map(|_| ())
+        let uri = target::admit(uri, ports, &self.policy)?;
+        target::literal(&uri, &self.policy)
     }
 
     /// Whether a tenant may have `text` called: a plain https URL of at most

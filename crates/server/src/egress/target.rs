@@ -1,5 +1,7 @@
 //! Which URLs a request may name, before any name is looked up.
 
+use std::net::{IpAddr, SocketAddr};
+
 use hyper::Uri;
 use hyper::http::uri::{Authority, Scheme};
 use url::Host;
@@ -63,6 +65,22 @@ pub(super) fn admit(uri: &Uri, ports: Ports, policy: &Policy) -> Result<Uri, Egr
         return refuse("the host is a cloud's metadata service");
     }
     rebuild(uri, &host, authority.port_u16())
+}
+
+/// Judges a host that needs no look-up. `uri` was admitted.
+pub(super) fn literal(uri: &Uri, policy: &Policy) -> Result<(), EgressError> {
+    let refuse = |why: &str| Err(EgressError::unsent(Failure::NotAllowed, why));
+    let https = uri.scheme() == Some(&Scheme::HTTPS);
+    let port = uri.port_u16().unwrap_or(if https { 443 } else { 80 });
+    let ip: IpAddr = match uri.host().and_then(canonical_host) {
+        Some(Host::Ipv4(it)) => it.into(),
+        Some(Host::Ipv6(it)) => it.into(),
+        Some(Host::Domain(name)) if is_localhost(&name) && !policy.loopback() => {
+            return refuse("the host is this machine");
+        }
+        _ => return Ok(()),
+    };
+    policy.check(SocketAddr::new(ip, port), https).or_else(refuse)
 }
 
 /// The host as a browser would read it: every spelling of an IPv4 address is that address, names

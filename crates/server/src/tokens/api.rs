@@ -18,7 +18,8 @@ use crate::scope::need;
 pub struct NewToken {
     /// Your own id of the user, 1 to 250 characters.
     #[serde(alias = "external_id")]
-    external_user_id: String,
+    #[schema(required, nullable = false)]
+    external_user_id: Option<String>,
     /// Web origins that may use the token and frame the connect page.
     allowed_origins: Option<Vec<String>>,
     success_redirect_uri: Option<String>,
@@ -60,7 +61,7 @@ pub(crate) async fn create_token(
         return Err(error::NOT_FOUND.into());
     }
     let wish = Wish {
-        external_user_id: body.external_user_id,
+        external_user_id: body.external_user_id.ok_or(error::INVALID_EXTERNAL_USER)?,
         allowed_origins: body.allowed_origins.unwrap_or_default(),
         success_redirect_uri: body.success_redirect_uri,
         error_redirect_uri: body.error_redirect_uri,
