@@ -78,6 +78,9 @@ id!(
     /// A job in the outbox.
     JobId, "job_");
 id!(
+    /// The erasure of a user in steps.
+    ErasureId, "era_");
+id!(
     /// An audit event.
     EventId, "ev_");
 id!(

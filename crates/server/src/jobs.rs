@@ -72,5 +72,9 @@ async fn perform(app: &Arc<App>, job: &Job, attempts: i64) -> Result<Done> {
             let tenant = Tenant { project: project.clone(), environment: *environment };
             crate::accounts::revoke_grant(app, &tenant, account, attempts).await
         }
+        Job::EraseUser { project, environment, erasure } => {
+            let tenant = Tenant { project: project.clone(), environment: *environment };
+            crate::accounts::go_on_erasing(app, &tenant, erasure).await
+        }
     }
 }

@@ -2,6 +2,7 @@
 //! root key.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_lc_rs::hmac;
 use grantkeep_vault::{Keyring, Owner, OwnerKey};
@@ -15,6 +16,8 @@ use crate::tenant::Tenant;
 
 /// Unwrapped keys held in memory at once.
 const CACHED_KEYS_MAX: u64 = 10_000;
+/// How long a process may remember a key that another has destroyed.
+const REMEMBERED: Duration = Duration::from_mins(5);
 /// The key of a project itself stands under this name in `owner_keys`.
 const PROJECT_OWNER: &str = "project";
 
@@ -56,7 +59,7 @@ impl Name {
 
 impl Keys {
     pub fn new(keyring: Keyring) -> Self {
-        let cache = Cache::builder().max_capacity(CACHED_KEYS_MAX).build();
+        let cache = Cache::builder().max_capacity(CACHED_KEYS_MAX).time_to_live(REMEMBERED).build();
         Self { keyring: Arc::new(keyring), cache }
     }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::db::{Db, Tx};
-use crate::ids::{AccountId, JobId, ProjectId};
+use crate::ids::{AccountId, ErasureId, JobId, ProjectId};
 use crate::on;
 use crate::tenant::Environment;
 
@@ -13,12 +13,15 @@ use crate::tenant::Environment;
 pub enum Job {
     /// Tell the provider that the grant of a deleted account is no longer wanted.
     RevokeGrant { project: ProjectId, environment: Environment, account: AccountId },
+    /// Go on erasing a user with very many accounts.
+    EraseUser { project: ProjectId, environment: Environment, erasure: ErasureId },
 }
 
 impl Job {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::RevokeGrant { .. } => "revoke_grant",
+            Self::EraseUser { .. } => "erase_user",
         }
     }
 }

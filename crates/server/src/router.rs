@@ -67,6 +67,7 @@ fn guarded() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(accounts::api::delete_by_app))
         .routes(routes!(accounts::api::list_of_user, accounts::api::delete_user))
         .merge(accounts_without_project())
+        .routes(routes!(accounts::api::erasure))
         .merge(catalogue())
         .merge(news())
 }

@@ -14,11 +14,11 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::view::{AccountView, account_view};
-use super::{Account, Binding, By, Filter, Form, Outcome, RevocationView, vend};
+use super::{Account, Binding, By, ErasureView, Filter, Form, Outcome, RevocationView, vend};
 use crate::app::App;
 use crate::audit::Event;
-use crate::body::Json;
-use crate::callers::{Anyone, Browser, InTenant, Who};
+use crate::body::{self, Json};
+use crate::callers::{Anyone, Browser, InTenant, Server, Who};
 use crate::error::{self, Result};
 use crate::ids::AccountId;
 use crate::paging::{Listed, Page, PageInfo};
@@ -45,6 +45,11 @@ pub(crate) struct Named {
 #[derive(serde::Deserialize)]
 pub(crate) struct NamedApp {
     app: String,
+}
+
+#[derive(serde::Deserialize)]
+pub(crate) struct NamedErasure {
+    id: String,
 }
 
 #[derive(serde::Deserialize)]
@@ -124,6 +129,9 @@ fn fields(map: &Value) -> Result<BTreeMap<String, String>> {
     let wrong =
         |why: &'static str| error::INVALID_FIELD.saying(why).with(json!({ "field": "cfmap_json" }));
     let inner = match map {
+        Value::String(text) if body::check(text.as_bytes()).is_err() => {
+            return Err(wrong("`cfmap_json` is not valid JSON that names each field once."));
+        }
         Value::String(text) => {
             serde_json::from_str(text).map_err(|_| wrong("`cfmap_json` is not valid JSON."))?
         }
@@ -300,22 +308,45 @@ pub(crate) async fn list_of_user(
 }
 
 /// Erases a user: all his accounts, his connect tokens, and the key that sealed what is stored of
-/// him. His grants are revoked in the background.
+/// him. His grants are revoked in the background. A user with more than 500 accounts is gone at
+/// once for every caller, and what is stored of him within the hour: the answer is 202, and names
+/// an erasure that tells how far it is.
 #[utoipa::path(delete, path = "/v1/connect/{project}/users/{*rest}", tag = "Users",
     params(("project" = String, Path),
         ("*rest" = String, Path, description = "Your own id of the user"),
         ("x-pd-environment" = String, Header), ("revoke" = Option<bool>, Query)),
-    responses((status = 204), (status = 404, description = "No such user")),
+    responses((status = 204), (status = 202, body = ErasureView),
+        (status = 404, description = "No such user")),
     security(("client" = []), ("connect" = [])))]
 pub(crate) async fn delete_user(
     State(app): State<Arc<App>>,
     call: InTenant<Anyone, need::UsersWrite>,
     Path(Rest { rest }): Path<Rest>,
     query: Query,
-) -> Result<StatusCode> {
+) -> Result<Response> {
     let user = call.only_user(Some(&rest))?.ok_or(error::NOT_FOUND)?;
-    super::delete_user(&app, by(&call, &query)?, &user).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let Some(begun) = super::delete_user(&app, by(&call, &query)?, &user).await? else {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    };
+    Ok((StatusCode::ACCEPTED, axum::Json(ErasureView::from(begun))).into_response())
+}
+
+/// Says how far the erasure of a user with many accounts is.
+#[utoipa::path(get, path = "/v1/connect/{project}/erasures/{id}", tag = "Users",
+    params(("project" = String, Path), ("id" = String, Path),
+        ("x-pd-environment" = String, Header)),
+    responses((status = 200, body = ErasureView),
+        (status = 404, description = "No such erasure")),
+    security(("client" = [])))]
+pub(crate) async fn erasure(
+    State(app): State<Arc<App>>,
+    call: InTenant<Server, need::UsersRead>,
+    Path(NamedErasure { id }): Path<NamedErasure>,
+) -> Result<axum::Json<ErasureView>> {
+    if call.is_older_path() {
+        return Err(error::NOT_FOUND.into());
+    }
+    Ok(axum::Json(super::erasure(&app, &call.tenant, &id).await?.into()))
 }
 
 fn by<'a, W: Who, N: Need>(call: &'a InTenant<W, N>, query: &Query) -> Result<By<'a>> {

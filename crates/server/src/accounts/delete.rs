@@ -1,4 +1,4 @@
-//! Deleting: one account, a user's accounts of an app, or a user with everything.
+//! Deleting one account, or those of an app.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::db::Tx;
 use crate::error::{self, Result};
 use crate::ids::JobId;
 use crate::tenant::Tenant;
-use crate::{tokens, users};
+use crate::users;
 
 /// Accounts looked up at once when many are deleted.
 const BATCH: i64 = 100;
@@ -103,49 +103,15 @@ pub async fn delete_by_app(
     }
 }
 
-/// Erases a user: accounts, connect tokens, his row, and the key that sealed all of it, in one
-/// transaction. Grants are revoked in the background; they are sealed under the project's key for
-/// that.
-///
-/// # Errors
-/// [`error::NOT_FOUND`].
-pub async fn delete_user(app: &Arc<App>, by: By<'_>, external_id: &str) -> Result<usize> {
-    let user = users::find(&app.db, by.tenant, external_id).await?.ok_or(error::NOT_FOUND)?;
-    // Who never connected an account has no key.
-    let key = app.keys.user(&app.db, by.tenant, &user.id).await.ok();
-    let mut tx = app.db.begin().await?;
-    tokens::forget_user(&mut tx, by.tenant, &user.id).await?;
-    let accounts = store::take_all(&mut tx, by.tenant, &user.id).await?;
-    for account in &accounts {
-        leave(app, &mut tx, by, (account, key.as_deref(), 0)).await?;
-    }
-    if !users::delete(&mut tx, by.tenant, &user.id).await? {
-        return Err(error::NOT_FOUND.into());
-    }
-    app.keys.shred_user(&mut tx, by.tenant, &user.id).await?;
-    tx.commit().await?;
-    app.keys.forget_user(by.tenant, &user.id).await;
-    for account in &accounts {
-        note(app, by, account);
-    }
-    let event = Event::new("user.delete", by.actor, by.origin)
-        .tenant(by.tenant)
-        .target("user", user.id.as_str())
-        .user(external_id)
-        .detail(json!({ "accounts": accounts.len() }));
-    app.audit.note(event);
-    Ok(accounts.len())
-}
-
 /// What becomes of a deleted account's grant.
-struct Left {
+pub(super) struct Left {
     outcome: Outcome,
     job: Option<JobId>,
 }
 
 /// Tells the product, and leaves the grant to be revoked, in the transaction that deletes the
 /// account: the account, the key to it, and how long from now the job begins.
-async fn leave(
+pub(super) async fn leave(
     app: &App,
     tx: &mut Tx,
     by: By<'_>,
@@ -160,7 +126,7 @@ async fn leave(
     Ok(Some(Left { outcome, job }))
 }
 
-fn note(app: &App, by: By<'_>, account: &Account) {
+pub(super) fn note(app: &App, by: By<'_>, account: &Account) {
     let event = Event::new("account.delete", by.actor, by.origin)
         .tenant(&account.tenant)
         .target("account", account.id.as_str())

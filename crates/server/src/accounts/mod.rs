@@ -8,6 +8,7 @@ pub mod api;
 pub mod api_health;
 mod connect;
 mod delete;
+mod erase;
 mod exchange;
 mod forecast;
 mod health;
@@ -29,7 +30,11 @@ use std::collections::BTreeMap;
 use grantkeep_vault::Secret;
 
 pub use connect::connect;
-pub use delete::{By, delete, delete_by_app, delete_user};
+pub use delete::{By, delete, delete_by_app};
+pub(crate) use erase::go_on as go_on_erasing;
+pub use erase::{
+    AT_ONCE_MAX as ERASED_AT_ONCE_MAX, Erasure, View as ErasureView, delete_user, erasure,
+};
 pub use health::{HealthView, health};
 pub use keys::{Form, connect_keys};
 pub use list::{Filter, find, list, list_of_user};

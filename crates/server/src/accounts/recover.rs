@@ -62,7 +62,7 @@ async fn take_up(app: &Arc<App>, orphan: Orphan) -> Result<()> {
 
 /// Stores one answer. What can never be stored is given up, with a line in the log.
 async fn apply(app: &Arc<App>, entry: &Entry) -> Result<()> {
-    let Some(account) = store::find(&app.db, &entry.tenant(), &entry.account).await? else {
+    let Some(account) = store::find_any(&app.db, &entry.tenant(), &entry.account).await? else {
         return deleted(app, entry).await;
     };
     if account.user != entry.user {

@@ -1,5 +1,6 @@
 //! Rows of `accounts`. SQL and nothing else: no clock, no cryptography, no decisions.
 
+pub(super) mod erasures;
 pub(super) mod list;
 pub(super) mod refreshing;
 pub(super) mod revocations;
@@ -60,6 +61,15 @@ macro_rules! columns {
     };
 }
 use columns;
+
+/// Leaves out the accounts of users who are being erased: for callers they are gone.
+macro_rules! visible {
+    () => {
+        " and not exists (select 1 from erasures where erasures.project_id = accounts.project_id \
+         and erasures.environment = accounts.environment and erasures.user_id = accounts.user_id)"
+    };
+}
+use visible;
 
 impl TryFrom<Row> for Account {
     type Error = sqlx::Error;
@@ -124,6 +134,25 @@ fn accounts(rows: Vec<Row>) -> sqlx::Result<Vec<Account>> {
 }
 
 pub(super) async fn find(
+    db: &Db,
+    tenant: &Tenant,
+    id: &AccountId,
+) -> sqlx::Result<Option<Account>> {
+    let sql = concat!(
+        "select ",
+        columns!(),
+        " from accounts where project_id = $1 and environment = $2 and id = $3",
+        visible!()
+    );
+    let row: Option<Row> = on!(db.read(), conn => sqlx::query_as(sql)
+        .bind(&tenant.project).bind(tenant.environment.as_str()).bind(id)
+        .fetch_optional(conn).await?);
+    row.map(Account::try_from).transpose()
+}
+
+/// The same, also of a user who is being erased: what an exchange brought belongs into its row, so
+/// that the newest grant is the one that is revoked.
+pub(super) async fn find_any(
     db: &Db,
     tenant: &Tenant,
     id: &AccountId,
@@ -211,7 +240,9 @@ pub(super) async fn take(
     id: &AccountId,
 ) -> sqlx::Result<Option<Account>> {
     let sql = concat!(
-        "delete from accounts where project_id = $1 and environment = $2 and id = $3 returning ",
+        "delete from accounts where project_id = $1 and environment = $2 and id = $3",
+        visible!(),
+        " returning ",
         columns!()
     );
     let row: Option<Row> = on!(tx.conn(), conn => sqlx::query_as(sql)
@@ -234,6 +265,36 @@ pub(super) async fn take_all(
     accounts(on!(tx.conn(), conn => sqlx::query_as(sql)
         .bind(&tenant.project).bind(tenant.environment.as_str()).bind(user)
         .fetch_all(conn).await?))
+}
+
+/// The same for up to `most` of them.
+pub(super) async fn take_some(
+    tx: &mut Tx,
+    tenant: &Tenant,
+    user: &UserId,
+    most: i64,
+) -> sqlx::Result<Vec<Account>> {
+    let sql = concat!(
+        "delete from accounts where project_id = $1 and environment = $2 and id in (select id from \
+         accounts where project_id = $1 and environment = $2 and user_id = $3 order by \
+         created_at_ms limit $4) returning ",
+        columns!()
+    );
+    accounts(on!(tx.conn(), conn => sqlx::query_as(sql)
+        .bind(&tenant.project).bind(tenant.environment.as_str()).bind(user).bind(most)
+        .fetch_all(conn).await?))
+}
+
+pub(super) async fn count_of_user(
+    tx: &mut Tx,
+    tenant: &Tenant,
+    user: &UserId,
+) -> sqlx::Result<i64> {
+    let sql = "select count(*) from accounts where project_id = $1 and environment = $2 and \
+               user_id = $3";
+    Ok(on!(tx.conn(), conn => sqlx::query_scalar(sql)
+        .bind(&tenant.project).bind(tenant.environment.as_str()).bind(user)
+        .fetch_one(conn).await?))
 }
 
 fn json(list: &[String]) -> sqlx::Result<String> {

@@ -63,6 +63,14 @@ pub(crate) async fn list(
     Ok(store::list(db, tenant, part, page).await?)
 }
 
+/// Takes the user out of everybody's sight, while his row still holds what is being erased. His
+/// external id is free at once. `false`: another was first.
+pub(crate) async fn hide(tx: &mut Tx, tenant: &Tenant, id: &UserId, now_ms: i64) -> Result<bool> {
+    // No external id can hold a control character, so no caller can say this one.
+    let name = format!("\u{1}{id}");
+    Ok(store::hide(tx, tenant, id, (&name, now_ms)).await?)
+}
+
 /// Forgets the user's row. His accounts must have been deleted before, so that their grants are
 /// revoked.
 pub(crate) async fn delete(tx: &mut Tx, tenant: &Tenant, id: &UserId) -> Result<bool> {

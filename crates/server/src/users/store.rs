@@ -53,18 +53,18 @@ pub(super) async fn list(
     let part = part.unwrap_or_default();
     // A literal match: `strpos` and `instr` differ by engine, `replace` does not.
     let total_sql = "select count(*) from external_users where project_id = $1 \
-                     and environment = $2 and ($3 = '' or replace(external_id, $3, \
-                     '') <> external_id)";
+                     and environment = $2 and erased_at_ms is null \
+                     and ($3 = '' or replace(external_id, $3, '') <> external_id)";
     let total = on!(db.read(), conn => sqlx::query_scalar(total_sql)
         .bind(&tenant.project).bind(tenant.environment.as_str()).bind(part)
         .fetch_one(conn).await?);
     let forward = "select id, external_id, created_at_ms, updated_at_ms from external_users \
-                   where project_id = $1 and environment = $2 \
+                   where project_id = $1 and environment = $2 and erased_at_ms is null \
                    and ($3 = '' or replace(external_id, $3, '') <> external_id) \
                    and (created_at_ms < $4 or (created_at_ms = $4 and id < $5)) \
                    order by created_at_ms desc, id desc limit $6";
     let backward = "select id, external_id, created_at_ms, updated_at_ms from external_users \
-                    where project_id = $1 and environment = $2 \
+                    where project_id = $1 and environment = $2 and erased_at_ms is null \
                     and ($3 = '' or replace(external_id, $3, '') <> external_id) \
                     and (created_at_ms > $4 or (created_at_ms = $4 and id > $5)) \
                     order by created_at_ms, id limit $6";
@@ -80,5 +80,19 @@ pub(super) async fn delete(tx: &mut Tx, tenant: &Tenant, id: &UserId) -> sqlx::R
     let done = on!(tx.conn(), conn => sqlx::query(sql)
         .bind(&tenant.project).bind(tenant.environment.as_str()).bind(id)
         .execute(conn).await?.rows_affected());
+    Ok(done == 1)
+}
+
+pub(super) async fn hide(
+    tx: &mut Tx,
+    tenant: &Tenant,
+    id: &UserId,
+    (name, now_ms): (&str, i64),
+) -> sqlx::Result<bool> {
+    let sql = "update external_users set external_id = $4, erased_at_ms = $5 where project_id = $1 \
+               and environment = $2 and id = $3 and erased_at_ms is null";
+    let done = on!(tx.conn(), conn => sqlx::query(sql)
+        .bind(&tenant.project).bind(tenant.environment.as_str()).bind(id)
+        .bind(name).bind(now_ms).execute(conn).await?.rows_affected());
     Ok(done == 1)
 }

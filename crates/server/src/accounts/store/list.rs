@@ -1,6 +1,6 @@
 //! Lists of accounts: one statement for each filter that has an index of its own.
 
-use super::{Row, accounts, columns};
+use super::{Row, accounts, columns, visible};
 use crate::accounts::Account;
 use crate::db::Db;
 use crate::ids::{AccountId, OAuthAppId, UserId};
@@ -32,13 +32,15 @@ macro_rules! statements {
         (
             concat!(
                 "select count(*) from accounts where project_id = $1 and environment = $2 and ",
-                $which
+                $which,
+                visible!()
             ),
             concat!(
                 "select ",
                 columns!(),
                 " from accounts where project_id = $1 and environment = $2 and ",
                 $which,
+                visible!(),
                 " and (created_at_ms < $6 or (created_at_ms = $6 and id < $7)) order by \
                  created_at_ms desc, id desc limit $8"
             ),
@@ -47,6 +49,7 @@ macro_rules! statements {
                 columns!(),
                 " from accounts where project_id = $1 and environment = $2 and ",
                 $which,
+                visible!(),
                 " and (created_at_ms > $6 or (created_at_ms = $6 and id > $7)) order by \
                  created_at_ms, id limit $8"
             ),
@@ -97,7 +100,9 @@ pub(in crate::accounts) async fn of_user(
         "select ",
         columns!(),
         " from accounts where project_id = $1 and environment = $2 and user_id = $3 and ($4 = '' \
-         or app_slug = $4) order by created_at_ms desc, id desc"
+         or app_slug = $4)",
+        visible!(),
+        " order by created_at_ms desc, id desc"
     );
     accounts(on!(db.read(), conn => sqlx::query_as(sql)
         .bind(&tenant.project).bind(tenant.environment.as_str()).bind(user)
@@ -112,9 +117,12 @@ pub(in crate::accounts) async fn ids(
     which: Which<'_>,
     most: i64,
 ) -> sqlx::Result<Vec<AccountId>> {
-    let sql = "select id from accounts where project_id = $1 and environment = $2 and ($3 = '' or \
-               user_id = $3) and ($4 = '' or app_slug = $4) and ($5 = '' or oauth_app_id = $5) \
-               limit $6";
+    let sql = concat!(
+        "select id from accounts where project_id = $1 and environment = $2 and ($3 = '' or \
+         user_id = $3) and ($4 = '' or app_slug = $4) and ($5 = '' or oauth_app_id = $5)",
+        visible!(),
+        " limit $6"
+    );
     let [user, app_slug, oauth_app] = which.texts();
     Ok(on!(db.read(), conn => sqlx::query_scalar(sql)
         .bind(&tenant.project).bind(tenant.environment.as_str()).bind(user).bind(app_slug)

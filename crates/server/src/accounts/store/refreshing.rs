@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::{Row, accounts, columns, json};
+use super::{Row, accounts, columns, json, visible};
 use crate::accounts::Account;
 use crate::db::{Db, Tx};
 use crate::ids::{InstanceId, OAuthAppId, OperationId, ProjectId};
@@ -93,8 +93,9 @@ pub(in crate::accounts) async fn stranded(
     let sql = concat!(
         "select ",
         columns!(),
-        " from accounts where intent = 'sent' and lease_until_ms <= $1 and status <> 'dead' \
-         order by lease_until_ms limit $2"
+        " from accounts where intent = 'sent' and lease_until_ms <= $1 and status <> 'dead'",
+        visible!(),
+        " order by lease_until_ms limit $2"
     );
     let rows: Vec<Row> = on!(db.read(), conn => sqlx::query_as(sql)
         .bind(db_now_ms).bind(most).fetch_all(conn).await?);
@@ -112,7 +113,9 @@ pub(in crate::accounts) async fn due(
         "select ",
         columns!(),
         " from accounts where next_refresh_at_ms is not null and next_refresh_at_ms <= $1 and \
-         intent = 'none' order by next_refresh_at_ms limit $2"
+         intent = 'none'",
+        visible!(),
+        " order by next_refresh_at_ms limit $2"
     );
     let rows: Vec<Row> = on!(db.read(), conn => sqlx::query_as(sql)
         .bind(now_ms).bind(most).fetch_all(conn).await?);
@@ -157,7 +160,9 @@ pub(in crate::accounts) async fn ending(
         "select ",
         columns!(),
         " from accounts where ends_at_ms is not null and ends_at_ms <= $1 and not end_told and \
-         status <> 'dead' order by ends_at_ms limit $2"
+         status <> 'dead'",
+        visible!(),
+        " order by ends_at_ms limit $2"
     );
     let rows: Vec<Row> = on!(db.read(), conn => sqlx::query_as(sql)
         .bind(before_ms).bind(most).fetch_all(conn).await?);
