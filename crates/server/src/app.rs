@@ -10,6 +10,7 @@ use moka::future::Cache;
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
+use crate::attempts::Attempts;
 use crate::audit::Audit;
 use crate::breakers::Breakers;
 use crate::callers::Caller;
@@ -39,6 +40,8 @@ pub struct App {
     pub egress: Egress,
     pub catalog: Catalog,
     pub audit: Audit,
+    /// Wrong credentials, by the address that sent them.
+    pub(crate) attempts: Attempts,
     /// Refreshes under way in this process, by account and version of its credentials.
     pub(crate) refreshes: Flights<(AccountId, i64), Result<()>>,
     /// What apps answered to refreshes, on this machine's disk until it is in the store.
@@ -75,6 +78,7 @@ impl App {
         let journal = Journal::new(&config.data_dir);
         let per_second = NonZeroU32::new(config.refresh_per_provider_per_second);
         let quota = Quota::per_second(per_second.unwrap_or(NonZeroU32::MIN));
+        let attempts = Attempts::new(config.failed_auth_per_minute_max, clock.clone());
         Arc::new(Self {
             config,
             journal,
@@ -87,6 +91,7 @@ impl App {
             egress,
             catalog,
             audit,
+            attempts,
             refreshes: Flights::default(),
             exchanges: TaskTracker::new(),
             news: Notify::new(),

@@ -9,13 +9,10 @@ use axum::response::{IntoResponse, Response};
 use grantkeep_vault::token;
 
 use crate::app::App;
-use crate::callers::Caller;
+use crate::callers::{Caller, Origin};
 use crate::error::{self, Error, Result};
 use crate::query::Query;
 use crate::{cors, projects, tokens};
-
-/// Query parameters by which careless clients send credentials.
-const CREDENTIAL_PARAMETERS: [&str; 4] = ["access_token", "api_key", "apikey", "authorization"];
 
 /// Puts the [`Caller`] into the request, or refuses it.
 pub(crate) async fn authenticate(
@@ -33,8 +30,37 @@ pub(crate) async fn authenticate(
             }
             response
         }
-        Err(error) => error.into_response(),
+        Err(error) => {
+            let (uri, headers) = (request.uri().clone(), request.headers().clone());
+            let origin = request.extensions().get::<Origin>().cloned().unwrap_or_default();
+            refused(&app, (&uri, &headers), &origin, error).await.into_response()
+        }
     }
+}
+
+/// What a refused caller is told. A wrong credential counts against its address; a good one that
+/// came in the URL is marked.
+async fn refused(
+    app: &Arc<App>,
+    (uri, headers): (&Uri, &HeaderMap),
+    origin: &Origin,
+    error: Error,
+) -> Error {
+    let in_url = error.kind().code == error::CREDENTIALS_IN_URL.code;
+    let sent = in_url || headers.contains_key(header::AUTHORIZATION);
+    if error.kind().status != 401 || !sent {
+        return error;
+    }
+    if let Err(limited) = app.attempts.failed(origin.ip) {
+        return limited;
+    }
+    if in_url {
+        let query = Query::parse(uri.query().unwrap_or_default());
+        if let Err(failed) = projects::expose(app, &query, origin).await {
+            return failed;
+        }
+    }
+    error
 }
 
 struct Found {
@@ -45,7 +71,7 @@ struct Found {
 
 async fn caller(app: &App, uri: &Uri, headers: &HeaderMap) -> Result<Found> {
     let query = Query::parse(uri.query().unwrap_or_default());
-    if CREDENTIAL_PARAMETERS.iter().any(|name| query.all(name).next().is_some()) {
+    if projects::in_query(&query) {
         return Err(error::CREDENTIALS_IN_URL.into());
     }
     let text = bearer(headers)?;

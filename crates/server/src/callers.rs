@@ -11,6 +11,7 @@ use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 
 use crate::app::App;
+use crate::audit::Event;
 use crate::config::MissingEnvironment;
 use crate::error::{self, Error, Result};
 use crate::ids::{ClientId, KeyId, ProjectId, RequestId, UserId};
@@ -227,6 +228,13 @@ async fn place(parts: &mut Parts, app: &Arc<App>, caller: &Caller) -> Result<Pla
             (Some(project), Some(bound)) if project == *bound => (project, None),
             (None, Some(bound)) if matches!(caller.actor, Actor::Key(_)) => {
                 (bound.clone(), Some(named))
+            }
+            (Some(other), Some(bound)) => {
+                // Noted for whoever reads the log, and whether or not there is such a project.
+                let event = Event::new("project.refused", &caller.actor, &origin(parts));
+                let event = event.project(bound).target("project", other.as_str());
+                app.audit.note(event.outcome("refused"));
+                return Err(error::NOT_FOUND.into());
             }
             _ => return Err(error::NOT_FOUND.into()),
         },

@@ -20,6 +20,7 @@ pub mod scope;
 pub mod tenant;
 
 pub mod app;
+pub mod attempts;
 pub mod audit;
 pub mod boot;
 pub mod callers;

@@ -38,6 +38,10 @@ impl Query {
         self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// `true` or `false`, or `1` or `0` as older clients send.
     pub fn flag(&self, name: &str) -> Result<Option<bool>> {
         match self.one(name)? {

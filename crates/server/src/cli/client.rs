@@ -28,11 +28,13 @@ pub(super) enum Command {
         /// Let it send requests through the proxy (scope `proxy:use`).
         #[arg(long)]
         proxy: bool,
-        /// What it may do, space-separated.
+        /// What it may do, space-separated. `credentials:freeze`, the switch for emergencies, is in
+        /// no star.
         #[arg(long, default_value = "*", value_name = "SCOPES")]
         scope: String,
     },
-    /// List clients and keys; secrets are not kept and cannot be shown.
+    /// List clients and keys, and which of them were seen in a URL (`exposed`). Secrets are not
+    /// kept and cannot be shown.
     List,
     /// Revoke a client (`gkc_...`) or a key (`gkk_...`). It takes effect within a second.
     Revoke { id: String },
@@ -121,7 +123,8 @@ async fn list(shell: &Shell, app: &std::sync::Arc<crate::app::App>) -> Result<()
         views.push(
             json!({ "id": it.id, "kind": "client", "name": it.name, "project_id": it.project,
             "scope": it.scopes.to_string(), "created_at_ms": it.created_at_ms,
-            "last_used_at_ms": it.last_used_at_ms, "revoked_at_ms": it.revoked_at_ms }),
+            "last_used_at_ms": it.last_used_at_ms, "revoked_at_ms": it.revoked_at_ms,
+            "exposed_at_ms": it.exposed_at_ms }),
         );
     }
     for project in projects::list(&app.db).await? {
@@ -129,7 +132,8 @@ async fn list(shell: &Shell, app: &std::sync::Arc<crate::app::App>) -> Result<()
             views.push(
                 json!({ "id": it.id, "kind": "key", "name": it.name, "project_id": it.project,
                 "scope": it.scopes.to_string(), "created_at_ms": it.created_at_ms,
-                "last_used_at_ms": it.last_used_at_ms, "revoked_at_ms": it.revoked_at_ms }),
+                "last_used_at_ms": it.last_used_at_ms, "revoked_at_ms": it.revoked_at_ms,
+                "exposed_at_ms": it.exposed_at_ms }),
             );
         }
     }
@@ -143,9 +147,10 @@ async fn list(shell: &Shell, app: &std::sync::Arc<crate::app::App>) -> Result<()
     }
     let text = |value: &Value, or: &str| value.as_str().unwrap_or(or).to_owned();
     let row = |it: &Value| {
-        let state = match it["revoked_at_ms"].as_i64() {
-            Some(_) => output::paint("revoked", 31),
-            None => output::paint("active", 32),
+        let state = match (it["revoked_at_ms"].as_i64(), it["exposed_at_ms"].as_i64()) {
+            (Some(_), _) => output::paint("revoked", 31),
+            (None, Some(_)) => output::paint("exposed", 33),
+            (None, None) => output::paint("active", 32),
         };
         vec![
             text(&it["id"], ""),
@@ -159,6 +164,11 @@ async fn list(shell: &Shell, app: &std::sync::Arc<crate::app::App>) -> Result<()
     };
     let header = ["ID", "KIND", "NAME", "PROJECT", "SCOPE", "STATE", "LAST USED"];
     output::table(&header, views.iter().map(row).collect());
+    if views.iter().any(|it| it["exposed_at_ms"].is_i64() && it["revoked_at_ms"].is_null()) {
+        output::note(
+            "Exposed: it was sent in a URL, where logs keep it. Make another, then revoke it.",
+        );
+    }
     Ok(())
 }
 

@@ -146,6 +146,9 @@ settings! {
         idle_timeout_ms: Millis = "75000", 100..=3_600_000;
         /// How long a request may take from its first byte to the head of its answer.
         request_timeout_ms: Millis = "60000", 100..=600_000;
+        /// How many wrong credentials one address (of IPv6 its /64) may send in a minute. Beyond
+        /// that they are answered with 429; a right one is always let in.
+        failed_auth_per_minute_max: u32 = "100", 1..=1_000_000;
         /// Largest body of a request.
         body_bytes_max: usize = "1 MiB", 1024..=1_073_741_824;
         /// Largest head of a request: all header fields together.

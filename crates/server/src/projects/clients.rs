@@ -16,7 +16,7 @@ use crate::scope::{Scope, Scopes};
 /// without reason.
 pub const ACCESS_TOKEN_LIFE_S: i64 = 3_600;
 
-const SECRET_PREFIX: &str = "gk_secret";
+pub(super) const SECRET_PREFIX: &str = "gk_secret";
 /// What every access token begins with.
 pub const ACCESS_TOKEN_PREFIX: &str = "gk_access";
 
@@ -31,6 +31,8 @@ pub struct Client {
     pub created_at_ms: i64,
     pub last_used_at_ms: Option<i64>,
     pub revoked_at_ms: Option<i64>,
+    /// When its secret, or a token of it, was first seen in a URL.
+    pub exposed_at_ms: Option<i64>,
 }
 
 impl From<ClientRow> for Client {
@@ -43,6 +45,7 @@ impl From<ClientRow> for Client {
             created_at_ms: row.created_at_ms,
             last_used_at_ms: row.last_used_at_ms,
             revoked_at_ms: row.revoked_at_ms,
+            exposed_at_ms: row.exposed_at_ms,
         }
     }
 }
@@ -73,6 +76,7 @@ pub async fn create_client(
         created_at_ms: app.clock.now_ms(),
         last_used_at_ms: None,
         revoked_at_ms: None,
+        exposed_at_ms: None,
     };
     store::insert_client(&app.db, &row).await?;
     Ok(NewClient { client: row.into(), secret })

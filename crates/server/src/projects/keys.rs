@@ -26,6 +26,8 @@ pub struct Key {
     pub created_at_ms: i64,
     pub last_used_at_ms: Option<i64>,
     pub revoked_at_ms: Option<i64>,
+    /// When it was first seen in a URL.
+    pub exposed_at_ms: Option<i64>,
 }
 
 impl From<KeyRow> for Key {
@@ -38,6 +40,7 @@ impl From<KeyRow> for Key {
             created_at_ms: row.created_at_ms,
             last_used_at_ms: row.last_used_at_ms,
             revoked_at_ms: row.revoked_at_ms,
+            exposed_at_ms: row.exposed_at_ms,
         }
     }
 }
@@ -60,6 +63,7 @@ pub async fn create_key(
         created_at_ms: app.clock.now_ms(),
         last_used_at_ms: None,
         revoked_at_ms: None,
+        exposed_at_ms: None,
     };
     store::insert_key(&app.db, &row).await?;
     Ok((row.into(), secret))

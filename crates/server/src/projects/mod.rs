@@ -4,6 +4,7 @@
 pub mod api;
 mod clients;
 mod edit;
+mod exposed;
 mod keys;
 mod store;
 pub(crate) mod token;
@@ -15,6 +16,7 @@ pub use clients::{
 pub(crate) use clients::{Refusal, caller_by_token, exchange};
 pub(crate) use edit::redirect_uri;
 pub use edit::{Change, create, delete, set_logo, update};
+pub(crate) use exposed::{expose, in_query};
 pub(crate) use keys::caller_by_key;
 pub use keys::{KEY_PREFIX, Key, create_key, list_keys, revoke_key};
 

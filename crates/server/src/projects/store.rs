@@ -132,6 +132,7 @@ pub(super) struct ClientRow {
     pub created_at_ms: i64,
     pub last_used_at_ms: Option<i64>,
     pub revoked_at_ms: Option<i64>,
+    pub exposed_at_ms: Option<i64>,
 }
 
 pub(super) async fn insert_client(db: &Db, row: &ClientRow) -> sqlx::Result<()> {
@@ -145,13 +146,13 @@ pub(super) async fn insert_client(db: &Db, row: &ClientRow) -> sqlx::Result<()> 
 
 pub(super) async fn find_client(db: &Db, id: &str) -> sqlx::Result<Option<ClientRow>> {
     let sql = "select id, project_id, name, secret_hash, scopes, created_at_ms, last_used_at_ms, \
-               revoked_at_ms from api_clients where id = $1";
+               revoked_at_ms, exposed_at_ms from api_clients where id = $1";
     Ok(on!(db.read(), conn => sqlx::query_as(sql).bind(id).fetch_optional(conn).await?))
 }
 
 pub(super) async fn list_clients(db: &Db) -> sqlx::Result<Vec<ClientRow>> {
     let sql = "select id, project_id, name, secret_hash, scopes, created_at_ms, last_used_at_ms, \
-               revoked_at_ms from api_clients order by created_at_ms, id";
+               revoked_at_ms, exposed_at_ms from api_clients order by created_at_ms, id";
     Ok(on!(db.read(), conn => sqlx::query_as(sql).fetch_all(conn).await?))
 }
 
@@ -224,6 +225,7 @@ pub(super) struct KeyRow {
     pub created_at_ms: i64,
     pub last_used_at_ms: Option<i64>,
     pub revoked_at_ms: Option<i64>,
+    pub exposed_at_ms: Option<i64>,
 }
 
 pub(super) async fn insert_key(db: &Db, row: &KeyRow) -> sqlx::Result<()> {
@@ -237,13 +239,15 @@ pub(super) async fn insert_key(db: &Db, row: &KeyRow) -> sqlx::Result<()> {
 
 pub(super) async fn find_key(db: &Db, hash: &[u8]) -> sqlx::Result<Option<KeyRow>> {
     let sql = "select id, project_id, name, key_hash, scopes, created_at_ms, last_used_at_ms, \
-               revoked_at_ms from api_keys where key_hash = $1 and revoked_at_ms is null";
+               revoked_at_ms, exposed_at_ms from api_keys where key_hash = $1 \
+               and revoked_at_ms is null";
     Ok(on!(db.read(), conn => sqlx::query_as(sql).bind(hash).fetch_optional(conn).await?))
 }
 
 pub(super) async fn list_keys(db: &Db, project: &ProjectId) -> sqlx::Result<Vec<KeyRow>> {
     let sql = "select id, project_id, name, key_hash, scopes, created_at_ms, last_used_at_ms, \
-               revoked_at_ms from api_keys where project_id = $1 order by created_at_ms, id";
+               revoked_at_ms, exposed_at_ms from api_keys where project_id = $1 \
+               order by created_at_ms, id";
     Ok(on!(db.read(), conn => sqlx::query_as(sql).bind(project).fetch_all(conn).await?))
 }
 
@@ -265,4 +269,41 @@ pub(super) async fn key_used(db: &Db, id: &KeyId, now_ms: i64) -> sqlx::Result<(
     on!(db.write(), conn => sqlx::query(sql).bind(id).bind(now_ms)
         .execute(conn).await?.rows_affected());
     Ok(())
+}
+
+/// Notes when a live key was first seen in a URL, and gives its id and project.
+pub(super) async fn expose_key(
+    db: &Db,
+    hash: &[u8],
+    now_ms: i64,
+) -> sqlx::Result<Option<(KeyId, ProjectId)>> {
+    let sql = "update api_keys set exposed_at_ms = coalesce(exposed_at_ms, $2) \
+               where key_hash = $1 and revoked_at_ms is null returning id, project_id";
+    Ok(on!(db.write(), conn => sqlx::query_as(sql).bind(hash).bind(now_ms)
+        .fetch_optional(conn).await?))
+}
+
+/// The same for a live client, by the hash of its secret.
+pub(super) async fn expose_client(
+    db: &Db,
+    hash: &[u8],
+    now_ms: i64,
+) -> sqlx::Result<Option<(ClientId, Option<ProjectId>)>> {
+    let sql = "update api_clients set exposed_at_ms = coalesce(exposed_at_ms, $2) \
+               where secret_hash = $1 and revoked_at_ms is null returning id, project_id";
+    Ok(on!(db.write(), conn => sqlx::query_as(sql).bind(hash).bind(now_ms)
+        .fetch_optional(conn).await?))
+}
+
+/// The same by the hash of an access token of his that has not ended.
+pub(super) async fn expose_client_of_token(
+    db: &Db,
+    hash: &[u8],
+    now_ms: i64,
+) -> sqlx::Result<Option<(ClientId, Option<ProjectId>)>> {
+    let sql = "update api_clients set exposed_at_ms = coalesce(exposed_at_ms, $2) \
+               where revoked_at_ms is null and id in (select client_id from access_tokens \
+               where hash = $1 and expires_at_ms > $2) returning id, project_id";
+    Ok(on!(db.write(), conn => sqlx::query_as(sql).bind(hash).bind(now_ms)
+        .fetch_optional(conn).await?))
 }

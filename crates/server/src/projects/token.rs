@@ -13,11 +13,12 @@ use grantkeep_vault::Secret;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use super::{ACCESS_TOKEN_LIFE_S, Refusal, exchange};
+use super::{ACCESS_TOKEN_LIFE_S, Refusal, exchange, expose, in_query};
 use crate::app::App;
 use crate::audit::Event;
 use crate::callers::{Actor, Origin};
 use crate::ids::ClientId;
+use crate::query::Query;
 
 /// What went wrong, by the names of RFC 6749 section 5.2.
 #[derive(Debug)]
@@ -96,8 +97,9 @@ async fn answer(
     body: &[u8],
     origin: &Origin,
 ) -> Result<Response, Wrong> {
-    if uri.query().is_some_and(|query| query.contains("secret")) {
-        return Err(Wrong::new("invalid_request", "Send the secret in the body. Rotate this one."));
+    let query = Query::parse(uri.query().unwrap_or_default());
+    if in_query(&query) {
+        return Ok(in_url(app, &query, origin).await);
     }
     let form = read(headers, body)?;
     match form.one("grant_type")? {
@@ -130,6 +132,9 @@ async fn answer(
             return Err(Wrong::new("invalid_scope", "The client does not have this scope."));
         }
         Err(Refusal::InvalidClient) => {
+            if let Err(limited) = app.attempts.failed(origin.ip) {
+                return Ok(limited.into_response());
+            }
             if let Some(client) = ClientId::parse(&id) {
                 let event = Event::new("access_token.create", &Actor::Client(client), origin);
                 app.audit.note(event.outcome("refused"));
@@ -154,6 +159,18 @@ async fn answer(
     .into_response();
     no_store(response.headers_mut());
     Ok(response)
+}
+
+/// The answer to a secret in the URL. A good one is marked, for the operator to revoke.
+async fn in_url(app: &Arc<App>, query: &Query, origin: &Origin) -> Response {
+    if let Err(limited) = app.attempts.failed(origin.ip) {
+        return limited.into_response();
+    }
+    if let Err(failed) = expose(app, query, origin).await {
+        return failed.into_response();
+    }
+    let text = "Send the secret in the body. Rotate this one.";
+    Wrong::new("invalid_request", text).into_response()
 }
 
 fn read(headers: &HeaderMap, body: &[u8]) -> Result<Form, Wrong> {
