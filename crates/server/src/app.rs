@@ -24,9 +24,9 @@ use crate::ids::{AccountId, ProjectId};
 use crate::journal::Journal;
 use crate::keys::Keys;
 use crate::paging::CursorKey;
-use crate::projects;
+use crate::projects::{self, Freezes};
 
-/// How long a revoked credential may still be honoured by another process.
+/// How long another process may still honour a revoked credential, or hand out what was frozen.
 const TRUST: Duration = Duration::from_secs(1);
 /// Callers remembered at once.
 const CALLERS_MAX: u64 = 10_000;
@@ -56,6 +56,7 @@ pub struct App {
     pub(crate) news: Notify,
     callers: Cache<[u8; 32], Caller>,
     projects: Cache<ProjectId, ()>,
+    freezes: Cache<(), Arc<Freezes>>,
 }
 
 /// What an [`App`] is put together from.
@@ -78,6 +79,7 @@ impl App {
         let journal = Journal::new(&config.data_dir);
         let per_second = NonZeroU32::new(config.refresh_per_provider_per_second);
         let quota = Quota::per_second(per_second.unwrap_or(NonZeroU32::MIN));
+        let freezes = Cache::builder().max_capacity(1).time_to_live(TRUST).build();
         let attempts = Attempts::new(config.failed_auth_per_minute_max, clock.clone());
         Arc::new(Self {
             config,
@@ -97,6 +99,7 @@ impl App {
             news: Notify::new(),
             callers,
             projects,
+            freezes,
         })
     }
 
@@ -131,6 +134,20 @@ impl App {
 
     pub(crate) async fn forget_project(&self, id: &ProjectId) {
         self.projects.invalidate(id).await;
+    }
+
+    /// Where credentials are held back; at most [`TRUST`] old.
+    pub(crate) async fn freezes(&self) -> Result<Arc<Freezes>> {
+        if let Some(freezes) = self.freezes.get(&()).await {
+            return Ok(freezes);
+        }
+        let freezes = Arc::new(projects::freezes_in_force(self).await?);
+        self.freezes.insert((), Arc::clone(&freezes)).await;
+        Ok(freezes)
+    }
+
+    pub(crate) async fn forget_freezes(&self) {
+        self.freezes.invalidate(&()).await;
     }
 
     pub(crate) async fn remembered_caller(&self, hash: &[u8; 32]) -> Option<Caller> {

@@ -66,6 +66,9 @@ kinds! {
     LINKS_OFF = 403 "links_off" "The project does not allow connecting by a link.";
     ORIGINS_MISSING = 403 "origins_missing"
         "The connect token names no allowed origins, and the project asks for them.";
+    FROZEN = 403 "frozen"
+        "The operator has stopped handing out credentials for now. Nothing is lost; ask again once \
+         that is over.";
     NOT_FOUND = 404 "not_found" "There is no such thing here.";
     APP_NOT_FOUND = 404 "app_not_found" "There is no such app.";
     CONNECT_TOKEN_UNKNOWN = 404 "connect_token_unknown" "There is no such connect token.";

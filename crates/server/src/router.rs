@@ -52,6 +52,7 @@ fn guarded() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(projects::api::list, projects::api::create))
         .routes(routes!(projects::api::retrieve, projects::api::update, projects::api::delete))
         .routes(routes!(projects::api::set_logo))
+        .routes(routes!(projects::api::frozen, projects::api::freeze, projects::api::unfreeze))
         .routes(routes!(tokens::api::create_token))
         .route("/v1/connect/tokens", post(tokens::api::create_token))
         .routes(routes!(users::api::list))
@@ -66,8 +67,8 @@ fn guarded() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(accounts::api::revocation))
         .routes(routes!(accounts::api::delete_by_app))
         .routes(routes!(accounts::api::list_of_user, accounts::api::delete_user))
-        .merge(accounts_without_project())
         .routes(routes!(accounts::api::erasure))
+        .merge(accounts_without_project())
         .merge(catalogue())
         .merge(news())
 }

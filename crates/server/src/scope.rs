@@ -7,7 +7,7 @@ const SCOPE_CHARS_MAX: usize = 2_000;
 
 macro_rules! scopes {
     ($($name:ident $text:literal;)*) => {
-        /// A scope. The names are the wire's, but for the two that reveal or use credentials.
+        /// A scope. The names are the wire's, but for those about credentials, which are ours.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Scope { $($name),* }
 
@@ -58,6 +58,7 @@ scopes! {
     WorkflowInvoke "connect:workflow:invoke";
     CredentialsRead "credentials:read";
     ProxyUse "proxy:use";
+    Freeze "credentials:freeze";
 }
 
 /// A scope that a route needs, as a type.
@@ -87,14 +88,14 @@ impl Scopes {
         self.0.is_empty()
     }
 
-    /// Whether a call that needs `scope` may be made. `*` and `connect:*` never cover the two
-    /// scopes that reveal or use credentials: those are switched on for each client by name.
+    /// Whether a call that needs `scope` may be made. `*` and `connect:*` never cover the scopes
+    /// that reveal, use or freeze credentials: those are switched on for each client by name.
     pub fn allow(&self, scope: Scope) -> bool {
         if self.0.contains(&scope) {
             return true;
         }
         match scope {
-            Scope::CredentialsRead | Scope::ProxyUse | Scope::Everything => false,
+            Scope::CredentialsRead | Scope::ProxyUse | Scope::Freeze | Scope::Everything => false,
             _ => self.0.contains(&Scope::Everything) || self.0.contains(&Scope::Connect),
         }
     }
@@ -106,9 +107,14 @@ impl Scopes {
 
     /// What a connect token may carry of these: never `*`, and nothing that reveals credentials.
     pub fn contains_server_only(&self) -> bool {
-        [Scope::Everything, Scope::CredentialsRead, Scope::ProxyUse, Scope::TokensCreate]
-            .iter()
-            .any(|scope| self.0.contains(scope))
+        let server_only = [
+            Scope::Everything,
+            Scope::CredentialsRead,
+            Scope::ProxyUse,
+            Scope::Freeze,
+            Scope::TokensCreate,
+        ];
+        server_only.iter().any(|scope| self.0.contains(scope))
     }
 }
 

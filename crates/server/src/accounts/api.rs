@@ -181,7 +181,7 @@ pub(crate) async fn list(
         app: query.one("app")?,
         oauth_app: query.one("oauth_app_id")?,
     };
-    let secrets = wants_credentials(&call, &query)?;
+    let secrets = wants_credentials(&app, &call, &query)?;
     let mut page = Page::of(&query, &app.cursors, format!("{:?}\n{filter:?}", call.tenant))?;
     if call.is_older_path() && query.one("limit")?.is_none() {
         page.limit = OLDER_LIMIT;
@@ -215,11 +215,15 @@ pub(crate) async fn retrieve(
     query: Query,
 ) -> Result<axum::Json<AccountView>> {
     let user = call.only_user(query.one("external_user_id")?)?;
-    let secrets = wants_credentials(&call, &query)?;
+    let secrets = wants_credentials(&app, &call, &query)?;
     let account = super::find(&app, &call.tenant, &account, user.as_deref()).await?;
     let Some(Secrets { min_ttl_ms }) = secrets else {
         return Ok(axum::Json(account_view(&app, &account, None)));
     };
+    if app.freezes().await?.hold(&call.tenant.project, &account.app_slug) {
+        withheld(&app, &call, "frozen", Some(&account));
+        return Err(error::FROZEN.into());
+    }
     record_reads(&app, &call, std::slice::from_ref(&account)).await?;
     let usable = vend::usable_of(&app, account, min_ttl_ms).await?;
     let credentials = vend::credentials(&app, &usable).await?;
@@ -302,7 +306,7 @@ pub(crate) async fn list_of_user(
     // An external id may hold slashes, and some clients do not encode them.
     let user = rest.strip_suffix("/accounts").ok_or(error::NOT_FOUND)?;
     let user = call.only_user(Some(user))?.ok_or(error::NOT_FOUND)?;
-    let secrets = wants_credentials(&call, &query)?;
+    let secrets = wants_credentials(&app, &call, &query)?;
     let accounts = super::list_of_user(&app, &call.tenant, &user, query.one("app")?).await?;
     Ok(axum::Json(views(&app, &call, accounts, secrets).await?))
 }
@@ -376,6 +380,7 @@ struct Secrets {
 
 /// Whether credentials are to be shown. Browsers ask in vain, since old ones do so by habit.
 fn wants_credentials<W: Who, N: Need>(
+    app: &App,
     call: &InTenant<W, N>,
     query: &Query,
 ) -> Result<Option<Secrets>> {
@@ -384,6 +389,7 @@ fn wants_credentials<W: Who, N: Need>(
         return Ok(None);
     }
     if !call.may_read_credentials() {
+        withheld(app, call, "scope_missing", None);
         return Err(error::SCOPE_MISSING
             .saying("Credentials are shown to callers with the scope `credentials:read` only."));
     }
@@ -416,6 +422,22 @@ async fn record_reads<W: Who, N: Need>(
     written.into_iter().collect()
 }
 
+/// Says in the audit log that somebody asked for credentials in vain.
+fn withheld<W: Who, N: Need>(
+    app: &App,
+    call: &InTenant<W, N>,
+    why: &'static str,
+    account: Option<&Account>,
+) {
+    let mut event = Event::new("credentials.read", &call.caller.actor, &call.origin)
+        .tenant(&call.tenant)
+        .outcome(why);
+    if let Some(account) = account {
+        event = event.target("account", account.id.as_str()).user(&account.external_id);
+    }
+    app.audit.note(event);
+}
+
 async fn views<W: Who, N: Need>(
     app: &Arc<App>,
     call: &InTenant<W, N>,
@@ -425,6 +447,11 @@ async fn views<W: Who, N: Need>(
     let Some(secrets) = secrets else {
         return Ok(accounts.iter().map(|it| account_view(app, it, None)).collect());
     };
+    // One frozen app does not hide the others; all of them frozen is the answer itself.
+    if app.freezes().await?.hold_all(&call.tenant.project) {
+        withheld(app, call, "frozen", None);
+        return Err(error::FROZEN.into());
+    }
     record_reads(app, call, &accounts).await?;
     let views = stream::iter(accounts).map(|it| view_with_credentials(app, it, secrets));
     Ok(views.buffered(VENDED_AT_ONCE).collect().await)

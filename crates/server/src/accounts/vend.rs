@@ -29,9 +29,10 @@ pub struct Usable {
 /// Any number of callers and processes may call this at once; see [`refresh`].
 ///
 /// # Errors
-/// [`error::REAUTH_REQUIRED`] when only a reconnect helps. While the provider does not answer, a
-/// token that has not ended yet is given all the same; after that, [`error::PROVIDER_UNAVAILABLE`]
-/// with `Retry-After`.
+/// [`error::FROZEN`] while the operator holds credentials back, which this process knows within a
+/// second. [`error::REAUTH_REQUIRED`] when only a reconnect helps. While the provider does not
+/// answer, a token that has not ended yet is given all the same; after that,
+/// [`error::PROVIDER_UNAVAILABLE`] with `Retry-After`.
 pub async fn usable(
     app: &Arc<App>,
     tenant: &Tenant,
@@ -48,6 +49,7 @@ pub(super) async fn usable_of(
     account: Account,
     min_ttl_ms: Option<i64>,
 ) -> Result<Usable> {
+    not_frozen(app, &account).await?;
     if let Health::Dead { .. } = account.health {
         return Err(refresh::reauth(&account));
     }
@@ -64,14 +66,25 @@ pub(super) async fn usable_of(
     // Without a refresh token, this is where the account is found dead.
     match fresh(app, &account).await {
         Ok(account) => {
+            // The provider may have taken longer than a freeze.
+            not_frozen(app, &account).await?;
             let contents = seal::open(app, &account).await?;
             Ok(usable_with(account, contents))
         }
         Err(error) if alive && matches!(error.kind().status, 502 | 503) => {
+            not_frozen(app, &account).await?;
             Ok(usable_with(account, contents))
         }
         Err(error) => Err(error),
     }
+}
+
+async fn not_frozen(app: &App, account: &Account) -> Result<()> {
+    let freezes = app.freezes().await?;
+    if freezes.hold(&account.tenant.project, &account.app_slug) {
+        return Err(error::FROZEN.into());
+    }
+    Ok(())
 }
 
 /// Refreshes, and gives the row with what came of it. However short its life, a token that was

@@ -6,6 +6,7 @@ mod client;
 mod config;
 mod demo;
 mod doctor;
+mod freeze;
 mod migrate;
 mod oauth_app;
 mod output;
@@ -74,6 +75,8 @@ enum Command {
     /// Make, list and try endpoints for news; see and replay what was posted.
     #[command(subcommand)]
     Webhook(webhook::Command),
+    /// In an emergency: stop handing out credentials, within a second, everywhere.
+    Freeze(freeze::Args),
     /// Check configuration, store, key, clock and more, and say how to mend each.
     Doctor,
     /// About the settings.
@@ -159,6 +162,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Apps(command) => apps::run(&shell, command),
         Command::Accounts(command) => accounts::run(&shell, command).await,
         Command::Webhook(command) => webhook::run(&shell, command).await,
+        Command::Freeze(args) => freeze::run(&shell, args).await,
         Command::Doctor => doctor::run(&shell).await,
         Command::Config(command) => {
             config::run(&command);

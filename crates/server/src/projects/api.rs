@@ -7,11 +7,11 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{Change, Project};
+use super::{Change, FreezeScope, Project};
 use crate::app::App;
 use crate::audit::Event;
 use crate::body::Json;
-use crate::callers::{Call, Server};
+use crate::callers::{Call, InProject, Server};
 use crate::error::{self, Error, Result};
 use crate::ids::ProjectId;
 use crate::paging::{Boundary, Listed, Page};
@@ -203,4 +203,72 @@ fn reach<N: crate::scope::Need>(call: &Call<Server, N>, id: &str) -> Result<Proj
     ProjectId::parse(id)
         .filter(|id| call.caller.project.as_ref().is_none_or(|bound| bound == id))
         .ok_or_else(|| error::NOT_FOUND.into())
+}
+
+/// What is frozen of a project.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct FreezeView {
+    /// Whether no credentials of the project are handed out.
+    frozen: bool,
+    /// Slugs of the apps whose credentials are not handed out.
+    apps: Vec<String>,
+}
+
+async fn freeze_view(app: &Arc<App>, project: &ProjectId) -> Result<axum::Json<FreezeView>> {
+    let (mut frozen, mut apps) = (false, Vec::new());
+    for it in super::freezes(app).await? {
+        if it.scope.project.is_none_or(|of| of == *project) {
+            match it.scope.app {
+                None => frozen = true,
+                Some(slug) => apps.push(slug),
+            }
+        }
+    }
+    apps.sort();
+    apps.dedup();
+    Ok(axum::Json(FreezeView { frozen, apps }))
+}
+
+/// Says whether credentials of the project are held back, by its own freezes or by one of the
+/// whole server.
+#[utoipa::path(get, path = "/v1/connect/{project}/freeze", tag = "Projects",
+    params(("project" = String, Path)), responses((status = 200, body = FreezeView)),
+    security(("client" = [])))]
+pub(crate) async fn frozen(
+    State(app): State<Arc<App>>,
+    call: InProject<Server, need::Freeze>,
+) -> Result<axum::Json<FreezeView>> {
+    freeze_view(&app, &call.project).await
+}
+
+/// Stops handing out the project's credentials, or one app's, within a second and in every process.
+/// They are refreshed as before. Needs the scope `credentials:freeze`, which is in no star.
+#[utoipa::path(put, path = "/v1/connect/{project}/freeze", tag = "Projects",
+    params(("project" = String, Path),
+        ("app" = Option<String>, Query, description = "Slug or id of an app; all without it")),
+    responses((status = 200, body = FreezeView), (status = 404, description = "No such app")),
+    security(("client" = [])))]
+pub(crate) async fn freeze(
+    State(app): State<Arc<App>>,
+    call: InProject<Server, need::Freeze>,
+    query: Query,
+) -> Result<axum::Json<FreezeView>> {
+    let scope = FreezeScope::new(&app, Some(call.project.clone()), query.one("app")?);
+    super::freeze(&app, &scope, (&call.caller.actor, &call.origin)).await?;
+    freeze_view(&app, &call.project).await
+}
+
+/// Lifts a freeze of the project, or of one app in it.
+#[utoipa::path(delete, path = "/v1/connect/{project}/freeze", tag = "Projects",
+    params(("project" = String, Path), ("app" = Option<String>, Query)),
+    responses((status = 200, body = FreezeView), (status = 404, description = "No such freeze")),
+    security(("client" = [])))]
+pub(crate) async fn unfreeze(
+    State(app): State<Arc<App>>,
+    call: InProject<Server, need::Freeze>,
+    query: Query,
+) -> Result<axum::Json<FreezeView>> {
+    let scope = FreezeScope::new(&app, Some(call.project.clone()), query.one("app")?);
+    super::unfreeze(&app, &scope, (&call.caller.actor, &call.origin)).await?;
+    freeze_view(&app, &call.project).await
 }

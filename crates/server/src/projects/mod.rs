@@ -5,6 +5,7 @@ pub mod api;
 mod clients;
 mod edit;
 mod exposed;
+mod freeze;
 mod keys;
 mod store;
 pub(crate) mod token;
@@ -17,6 +18,8 @@ pub(crate) use clients::{Refusal, caller_by_token, exchange};
 pub(crate) use edit::redirect_uri;
 pub use edit::{Change, create, delete, set_logo, update};
 pub(crate) use exposed::{expose, in_query};
+pub use freeze::{Freeze, Scope as FreezeScope, freeze, freezes, unfreeze};
+pub(crate) use freeze::{Freezes, freezes_in_force};
 pub(crate) use keys::caller_by_key;
 pub use keys::{KEY_PREFIX, Key, create_key, list_keys, revoke_key};
 

@@ -2,6 +2,7 @@
 
 use sqlx::FromRow;
 
+use super::freeze::{Freeze, Scope};
 use super::{Project, Settings};
 use crate::db::{Db, Tx};
 use crate::ids::{ClientId, KeyId, ProjectId};
@@ -93,6 +94,8 @@ fn settings_text(settings: &Settings) -> sqlx::Result<String> {
 }
 
 pub(super) async fn delete(tx: &mut Tx, id: &ProjectId) -> sqlx::Result<bool> {
+    let sql = "delete from freezes where project_id = $1";
+    on!(tx.conn(), conn => sqlx::query(sql).bind(id).execute(conn).await?.rows_affected());
     let sql = "delete from projects where id = $1";
     let done = on!(tx.conn(), conn =>
         sqlx::query(sql).bind(id).execute(conn).await?.rows_affected());
@@ -306,4 +309,51 @@ pub(super) async fn expose_client_of_token(
                where hash = $1 and expires_at_ms > $2) returning id, project_id";
     Ok(on!(db.write(), conn => sqlx::query_as(sql).bind(hash).bind(now_ms)
         .fetch_optional(conn).await?))
+}
+
+#[derive(FromRow)]
+struct FreezeRow {
+    project_id: String,
+    app_slug: String,
+    created_by: String,
+    created_at_ms: i64,
+}
+
+/// The texts of a scope in its row: an empty one stands for all.
+fn texts(scope: &Scope) -> (&str, &str) {
+    let project = scope.project.as_ref().map_or("", ProjectId::as_str);
+    (project, scope.app.as_deref().unwrap_or_default())
+}
+
+pub(super) async fn freeze(db: &Db, scope: &Scope, by: &str, now_ms: i64) -> sqlx::Result<()> {
+    let sql = "insert into freezes (project_id, app_slug, created_by, created_at_ms) \
+               values ($1, $2, $3, $4) on conflict (project_id, app_slug) do nothing";
+    let (project, app_slug) = texts(scope);
+    on!(db.write(), conn => sqlx::query(sql).bind(project).bind(app_slug).bind(by).bind(now_ms)
+        .execute(conn).await?.rows_affected());
+    Ok(())
+}
+
+pub(super) async fn unfreeze(db: &Db, scope: &Scope) -> sqlx::Result<bool> {
+    let sql = "delete from freezes where project_id = $1 and app_slug = $2";
+    let (project, app_slug) = texts(scope);
+    let done = on!(db.write(), conn => sqlx::query(sql).bind(project).bind(app_slug)
+        .execute(conn).await?.rows_affected());
+    Ok(done == 1)
+}
+
+/// Those of all tenants: every process asks for them each second, so they come in one piece.
+pub(super) async fn freezes(db: &Db) -> sqlx::Result<Vec<Freeze>> {
+    let sql = "select project_id, app_slug, created_by, created_at_ms from freezes \
+               order by created_at_ms, project_id, app_slug";
+    let rows: Vec<FreezeRow> = on!(db.read(), conn => sqlx::query_as(sql).fetch_all(conn).await?);
+    let freeze = |row: FreezeRow| Freeze {
+        scope: Scope {
+            project: ProjectId::parse(&row.project_id),
+            app: Some(row.app_slug).filter(|it| !it.is_empty()),
+        },
+        by: row.created_by,
+        since_ms: row.created_at_ms,
+    };
+    Ok(rows.into_iter().map(freeze).collect())
 }
