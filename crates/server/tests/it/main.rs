@@ -14,6 +14,7 @@ mod projects;
 mod receiver;
 mod recovery;
 mod refresh;
+mod rows;
 mod store;
 mod tidy;
 mod webhooks;

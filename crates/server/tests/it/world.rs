@@ -42,7 +42,7 @@ pub struct World {
 #[derive(Clone)]
 pub struct Project {
     pub id: ProjectId,
-    /// An access token with every scope, those for credentials and the proxy too.
+    /// An access token with every scope, those that no star covers too.
     pub token: String,
     /// A key in the older style, likewise.
     pub key: String,
@@ -264,7 +264,7 @@ async fn new_project(app: &Arc<App>, name: &str, settings: Settings) -> Project 
         ..Change::default()
     };
     let project = projects::create(app, name, change).await.unwrap();
-    let scopes = Scopes::parse("* credentials:read proxy:use").unwrap();
+    let scopes = Scopes::parse("* credentials:read proxy:use credentials:freeze").unwrap();
     let made = projects::create_client(app, Some(&project.id), "tests", &scopes).await.unwrap();
     let (_, key) = projects::create_key(app, &project.id, "tests", &scopes).await.unwrap();
     let body = json!({ "grant_type": "client_credentials", "client_id": made.client.id,
