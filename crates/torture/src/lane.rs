@@ -145,8 +145,8 @@ impl Lane {
     }
 
     /// Has each of `batch` asked for by so many callers at once, and the server die meanwhile.
-    /// `promised`: what must be on its disk afterwards, for a batch of one. `false`: it did not come
-    /// by its failpoint.
+    /// `promised`: what must be on its disk afterwards, for a batch of one. `false`: it did not
+    /// come by its failpoint.
     pub async fn strike(
         &mut self,
         server: &mut Server,
@@ -226,8 +226,8 @@ impl Lane {
         Shock { over_ms: now_ms + LAST_WORDS.1, journal }
     }
 
-    /// Whether the last answer of the account's provider is on the dead server's disk; or should be,
-    /// so long after it left.
+    /// Whether the last answer of the account's provider is on the dead server's disk; or should
+    /// be, so long after it left.
     fn journal(&self, at: usize, now_ms: u64) -> Journal {
         let list = self.list(at);
         let granted = list.iter().rev().find_map(|it| match it.verdict {

@@ -231,7 +231,8 @@ fn crowd(lane: &mut Lane) -> Vec<usize> {
     batch
 }
 
-/// A server that runs; some die first, at a failpoint of the recovery or at any moment of the start.
+/// A server that runs; some die first, at a failpoint of the recovery or at any moment of the
+/// start.
 async fn restart(lane: &mut Lane) -> Result<Server> {
     let points = points_of("recover.");
     let unseen = points.iter().find(|it| !lane.record.by_place.contains_key(**it)).copied();
