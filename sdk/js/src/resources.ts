@@ -5,6 +5,7 @@ import { toWire } from './names.js';
 import type {
   Account,
   AccountCreation,
+  AccountHealth,
   AccountListOptions,
   App,
   AppCategory,
@@ -51,11 +52,32 @@ export class Accounts {
 
   retrieve(
     id: string,
-    query: { includeCredentials?: boolean } = {},
+    query: { includeCredentials?: boolean; minTtl?: number } = {},
     options?: CallOptions,
   ): Promise<Account> {
-    const path = this.#scope.path(`accounts/${segment(id, 'account id')}`);
-    return this.#scope.transport.send({ method: 'GET', path, query }, options);
+    return this.#scope.transport.send({ method: 'GET', path: this.#at(id), query }, options);
+  }
+
+  /** How the account is: what is wrong, what was tried, what comes next, when it will end. */
+  health(id: string, options?: CallOptions): Promise<AccountHealth> {
+    const path = `${this.#at(id)}/health`;
+    return this.#scope.transport.send({ method: 'GET', path }, options);
+  }
+
+  /** Refreshes the access token now, however long it would last. */
+  refresh(id: string, options?: CallOptions): Promise<Account> {
+    const path = `${this.#at(id)}/refresh`;
+    return this.#scope.transport.send({ method: 'POST', path }, options);
+  }
+
+  /** Switches on or off that it is refreshed before the app ends it for being idle. */
+  update(
+    id: string,
+    given: { keepAlive?: boolean },
+    options?: CallOptions,
+  ): Promise<AccountHealth> {
+    const call = { method: 'PATCH', path: this.#at(id), body: toWire(given) };
+    return this.#scope.transport.send(call, options);
   }
 
   /** Every account of one user, in one answer. */
@@ -83,8 +105,11 @@ export class Accounts {
 
   /** Forgets the account and revokes it at the app, where the app can do so. */
   delete(id: string, options?: CallOptions): Promise<void> {
-    const path = this.#scope.path(`accounts/${segment(id, 'account id')}`);
-    return this.#scope.transport.send({ method: 'DELETE', path }, options);
+    return this.#scope.transport.send({ method: 'DELETE', path: this.#at(id) }, options);
+  }
+
+  #at(id: string): string {
+    return this.#scope.path(`accounts/${segment(id, 'account id')}`);
   }
 
   /** Deletes every account of an app: of all users, or with a connect token of that user. */

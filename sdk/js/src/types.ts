@@ -41,6 +41,26 @@ export interface Account {
   nextRefreshAt?: Date | null;
 }
 
+/** How an account is, and how it came to that. */
+export interface AccountHealth {
+  accountId: string;
+  status: 'healthy' | 'error' | 'dead';
+  /** A stable word for what is wrong, such as `revoked_by_user`. */
+  reason: string | null;
+  text: string | null;
+  expiresAt: Date | null;
+  lastRefreshedAt: Date | null;
+  nextAttemptAt: Date | null;
+  /** Failed refreshes in a row. */
+  failures: number;
+  /** An answer of the app was lost, and what became of the grant is not known yet. */
+  inDoubt: boolean;
+  keepAlive: boolean;
+  forecast: { endsAt: Date; reason: string; text: string } | null;
+  /** The newest first. */
+  attempts: { triedAt: Date; outcome: string; why: string | null }[];
+}
+
 /** One of your users, in one environment of a project. */
 export interface User {
   id: string;

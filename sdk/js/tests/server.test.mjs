@@ -284,6 +284,16 @@ test('every method sends what the wire asks for', async (t) => {
       () => client.accounts.listByExternalUser('u 1', { app: 'slack' }),
       'GET /v1/connect/proj_1/users/u%201/accounts?app=slack',
     ],
+    [
+      () => client.accounts.retrieve('apn_1', { includeCredentials: true, minTtl: 600 }),
+      'GET /v1/connect/proj_1/accounts/apn_1?include_credentials=true&min_ttl=600',
+    ],
+    [() => client.accounts.health('apn_1'), 'GET /v1/connect/proj_1/accounts/apn_1/health'],
+    [() => client.accounts.refresh('apn_1'), 'POST /v1/connect/proj_1/accounts/apn_1/refresh'],
+    [
+      () => client.accounts.update('apn_1', { keepAlive: false }),
+      'PATCH /v1/connect/proj_1/accounts/apn_1',
+    ],
     [() => client.accounts.delete('apn_1'), 'DELETE /v1/connect/proj_1/accounts/apn_1'],
     [() => client.accounts.deleteByApp('slack'), 'DELETE /v1/connect/proj_1/apps/slack/accounts'],
     [

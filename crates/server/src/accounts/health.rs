@@ -48,7 +48,7 @@ pub struct HealthView {
 /// A refresh that was tried.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Attempt {
-    pub at: String,
+    pub tried_at: String,
     /// `ok`, or the reason of the failure.
     pub outcome: String,
     /// `needed`, `ahead`, `forced` or `recovery`.
@@ -80,7 +80,7 @@ fn attempt(past: Past) -> Attempt {
     let detail: Value =
         past.detail.and_then(|it| serde_json::from_str(&it).ok()).unwrap_or_default();
     let why = detail["why"].as_str().map(str::to_owned);
-    Attempt { at: iso(past.at_ms), outcome: past.outcome, why }
+    Attempt { tried_at: iso(past.at_ms), outcome: past.outcome, why }
 }
 
 /// Says whether the account is to be kept from ending for being idle.

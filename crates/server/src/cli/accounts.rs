@@ -194,7 +194,7 @@ async fn show(shell: &Shell, app: &App, account: &Account) -> Result<(), Failure
     }
     for it in &health.attempts {
         let why = it.why.as_deref().unwrap_or_default();
-        output::line(&format!("{:<13} {} {} ({why})", "refresh", it.at, it.outcome));
+        output::line(&format!("{:<13} {} {} ({why})", "refresh", it.tried_at, it.outcome));
     }
     Ok(())
 }
