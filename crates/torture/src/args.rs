@@ -6,13 +6,14 @@ use std::time::Instant;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use grantkeep_vault::token;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::progress::{Progress, note};
 use crate::race;
 use crate::refresh::{self, Plan};
 use crate::report;
 use crate::stage::{Engine, Ground};
-use crate::trouble::{Doing, Result};
+use crate::trouble::{Doing, Result, Trouble};
 
 /// Kills the real server again and again while it refreshes tokens, and has pretend providers judge
 /// what became of every grant.
@@ -93,7 +94,7 @@ enum Engines {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let done = runtime.doing("the runtime").and_then(|it| it.block_on(run(cli)));
+    let done = runtime.doing("the runtime").and_then(|it| it.block_on(until_told(run(cli))));
     match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -101,6 +102,18 @@ pub fn main() -> ExitCode {
             note(&format!("error: {trouble}"));
             ExitCode::from(2)
         }
+    }
+}
+
+/// Ends early on SIGINT and SIGTERM. Servers end with the runtime, which is dropped then.
+async fn until_told(run: impl Future<Output = Result<bool>>) -> Result<bool> {
+    let told = signal(SignalKind::terminate());
+    let mut told = told.doing("signals")?;
+    let interrupted = || Err(Trouble("interrupted".to_owned()));
+    tokio::select! {
+        done = run => done,
+        _ = told.recv() => interrupted(),
+        _ = tokio::signal::ctrl_c() => interrupted(),
     }
 }
 
