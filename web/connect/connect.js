@@ -154,9 +154,20 @@
     // The code and the state stay in no history and no address bar.
     history.replaceState(null, '', location.pathname);
     onPress({ close: () => window.close() });
+    if (boot.waiting) return lookAgain();
     if (!boot.popup) return;
     window.opener?.postMessage({ type: 'grantkeep:done', flow: boot.flow }, location.origin);
     if (boot.done || window.opener) setTimeout(() => window.close(), boot.done ? 700 : READ_MS);
+  }
+
+  /** Loads the page anew once the product has said who came back; not before, so nothing flickers. */
+  function lookAgain() {
+    setTimeout(async () => {
+      const answer = await fetch(location.pathname, { cache: 'no-store' }).catch(() => null);
+      const text = answer ? await answer.text().catch(() => '') : '';
+      if (text && !text.includes('data-view="waiting"')) location.reload();
+      else lookAgain();
+    }, SLOW_POLL_MS);
   }
 
   // ---- the error page -------------------------------------------------------------------------
@@ -317,11 +328,28 @@
     note('chosen');
     try {
       const made = await call('POST', '/connect/session/account', { fields });
+      if (isText(made.verify_url)) return confirm(made);
       succeed(made);
     } catch (problem) {
       setBusy(false);
       refuse(problem);
     }
+  }
+
+  /** What was typed is held until the product has said who typed it: the person goes there. */
+  function confirm(made) {
+    if (!/^https?:/i.test(made.verify_url)) throw { error: words.offline, code: 'bad_start' };
+    dirty = false;
+    if (!embedded) {
+      leaving = true;
+      return location.assign(made.verify_url);
+    }
+    setBusy(false);
+    flow = { id: made.flow, at: Date.now(), fields: null, win: null, state: 'held', leftAt: 0 };
+    find('#to-verify').href = made.verify_url;
+    show('confirm');
+    say(words.held);
+    watch();
   }
 
   // -- signing in at the app
@@ -459,6 +487,10 @@
     const gone = mine.state === 'authorizing';
     if ((gone && view === 'cut') || ((gone || mine.state === 'opened') && view === 'blocked'))
       show('waiting');
+    if (mine.state === 'held' && view !== 'held' && view !== 'confirm') {
+      show('held');
+      say(words.held);
+    }
     if (mine.state === 'done') {
       mine.win?.close();
       return succeed(news);
@@ -467,7 +499,8 @@
       mine.win?.close();
       return fallen(news);
     }
-    if (Date.now() - mine.at > FLOW_MS) return fallen({ error: words.late, code: 'flow_expired' });
+    if (mine.state !== 'held' && Date.now() - mine.at > FLOW_MS)
+      return fallen({ error: words.late, code: 'flow_expired' });
     noticeClosed(mine);
     noticeCut(mine);
     if (flow === mine) watch();

@@ -38,6 +38,8 @@ pub struct OAuth2 {
     /// The server always sends `iss`: a callback without it is refused.
     #[serde(default)]
     pub iss_required: bool,
+    /// Seconds in which a code must be exchanged, where the server says so (RFC 6749 §4.1.2).
+    pub code_life_s: Option<u32>,
     /// `false`: the server gives no refresh token; access tokens live until revoked.
     #[serde(default = "yes")]
     pub refresh: bool,

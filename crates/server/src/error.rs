@@ -74,6 +74,12 @@ kinds! {
     CONNECT_TOKEN_UNKNOWN = 404 "connect_token_unknown" "There is no such connect token.";
     METHOD_NOT_ALLOWED = 405 "method_not_allowed" "This path does not take that method.";
     REQUEST_TIMEOUT = 408 "request_timeout" "The body did not arrive in time.";
+    USER_MISMATCH = 409 "user_mismatch"
+        "Another user came back than the one whom the connect token was made for. Nothing was \
+         connected, and the flow is over.";
+    FLOW_USED = 409 "flow_used"
+        "This flow was confirmed or refused before. Each can be confirmed once.";
+    CONNECTION_FAILED = 409 "connection_failed" "The account could not be connected.";
     REAUTH_REQUIRED = 409 "reauth_required"
         "The provider no longer accepts this grant. Let the user connect the account again.";
     DIFFERENT_ACCOUNT = 409 "different_account"
@@ -81,6 +87,9 @@ kinds! {
     CONNECT_TOKEN_USED = 410 "connect_token_used" "This connect token was already used.";
     CONNECT_TOKEN_EXPIRED = 410 "connect_token_expired" "This connect token has expired.";
     PAGE_ENDED = 410 "page_ended" "This page was opened again elsewhere, or its time is over.";
+    FLOW_EXPIRED = 410 "flow_expired" "The sign-in took too long and was ended. Start it again.";
+    UNCONFIRMED = 410 "unconfirmed"
+        "The flow was not confirmed in time, so nothing was connected. Start it again.";
     BODY_TOO_LARGE = 413 "body_too_large" "The body is larger than this endpoint takes.";
     URI_TOO_LONG = 414 "uri_too_long" "The path and query are longer than this server takes.";
     UNSUPPORTED_MEDIA = 415 "unsupported_media_type" "Send the body as application/json.";

@@ -55,6 +55,8 @@ fn guarded() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(projects::api::frozen, projects::api::freeze, projects::api::unfreeze))
         .routes(routes!(tokens::api::create_token))
         .route("/v1/connect/tokens", post(tokens::api::create_token))
+        .routes(routes!(connect::api::confirm_flow))
+        .route("/v1/connect/flows/{flow}/confirm", post(connect::api::confirm_flow))
         .routes(routes!(users::api::list))
         .routes(routes!(accounts::api::list, accounts::api::create))
         .routes(routes!(
@@ -157,6 +159,7 @@ fn connect_page() -> OpenApiRouter<Arc<App>> {
         .route("/connect/session/cancel", post(connect::api::cancel))
         .route("/connect/start/{flow}", get(connect::web::start_page).post(connect::web::start))
         .route("/connect/oauth/{oauth_app}/callback", get(connect::web::returned))
+        .route("/connect/result/{flow}", get(connect::web::result))
 }
 
 /// The OpenAPI document of the routes.

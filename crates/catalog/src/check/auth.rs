@@ -27,6 +27,9 @@ const OWN_PARAMS: &[&str] = &[
     "refresh_token",
 ];
 
+/// Seconds that a code may live; the standard recommends ten minutes at most (RFC 6749 §4.1.2).
+const CODE_LIFE_S: std::ops::RangeInclusive<u32> = 10..=3_600;
+
 impl Checks<'_> {
     pub(super) fn auth(&mut self) {
         let app = self.app;
@@ -65,6 +68,10 @@ impl Checks<'_> {
             if let Some(url) = url {
                 self.url(key, url, &[]);
             }
+        }
+        if oauth2.code_life_s.is_some_and(|it| !CODE_LIFE_S.contains(&it)) {
+            let fix = "Give seconds from 10 to 3600, or leave it out where it is not documented.";
+            self.error("oauth2.code_life_s", "no life that a code has", fix);
         }
         if !oauth2.pkce && oauth2.pkce_reason.as_deref().is_none_or(|it| it.trim().is_empty()) {
             let fix =

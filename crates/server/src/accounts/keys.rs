@@ -46,14 +46,29 @@ pub async fn connect_keys(
     origin: &Origin,
 ) -> Result<Account> {
     let reconnect = form.reconnect.clone();
-    let made = store(app, token, form, origin).await;
-    if let Err(error) = made.as_ref()
-        && TOLD.contains(&error.kind().code)
-        && let Err(error) = tell(app, token, reconnect.as_ref(), error).await
-    {
-        tracing::error!(%error, "a product could not be told that its user did not connect");
-    }
-    made
+    let made = store_keys(app, token, form, origin).await;
+    told(app, token, reconnect.as_ref(), made).await
+}
+
+/// Judges the form, and tries it out as [`connect_keys`] does, but stores nothing.
+///
+/// # Errors
+/// As for [`connect_keys`].
+pub async fn check_keys(app: &Arc<App>, token: &ConnectToken, form: Form) -> Result<()> {
+    let reconnect = form.reconnect.clone();
+    let good = granted(app, token, form).await.map(drop);
+    told(app, token, reconnect.as_ref(), good).await
+}
+
+/// The same as [`connect_keys`], for a caller that tells the product itself what went wrong.
+pub(crate) async fn store_keys(
+    app: &Arc<App>,
+    token: &ConnectToken,
+    form: Form,
+    origin: &Origin,
+) -> Result<Account> {
+    let grant = granted(app, token, form).await?;
+    connect(app, grant, origin).await
 }
 
 /// What is told to the product. The rest the person mends in the form at once, or is ours.
@@ -62,6 +77,21 @@ const TOLD: [&str; 3] = [
     error::PROVIDER_UNAVAILABLE.code,
     error::DIFFERENT_ACCOUNT.code,
 ];
+
+async fn told<T>(
+    app: &App,
+    token: &ConnectToken,
+    reconnect: Option<&AccountId>,
+    made: Result<T>,
+) -> Result<T> {
+    if let Err(error) = made.as_ref()
+        && TOLD.contains(&error.kind().code)
+        && let Err(error) = tell(app, token, reconnect, error).await
+    {
+        tracing::error!(%error, "a product could not be told that its user did not connect");
+    }
+    made
+}
 
 async fn tell(
     app: &App,
@@ -75,12 +105,7 @@ async fn tell(
     Ok(tx.commit().await?)
 }
 
-async fn store(
-    app: &Arc<App>,
-    token: &ConnectToken,
-    form: Form,
-    origin: &Origin,
-) -> Result<Account> {
+async fn granted(app: &Arc<App>, token: &ConnectToken, form: Form) -> Result<NewGrant> {
     token.usable(app.clock.now_ms())?;
     let found = apps::find(app, &form.app)?;
     if token.app_slug.as_ref().is_some_and(|only| *only != found.slug) {
@@ -96,7 +121,7 @@ async fn store(
         fields.insert(name, Secret::new(value));
     }
     let given = form.name.map(|it| it.trim().chars().take(NAME_CHARS_MAX).collect::<String>());
-    let grant = NewGrant {
+    Ok(NewGrant {
         tenant: token.tenant.clone(),
         user: token.user.clone(),
         external_id: token.external_id.clone(),
@@ -111,8 +136,7 @@ async fn store(
         binding: form.binding,
         reconnect: form.reconnect,
         token_hash: token.hash,
-    };
-    connect(app, grant, origin).await
+    })
 }
 
 /// Holds the form against the app's fields. What is left out takes the field's default.

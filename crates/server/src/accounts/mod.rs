@@ -36,7 +36,8 @@ pub use erase::{
     AT_ONCE_MAX as ERASED_AT_ONCE_MAX, Erasure, View as ErasureView, delete_user, erasure,
 };
 pub use health::{HealthView, health};
-pub use keys::{Form, connect_keys};
+pub(crate) use keys::store_keys;
+pub use keys::{Form, check_keys, connect_keys};
 pub use list::{Filter, find, list, list_of_user};
 pub(crate) use news::{Asker, not_connected};
 pub use recover::recover;

@@ -19,6 +19,9 @@ pub(super) enum Command {
         looks: Looks,
     },
     /// Change a project.
+    #[command(after_help = "Examples:\n  \
+        grantkeep project update proj_... --verify-url https://app.example.com/connect/verify\n  \
+        grantkeep project update proj_... --compat false")]
     Update {
         /// The project (`proj_...`).
         id: String,
@@ -52,18 +55,27 @@ pub(super) struct Looks {
     /// Try credentials of key apps out before they are stored.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     test_keys: Option<bool>,
-    /// Permit connect links, frames without named origins and unlisted redirects, as older clients
-    /// need. Accounts connected that way say `binding: none`.
-    #[arg(long)]
-    compat: bool,
-    /// Permit connect links, which cannot prove who opened them.
+    /// Your page that confirms who came back from an app, over your backend: connect links then
+    /// work, and prove the person. Empty takes it away.
+    #[arg(long, value_name = "URL")]
+    verify_url: Option<String>,
+    /// Permit connect links, frames without named origins and unlisted redirects, and let connect
+    /// tokens live four hours, as older clients need. Accounts connected that way say
+    /// `binding: none`. `--compat false` takes it all back.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    compat: Option<bool>,
+    /// Permit connect links without a verify URL, which cannot prove who opened them.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     allow_links: Option<bool>,
 }
 
 impl Looks {
     fn change(self, name: Option<String>, old: Settings) -> Change {
-        let mut settings = if self.compat { old.compatible() } else { old };
+        let mut settings = match self.compat {
+            None => old,
+            Some(true) => old.compatible(),
+            Some(false) => old.strict(),
+        };
         settings.accent = self.accent.or(settings.accent);
         settings.privacy_url = self.privacy_url.or(settings.privacy_url);
         settings.terms_url = self.terms_url.or(settings.terms_url);
@@ -78,6 +90,7 @@ impl Looks {
             support_email: self.support_email.map(Some),
             require_key_test: self.test_keys,
             settings: Some(settings),
+            verify_url: self.verify_url.map(|url| Some(url).filter(|it| !it.is_empty())),
         }
     }
 }

@@ -8,17 +8,22 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 
+use super::confirm::{self, Said};
 use super::failure::Failure;
 use super::funnel::{self, Told};
+use super::keys::Taken;
 use super::session::Page;
 use super::validate::{Question, Validation};
 use super::{State as FlowState, keys, start, store, validate};
 use crate::accounts;
+use crate::accounts::view::{AccountView, account_view};
 use crate::app::App;
 use crate::body::Json;
+use crate::callers::{InTenant, Server};
 use crate::error::{self, Result};
 use crate::ids::{AccountId, FlowId};
 use crate::query::Query;
+use crate::scope::need;
 
 /// No exchange takes longer than this.
 const EXCHANGE_MS_MAX: i64 = 60_000;
@@ -144,6 +149,8 @@ pub(crate) async fn status(
         FlowState::Waiting | FlowState::Opened | FlowState::Authorizing if late => {
             failed(Failure::expired())
         }
+        FlowState::Held if late => failed(Failure::unconfirmed()),
+        FlowState::Held => at("held"),
         FlowState::Exchanging if dead => failed(Failure::expired()),
         FlowState::Waiting => at("waiting"),
         FlowState::Opened => at("opened"),
@@ -159,9 +166,17 @@ pub(crate) struct AccountBody {
 }
 
 #[derive(Serialize)]
-pub(crate) struct AccountAnswer {
-    account_id: AccountId,
-    account_name: Option<String>,
+#[serde(untagged)]
+pub(crate) enum AccountAnswer {
+    Connected {
+        account_id: AccountId,
+        account_name: Option<String>,
+    },
+    /// The page goes to the product's address, or has it opened by the person.
+    Held {
+        flow: FlowId,
+        verify_url: String,
+    },
 }
 
 /// `POST /connect/session/account`: the filled form of an app without OAuth.
@@ -170,8 +185,71 @@ pub(crate) async fn account(
     page: Page,
     Json(body): Json<AccountBody>,
 ) -> Result<Private<AccountAnswer>> {
-    let made = keys::connect(&app, &page.session, (body.fields, body.name), &page.origin).await?;
-    Ok(private(AccountAnswer { account_id: made.id, account_name: made.name }))
+    let taken = keys::connect(&app, &page.session, (body.fields, body.name), &page.origin).await?;
+    Ok(private(match taken {
+        Taken::Connected(it) => {
+            AccountAnswer::Connected { account_id: it.id, account_name: it.name }
+        }
+        Taken::Held { flow, verify_url } => {
+            AccountAnswer::Held { flow, verify_url: verify_url.expose().to_owned() }
+        }
+    }))
+}
+
+#[derive(Deserialize, utoipa::ToSchema)]
+pub(crate) struct ConfirmBody {
+    /// Your own id of the user who is signed in to your product in that browser.
+    external_user_id: String,
+}
+
+/// Path parameters in either form; `project` is read by the extractors.
+#[derive(Deserialize)]
+pub(crate) struct NamedFlow {
+    flow: String,
+}
+
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct ConfirmAnswer {
+    #[serde(flatten)]
+    account: AccountView,
+    /// Where you may send the browser: the token's `success_redirect_uri`, or a page of ours.
+    redirect_uri: String,
+}
+
+/// Says who came back from the app to your verify URL. The account is connected only if it is the
+/// user whom the connect token was made for. Each flow can be confirmed once, within five minutes.
+#[utoipa::path(post, path = "/v1/connect/{project}/flows/{flow}/confirm", tag = "Connect tokens",
+    params(("project" = String, Path),
+        ("flow" = String, Path, description = "`flow_id` of the verify URL's query"),
+        ("x-pd-environment" = String, Header)),
+    request_body = ConfirmBody,
+    responses((status = 200, body = ConfirmAnswer),
+        (status = 404, description = "No such flow in this project and environment"),
+        (status = 409, description = "Another user came back, or a second call; the flow is over"),
+        (status = 410, description = "Too late; the flow is over")),
+    security(("client" = [])))]
+pub(crate) async fn confirm_flow(
+    State(app): State<Arc<App>>,
+    call: InTenant<Server, need::AccountsWrite>,
+    Path(NamedFlow { flow }): Path<NamedFlow>,
+    Json(body): Json<ConfirmBody>,
+) -> Result<Private<ConfirmAnswer>> {
+    if call.is_older_path() {
+        return Err(error::NOT_FOUND.into());
+    }
+    let said = Said {
+        tenant: call.tenant,
+        flow,
+        external_id: body.external_user_id,
+        actor: call.caller.actor,
+        origin: call.origin,
+    };
+    let done = app.exchanges.spawn(confirm::confirm(Arc::clone(&app), said)).await;
+    let done = done.map_err(|it| error::INTERNAL.logging(it))??;
+    Ok(private(ConfirmAnswer {
+        account: account_view(&app, &done.account, None),
+        redirect_uri: done.redirect_uri,
+    }))
 }
 
 #[derive(Deserialize)]

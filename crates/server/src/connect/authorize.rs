@@ -76,7 +76,7 @@ async fn prepare(app: &Arc<App>, flow: &Flow, session: &Session) -> Result<Leavi
     };
     start::check_token(app, session).await.map_err(ours)?;
     let found = apps::find(app, &flow.app_slug).map_err(ours)?;
-    let client = apps::find_oauth_app(app, &flow.tenant.project, flow.oauth_app.as_str());
+    let client = apps::find_oauth_app(app, &flow.tenant.project, flow.client().map_err(ours)?);
     let client = client.await.map_err(ours)?;
     let key = app.keys.user(&app.db, &flow.tenant, &flow.user).await.map_err(ours)?;
     let mut kept = Kept::open(&key, flow).map_err(ours)?;

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use axum::http::HeaderMap;
 use grantkeep_oauth::callback::{self, Callback, Denied, Outcome};
-use grantkeep_vault::token;
+use grantkeep_vault::{Secret, token};
 
 use super::failure::Failure;
 use super::finish::{self, Granted};
-use super::{Flow, Session, ending, funnel, store, web};
+use super::{Flow, Session, ending, funnel, hold, store, web};
+use crate::accounts::Binding;
 use crate::app::App;
 use crate::apps;
 use crate::callers::Origin;
@@ -21,7 +22,14 @@ use crate::projects;
 pub(super) struct Returned {
     pub flow: Flow,
     pub session: Session,
-    pub outcome: Result<AccountId, Failure>,
+    pub outcome: Result<Came, Failure>,
+}
+
+/// What a return that was right led to.
+pub(super) enum Came {
+    Connected(AccountId),
+    /// The product's own address, with the id by which its backend confirms.
+    Held(Secret),
 }
 
 /// What a browser brought to a redirect URI. Nothing of it is believed before it is judged.
@@ -123,7 +131,7 @@ async fn outcome(
     session: &Session,
     parsed: Result<Callback, callback::CallbackError>,
     origin: &Origin,
-) -> Result<AccountId, Failure> {
+) -> Result<Came, Failure> {
     let product = projects::find(&app.db, &flow.tenant.project).await;
     let product = product.map(|it| it.product().to_owned()).unwrap_or_default();
     let found = apps::find(app, &flow.app_slug).map_err(|it| Failure::of(&it, &product))?;
@@ -151,7 +159,10 @@ async fn outcome(
         others: answer.others,
         origin: origin.clone(),
     };
-    finish::finish(run).await
+    if flow.binding == Binding::Verified {
+        return hold::grant(run).await.map(Came::Held);
+    }
+    finish::finish(run).await.map(Came::Connected)
 }
 
 fn refused(app: &str, denied: &Denied) -> Failure {

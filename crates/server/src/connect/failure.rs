@@ -71,6 +71,23 @@ impl Failure {
         Self::new("flow_expired", "The sign-in took too long and was ended. Start it again.")
     }
 
+    /// The product's backend did not say in time who came back.
+    pub fn unconfirmed() -> Self {
+        Self::new(
+            "unconfirmed",
+            "It took too long to make sure that it was you, so nothing was connected. Start again.",
+        )
+    }
+
+    /// The product's backend named another user than the one who was to connect.
+    pub fn user_mismatch() -> Self {
+        Self::new(
+            "user_mismatch",
+            "This connection was begun for another person, so nothing was connected. If somebody \
+             sent you the link, do not use it.",
+        )
+    }
+
     pub fn cancelled() -> Self {
         Self::new("cancelled", "The sign-in was ended. Start it again.")
     }

@@ -81,7 +81,7 @@ pub(super) async fn finish(run: Run) -> Result<AccountId, Failure> {
         Failure::of(&error, product)
     };
     let found = apps::find(app, &flow.app_slug).map_err(ours)?;
-    let client = apps::find_oauth_app(app, &flow.tenant.project, flow.oauth_app.as_str());
+    let client = apps::find_oauth_app(app, &flow.tenant.project, flow.client().map_err(ours)?);
     let client = client.await.map_err(ours)?;
     let key = app.keys.user(&app.db, &flow.tenant, &flow.user).await.map_err(ours)?;
     let kept = Kept::open(&key, flow).map_err(ours)?;
@@ -207,7 +207,7 @@ async fn grant(
         user: flow.user.clone(),
         external_id: session.external_id.clone(),
         app_slug: flow.app_slug.clone(),
-        oauth_app: Some(flow.oauth_app.clone()),
+        oauth_app: flow.oauth_app.clone(),
         name: known.name,
         subject: known.subject,
         credentials,

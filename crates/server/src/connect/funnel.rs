@@ -13,6 +13,7 @@ use crate::callers::{Actor, Origin};
 use crate::error::{self, Result};
 use crate::ids::UserId;
 use crate::tenant::Tenant;
+use crate::users;
 
 /// Events taken from one load of the page.
 const PAGE_EVENTS_MAX: i64 = 100;
@@ -67,6 +68,28 @@ pub(super) fn came_back(app: &Arc<App>, flow: &Flow, origin: &Origin) {
     note(app, of_flow("connect.came_back", flow, origin));
 }
 
+/// What came back waits for the product's backend.
+pub(super) fn held(app: &Arc<App>, flow: &Flow, origin: &Origin) {
+    note(app, of_flow("connect.held", flow, origin));
+}
+
+/// The product's backend said that it is the right user.
+pub(super) fn confirmed(app: &Arc<App>, flow: &Flow, by: &Actor, origin: &Origin) {
+    note(app, of_backend("connect.confirmed", flow, by, origin));
+}
+
+/// The product's backend named another user.
+pub(super) fn binding_failed(
+    app: &Arc<App>,
+    flow: &Flow,
+    (by, named): (&Actor, &str),
+    origin: &Origin,
+) {
+    let event = of_backend("connect.binding_failed", flow, by, origin).outcome("refused");
+    let named: String = named.chars().take(users::EXTERNAL_ID_CHARS_MAX).collect();
+    note(app, event.detail(json!({ "app": flow.app_slug, "named": named })));
+}
+
 pub(super) fn finished(app: &Arc<App>, session: &Session, account: &str, origin: &Origin) {
     let detail = json!({ "app": session.app_slug, "account": account });
     note(app, of_session("connect.finished", session, origin).detail(detail));
@@ -105,6 +128,13 @@ fn of_session(action: &'static str, session: &Session, origin: &Origin) -> Event
         .tenant(&session.tenant)
         .target("connect_session", session.id.as_str())
         .user(&session.external_id)
+}
+
+fn of_backend(action: &'static str, flow: &Flow, by: &Actor, origin: &Origin) -> Event {
+    Event::new(action, by, origin)
+        .tenant(&flow.tenant)
+        .target("connect_flow", flow.id.as_str())
+        .detail(json!({ "app": flow.app_slug, "session": flow.session }))
 }
 
 fn of_flow(action: &'static str, flow: &Flow, origin: &Origin) -> Event {

@@ -2,15 +2,29 @@
 
 use std::sync::Arc;
 
+use grantkeep_vault::Secret;
+
 use super::fields::Typed;
-use super::{Session, funnel};
-use crate::accounts::{self, Account, Form};
+use super::secrets::Kept;
+use super::{Flow, Session, funnel, hold};
+use crate::accounts::{self, Account, Binding, Form};
 use crate::app::App;
 use crate::callers::Origin;
 use crate::error::{self, Error, Result};
-use crate::tokens;
+use crate::ids::FlowId;
+use crate::tokens::{self, ConnectToken};
 
-/// Stores what was typed as an account, tried out first if the project asks for it.
+/// What came of a form.
+pub(super) enum Taken {
+    Connected(Box<Account>),
+    /// Nothing is stored as an account before the product's backend has said who typed it.
+    Held {
+        flow: FlowId,
+        verify_url: Secret,
+    },
+}
+
+/// Stores what was typed as an account, tried out first if the project asks for it; or holds it.
 ///
 /// # Errors
 /// [`error::INVALID_FIELD`] with the field's name; [`error::CREDENTIALS_REFUSED`] when the app does
@@ -20,13 +34,57 @@ pub(super) async fn connect(
     session: &Session,
     (typed, name): (Typed, Option<String>),
     origin: &Origin,
-) -> Result<Account> {
-    let made = store(app, session, (typed, name), origin).await;
-    match &made {
-        Ok(account) => funnel::finished(app, session, account.id.as_str(), origin),
+) -> Result<Taken> {
+    let taken = if session.binding == Binding::Verified {
+        held(app, session, (typed, name), origin).await
+    } else {
+        let made = store(app, session, (typed, name), origin).await;
+        made.map(|it| Taken::Connected(Box::new(it)))
+    };
+    match &taken {
+        Ok(Taken::Connected(it)) => funnel::finished(app, session, it.id.as_str(), origin),
+        Ok(Taken::Held { .. }) => {}
         Err(error) => funnel::refused(app, session, error.kind().code, origin),
     }
-    made
+    taken
+}
+
+/// A wrong key is told at once, to the person who can mend it.
+async fn held(
+    app: &Arc<App>,
+    session: &Session,
+    (typed, name): (Typed, Option<String>),
+    origin: &Origin,
+) -> Result<Taken> {
+    let token = token(app, session).await?;
+    let form = form(session, typed.clone(), name.clone());
+    accounts::check_keys(app, &token, form).await?;
+    let (flow, verify_url) = hold::form(app, session, (typed, name), origin).await?;
+    Ok(Taken::Held { flow, verify_url })
+}
+
+/// Stores a form that was held, as if it had been sent now.
+pub(super) async fn store_held(
+    app: &Arc<App>,
+    (flow, session): (&Flow, &Session),
+    kept: Kept,
+    origin: &Origin,
+) -> Result<Account> {
+    let typed = kept.fields.iter().map(|(name, it)| (name.clone(), it.expose().to_owned()));
+    let token = token(app, session).await?;
+    let form = form(session, typed.collect(), kept.name);
+    // What goes wrong here ends the flow, and is told with that.
+    let made = accounts::store_keys(app, &token, form, origin).await?;
+    noted_done(app, flow, &made).await;
+    funnel::finished(app, session, made.id.as_str(), origin);
+    Ok(made)
+}
+
+async fn noted_done(app: &App, flow: &Flow, made: &Account) {
+    if let Err(error) = super::store::set_done(&app.db, flow, &made.id).await {
+        // The account is there all the same; only the first page is not told.
+        tracing::error!(flow = %flow.id, %error, "a flow's end could not be noted");
+    }
 }
 
 async fn store(
@@ -35,14 +93,21 @@ async fn store(
     (typed, name): (Typed, Option<String>),
     origin: &Origin,
 ) -> Result<Account> {
+    let token = token(app, session).await?;
+    accounts::connect_keys(app, &token, form(session, typed, name), origin).await
+}
+
+async fn token(app: &App, session: &Session) -> Result<ConnectToken> {
     let token = tokens::find_by_hash(app, &session.token_hash).await?;
-    let token = token.ok_or_else(|| Error::from(error::CONNECT_TOKEN_EXPIRED))?;
-    let form = Form {
+    token.ok_or_else(|| Error::from(error::CONNECT_TOKEN_EXPIRED))
+}
+
+fn form(session: &Session, fields: Typed, name: Option<String>) -> Form {
+    Form {
         app: session.app_slug.clone(),
-        fields: typed,
+        fields,
         name,
         reconnect: session.reconnect.clone(),
         binding: session.binding,
-    };
-    accounts::connect_keys(app, &token, form, origin).await
+    }
 }

@@ -3,19 +3,23 @@
 //!
 //! Three things bind a flow to where it belongs: the ticket to the window that the page opened, the
 //! cookie to the browser that pressed Continue, and the redirect URI to one OAuth client
-//! (draft-ietf-oauth-security-topics-update).
+//! (draft-ietf-oauth-security-topics-update). Where no frame of the product proves the person, a
+//! fourth does: what came back is held until the product's backend has said whose browser it is.
 
 mod accent;
 pub mod api;
 pub(crate) mod assets;
 mod authorize;
 mod callback;
+mod confirm;
 mod ending;
 mod failure;
 mod fields;
 mod finish;
 mod funnel;
+mod hold;
 mod keys;
+mod landing;
 mod oauth1;
 mod open;
 mod pages;
@@ -35,7 +39,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::accounts::Binding;
 use crate::app::App;
-use crate::error::Result;
+use crate::error::{self, Result};
 use crate::ids::{AccountId, FlowId, OAuthAppId, SessionId, UserId};
 use crate::tenant::Tenant;
 
@@ -47,6 +51,10 @@ const SESSION_PREFIX: &str = "cps_";
 const TICKET_PREFIX: &str = "ctk_";
 /// A ticket goes from one window to the other at once.
 const TICKET_LIFE_MS: i64 = 60_000;
+/// What the id begins with by which the product's backend confirms; 43 base64url characters follow.
+const CONFIRM_PREFIX: &str = "flc_";
+/// What came back is held no longer than this for the product's backend.
+const CONFIRM_LIFE_MS: i64 = 300_000;
 /// From the click to the return of the browser (RFC 9700 section 4.7: `state` is short-lived).
 const FLOW_LIFE_MS: i64 = 600_000;
 /// Ended sessions are kept this long, so that a late question is answered.
@@ -112,10 +120,26 @@ enum State {
     Authorizing,
     /// The person came back; the code is being exchanged.
     Exchanging,
+    /// The product's backend has yet to say whose browser came back.
+    Held,
     Done {
         account: AccountId,
     },
     Failed(Failure),
+}
+
+impl State {
+    fn as_str(&self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Opened => "opened",
+            Self::Authorizing => "authorizing",
+            Self::Exchanging => "exchanging",
+            Self::Held => "held",
+            Self::Done { .. } => "done",
+            Self::Failed(_) => "failed",
+        }
+    }
 }
 
 /// One run, from the click to the result.
@@ -126,7 +150,8 @@ struct Flow {
     tenant: Tenant,
     user: UserId,
     app_slug: String,
-    oauth_app: OAuthAppId,
+    /// `None` for a filled form.
+    oauth_app: Option<OAuthAppId>,
     state: State,
     sealed: Vec<u8>,
     /// Sent to the provider twice, byte for byte.
@@ -139,8 +164,16 @@ struct Flow {
     expires_at_ms: i64,
 }
 
-/// How often ended sessions are looked for.
-const FORGET_EVERY: Duration = Duration::from_mins(10);
+impl Flow {
+    /// The OAuth client, for flows that lead to a provider.
+    fn client(&self) -> Result<&str> {
+        let client = self.oauth_app.as_ref().map(OAuthAppId::as_str);
+        client.ok_or_else(|| error::INTERNAL.logging("the flow of a form has no OAuth client"))
+    }
+}
+
+/// How often ended sessions and flows that nobody confirmed are looked for.
+const FORGET_EVERY: Duration = Duration::from_mins(1);
 
 /// Forgets what has ended until `stop`, then waits for the exchanges under way: each of them holds
 /// a grant that nobody has stored yet.
@@ -158,7 +191,9 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
     app.exchanges.wait().await;
 }
 
-/// Forgets sessions, and flows with them, that ended some time ago.
+/// Ends flows that nobody confirmed in time; forgets sessions, and flows with them, that ended some
+/// time ago.
 pub async fn forget_ended(app: &Arc<App>) -> Result<()> {
+    confirm::end_unconfirmed(app).await?;
     Ok(store::forget(&app.db, app.clock.now_ms() - KEEP_ENDED_MS).await?)
 }

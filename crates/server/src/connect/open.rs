@@ -12,7 +12,7 @@ use crate::apps::{self, OAuthApp};
 use crate::callers::Origin;
 use crate::error::{self, Error, Result};
 use crate::ids::{OAuthAppId, SessionId};
-use crate::projects::{self, Project};
+use crate::projects::{self, Project, Settings};
 use crate::tokens::{self, ConnectToken};
 
 /// In what the browser says that it shows the page (`Sec-Fetch-Dest`).
@@ -119,16 +119,15 @@ async fn place(
     project: &Project,
 ) -> Result<(Mode, Binding)> {
     let settings = &project.settings;
+    let unproved = unproved(settings);
     if visit.link {
-        if !settings.allow_unverified_links {
-            return Err(error::LINKS_OFF.into());
-        }
+        let binding = unproved.ok_or(error::LINKS_OFF)?;
         let bound = store::link_browser(&app.db, &token.hash).await?;
         let ours = visit.browser.as_ref().map(<[u8; 32]>::as_slice);
         if bound.is_some() && bound.as_deref() != ours {
             return Err(error::CONNECT_TOKEN_USED.into());
         }
-        return Ok((Mode::Link, Binding::None));
+        return Ok((Mode::Link, binding));
     }
     // Without its frame, the page would be a link that nobody allowed.
     if visit.shown == Shown::OnTop {
@@ -138,10 +137,20 @@ async fn place(
         if settings.require_allowed_origins {
             return Err(error::ORIGINS_MISSING.into());
         }
-        return Ok((Mode::Iframe, Binding::None));
+        return Ok((Mode::Iframe, unproved.unwrap_or(Binding::None)));
     }
     let proved = visit.shown == Shown::InFrame;
-    Ok((Mode::Iframe, if proved { Binding::Embedded } else { Binding::None }))
+    let binding = if proved { Binding::Embedded } else { unproved.unwrap_or(Binding::None) };
+    Ok((Mode::Iframe, binding))
+}
+
+/// What stands in for the proof of a frame: the product's backend, where it can be asked; nothing,
+/// where the project allows that. `None` where neither does.
+pub(super) fn unproved(settings: &Settings) -> Option<Binding> {
+    if settings.verify_url.is_some() {
+        return Some(Binding::Verified);
+    }
+    settings.allow_unverified_links.then_some(Binding::None)
 }
 
 /// Finds app, client and account by the names in an address. What is not this project's or this

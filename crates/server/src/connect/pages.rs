@@ -1,5 +1,7 @@
 //! Rendering the pages, each with the headers that keep it safe.
 
+use std::collections::BTreeSet;
+
 use askama::Template;
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
@@ -10,7 +12,8 @@ use url::Url;
 use super::failure::{Failure, words};
 use super::open::{NotOpened, Opened};
 use super::view::{self, boot_json};
-use super::{Flow, Mode, Session, State, accent, assets, authorize, fields, scopes};
+use super::{Flow, Mode, Session, State, accent, assets, authorize, fields, open, scopes};
+use crate::accounts::Binding;
 use crate::app::App;
 use crate::error::{self, Error, Result};
 use crate::projects::Project;
@@ -39,18 +42,18 @@ fn ancestors(origins: &[String]) -> String {
 }
 
 /// Browsers hold `form-action` against redirects too, and providers redirect on as they like; so
-/// any https address.
-fn leads_to(app: &CatalogApp) -> Option<String> {
+/// any https address. In development the provider and the product may be on loopback.
+fn leads_to(app: &CatalogApp, project: &Project) -> Option<String> {
     let text = match (app.oauth2(), app.oauth1()) {
         (Some(it), _) => &it.authorization_url,
         (_, Some(it)) => &it.authorize_url,
         _ => return None,
     };
-    let plain = Url::parse(text).ok().filter(|it| it.scheme() == "http");
-    Some(plain.map_or_else(
-        || "https:".to_owned(),
-        |it| format!("https: {}", it.origin().ascii_serialization()),
-    ))
+    let settings = &project.settings;
+    let urls = std::iter::once(text).chain(&settings.verify_url).chain(&settings.redirect_uris);
+    let urls = urls.filter_map(|it| Url::parse(it).ok()).filter(|it| it.scheme() == "http");
+    let plain: BTreeSet<String> = urls.map(|it| it.origin().ascii_serialization()).collect();
+    Some(plain.iter().fold("https:".to_owned(), |all, it| format!("{all} {it}")))
 }
 
 fn answer(
@@ -158,7 +161,7 @@ pub(super) fn connect(app: &App, it: &Opened<'_>) -> Result<Response<Body>> {
         scope_profile: session.scope_profile.clone(),
         success_url: token.success_redirect_uri.clone(),
         error_url: token.error_redirect_uri.clone(),
-        links: project.settings.allow_unverified_links,
+        links: open::unproved(&project.settings).is_some(),
     };
     let around = Surroundings {
         project: Some(project),
@@ -177,14 +180,22 @@ pub(super) fn connect(app: &App, it: &Opened<'_>) -> Result<Response<Body>> {
         reconnect: session.reconnect.is_some(),
         account_name: it.account.as_ref().and_then(|it| it.name.clone()),
         hide_close: it.hide_close,
+        receiver: receiver(it),
     };
     let ancestors = ancestors(&token.allowed_origins);
     let guard = Guard {
         ancestors: if embedded { &ancestors } else { "'none'" },
-        leads_to: if embedded { None } else { leads_to(found) },
+        leads_to: if embedded { None } else { leads_to(found, project) },
         opener: "same-origin-allow-popups",
     };
     answer(app, StatusCode::OK, &page, (&nonce, &guard))
+}
+
+/// Who gets the access, where nothing proves that the reader is that person: he must judge himself.
+fn receiver(it: &Opened<'_>) -> Option<String> {
+    let unproved = it.session.mode == Mode::Link && it.session.binding == Binding::None;
+    let name = || it.token.external_name.as_ref().unwrap_or(&it.token.external_id).clone();
+    unproved.then(name)
 }
 
 fn abilities(it: &Opened<'_>) -> Vec<view::Ability> {
@@ -259,9 +270,14 @@ pub(super) fn start(
         embedded: false,
     };
     // Only a flow that was loosened on purpose takes its ticket from the address.
-    let by_link = flow.binding == crate::accounts::Binding::None;
-    let boot =
-        view::FlowBoot { flow: flow.id.as_str().to_owned(), popup: true, done: false, by_link };
+    let by_link = flow.binding != Binding::Embedded;
+    let boot = view::FlowBoot {
+        flow: flow.id.as_str().to_owned(),
+        popup: true,
+        done: false,
+        waiting: false,
+        by_link,
+    };
     let nonce = nonce();
     let page = view::StartPage {
         page: frame(&around, &nonce, &boot)?,
@@ -269,7 +285,7 @@ pub(super) fn start(
         host: authorize::host(found),
         action: format!("/connect/start/{}", flow.id),
     };
-    let guard = Guard { leads_to: leads_to(found), ..CLOSED };
+    let guard = Guard { leads_to: leads_to(found, project), ..CLOSED };
     answer(app, StatusCode::OK, &page, (&nonce, &guard))
 }
 
@@ -290,18 +306,17 @@ pub(super) fn result(
         _ => None,
     };
     let popup = session.mode == Mode::Iframe;
-    let boot = view::FlowBoot {
-        flow: flow.id.as_str().to_owned(),
-        popup,
-        done: failure.is_none(),
-        by_link: false,
-    };
+    let done = matches!(flow.state, State::Done { .. });
+    let waiting = !done && failure.is_none();
+    let boot =
+        view::FlowBoot { flow: flow.id.as_str().to_owned(), popup, done, waiting, by_link: false };
     let nonce = nonce();
     let page = view::ResultPage {
         page: frame(&around, &nonce, &boot)?,
         app: shown_app(found),
         popup,
-        done: failure.is_none(),
+        done,
+        waiting,
         account_name: None,
         message: failure.map(|it| it.text.to_string()).unwrap_or_default(),
         code: failure.map(|it| it.code.to_string()),
@@ -314,8 +329,10 @@ pub(super) fn result(
 fn status(failure: &Failure) -> StatusCode {
     match failure.code.as_ref() {
         "callback_invalid" | "issuer_mismatch" => StatusCode::BAD_REQUEST,
-        "page_ended" | "connect_token_used" | "connect_token_expired" => StatusCode::GONE,
-        "different_account" => StatusCode::CONFLICT,
+        "unconfirmed" | "page_ended" | "connect_token_used" | "connect_token_expired" => {
+            StatusCode::GONE
+        }
+        "different_account" | "user_mismatch" => StatusCode::CONFLICT,
         "provider_bad_response" | "provider_unavailable" | "oauth_client_refused" => {
             StatusCode::BAD_GATEWAY
         }

@@ -25,6 +25,13 @@ pub(super) struct Kept {
     pub request_secret: Option<Secret>,
     /// What the person typed before.
     pub fields: BTreeMap<String, Secret>,
+    /// What the browser brought back, while the product's backend is asked who it is: the code, or
+    /// in OAuth 1.0a the verifier.
+    pub returned: Option<Secret>,
+    /// Further parameters of the callback, held with it.
+    pub others: BTreeMap<String, String>,
+    /// The account's name, of a filled form that is held.
+    pub name: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -33,6 +40,9 @@ struct Writing<'a> {
     request_token: Option<&'a str>,
     request_secret: Option<&'a str>,
     fields: BTreeMap<&'a str, &'a str>,
+    returned: Option<&'a str>,
+    others: &'a BTreeMap<String, String>,
+    name: Option<&'a str>,
 }
 
 #[derive(Deserialize)]
@@ -41,6 +51,10 @@ struct Reading {
     request_token: Option<String>,
     request_secret: Option<String>,
     fields: BTreeMap<String, String>,
+    returned: Option<String>,
+    #[serde(default)]
+    others: BTreeMap<String, String>,
+    name: Option<String>,
 }
 
 impl Kept {
@@ -60,6 +74,9 @@ impl Kept {
             request_token: self.request_token.as_ref().map(Secret::expose),
             request_secret: self.request_secret.as_ref().map(Secret::expose),
             fields: self.fields.iter().map(|(name, it)| (name.as_str(), it.expose())).collect(),
+            returned: self.returned.as_ref().map(Secret::expose),
+            others: &self.others,
+            name: self.name.as_deref(),
         };
         let mut plain = Zeroizing::new(Vec::with_capacity(BYTES_EXPECTED));
         serde_json::to_writer(&mut *plain, &writing)
@@ -79,6 +96,9 @@ impl Kept {
             request_token: read.request_token.map(Secret::new),
             request_secret: read.request_secret.map(Secret::new),
             fields: read.fields.into_iter().map(|(name, it)| (name, Secret::new(it))).collect(),
+            returned: read.returned.map(Secret::new),
+            others: read.others,
+            name: read.name,
         })
     }
 }

@@ -10,9 +10,8 @@ use super::fields::{self, Typed};
 use super::secrets::Kept;
 use super::store::Ticket;
 use super::{
-    FLOW_LIFE_MS, Flow, Session, State, TICKET_LIFE_MS, TICKET_PREFIX, ending, scopes, store,
+    FLOW_LIFE_MS, Flow, Session, State, TICKET_LIFE_MS, TICKET_PREFIX, ending, open, scopes, store,
 };
-use crate::accounts::Binding;
 use crate::app::App;
 use crate::apps;
 use crate::callers::Origin;
@@ -53,7 +52,7 @@ pub(super) async fn start(
         app_slug: session.app_slug.clone(),
         redirect_uri: client.redirect_uri(app),
         asked_scopes: scopes::asked(found, &client, profile.or(session.scope_profile.as_deref())),
-        oauth_app: client.id,
+        oauth_app: Some(client.id),
         state: State::Waiting,
         sealed: Vec::new(),
         issuer,
@@ -65,29 +64,27 @@ pub(super) async fn start(
     store::end_open_flows(&mut tx, session, &Failure::cancelled()).await?;
     let key = app.keys.user_for_sealing(&mut tx, &flow.tenant, &flow.user, now_ms).await?;
     flow.sealed = kept.seal(&key, &flow)?;
-    store::insert_flow(&mut tx, &flow, &ticket(&secret, now_ms)).await?;
+    store::insert_flow(&mut tx, &flow, Some(&ticket(&secret, now_ms))).await?;
     tx.commit().await?;
     Ok((flow, secret))
 }
 
 /// Another ticket for a flow whose window has lost the page that opened it. Whoever holds it may go
-/// on, in any browser, so the account will say that nothing proves the person; therefore only where
-/// the project allows links.
+/// on, in any browser; so the product's backend must confirm the person, or the project must allow
+/// that nothing proves him.
 ///
 /// # Errors
 /// [`error::LINKS_OFF`]; [`error::NOT_FOUND`] when the flow has left or ended.
 pub(super) async fn loosen(app: &Arc<App>, session: &Session, id: &FlowId) -> Result<Secret> {
     check_token(app, session).await?;
     let project = projects::find(&app.db, &session.tenant.project).await?;
-    if !project.settings.allow_unverified_links {
-        return Err(error::LINKS_OFF.into());
-    }
+    let binding = open::unproved(&project.settings).ok_or(error::LINKS_OFF)?;
     let flow = store::find_flow(&app.db, session, id).await?.ok_or(error::NOT_FOUND)?;
     let secret = token::base64url(TICKET_PREFIX, 32);
     let mut ticket = ticket(&secret, app.clock.now_ms());
     // A person clicks this one, and may read first.
     ticket.expires_at_ms = flow.expires_at_ms;
-    if !store::set_ticket(&app.db, &flow, &ticket, Binding::None).await? {
+    if !store::set_ticket(&app.db, &flow, &ticket, binding).await? {
         return Err(error::NOT_FOUND.into());
     }
     Ok(secret)
@@ -120,7 +117,8 @@ pub(super) async fn cancel(
     if let Some(id) = flow {
         let id = FlowId::parse(id).ok_or(error::NOT_FOUND)?;
         let flow = store::find_flow(&app.db, session, &id).await?.ok_or(error::NOT_FOUND)?;
-        let early = matches!(flow.state, State::Waiting | State::Opened | State::Authorizing);
+        let early =
+            !matches!(flow.state, State::Exchanging | State::Done { .. } | State::Failed(_));
         if early {
             ending::fail(app, &flow, session, &Failure::cancelled(), origin).await?;
         }

@@ -153,7 +153,7 @@ struct FlowRow {
     environment: String,
     user_id: UserId,
     app_slug: String,
-    oauth_app_id: OAuthAppId,
+    oauth_app_id: Option<OAuthAppId>,
     state: String,
     account_id: Option<AccountId>,
     error_code: Option<String>,
@@ -174,6 +174,7 @@ impl FlowRow {
             "opened" => State::Opened,
             "authorizing" => State::Authorizing,
             "exchanging" => State::Exchanging,
+            "held" => State::Held,
             "done" => State::Done { account: self.account_id.clone()? },
             "failed" => State::Failed(Failure {
                 code: self.error_code.clone()?.into(),
@@ -219,24 +220,32 @@ macro_rules! flow_columns {
     };
 }
 
+// After the macro, which it uses.
+pub(super) mod held;
+
 /// A hash, and until when it is good.
 pub(super) struct Ticket {
     pub hash: [u8; 32],
     pub expires_at_ms: i64,
 }
 
-pub(super) async fn insert_flow(tx: &mut Tx, it: &Flow, ticket: &Ticket) -> sqlx::Result<()> {
+/// Without a ticket no window can take the flow.
+pub(super) async fn insert_flow(
+    tx: &mut Tx,
+    it: &Flow,
+    ticket: Option<&Ticket>,
+) -> sqlx::Result<()> {
     let sql = "insert into connect_flows (id, session_id, project_id, environment, user_id, \
                app_slug, oauth_app_id, state, ticket_hash, ticket_expires_at_ms, sealed, \
                redirect_uri, issuer, binding, asked_scopes, created_at_ms, expires_at_ms) \
-               values ($1, $2, $3, $4, $5, $6, $7, 'waiting', $8, $9, $10, $11, $12, $13, $14, \
-               $15, $16)";
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
     let scopes = serde_json::to_string(&it.asked_scopes)
         .map_err(|error| sqlx::Error::Encode(error.into()))?;
     on!(tx.conn(), conn => sqlx::query(sql)
         .bind(&it.id).bind(&it.session).bind(&it.tenant.project)
         .bind(it.tenant.environment.as_str()).bind(&it.user).bind(&it.app_slug)
-        .bind(&it.oauth_app).bind(ticket.hash.as_slice()).bind(ticket.expires_at_ms)
+        .bind(&it.oauth_app).bind(it.state.as_str()).bind(ticket.map(|it| it.hash.as_slice()))
+        .bind(ticket.map_or(0, |it| it.expires_at_ms))
         .bind(&it.sealed).bind(&it.redirect_uri).bind(&it.issuer).bind(it.binding.as_str())
         .bind(&scopes).bind(it.created_at_ms).bind(it.expires_at_ms)
         .execute(conn).await?.rows_affected());
@@ -402,7 +411,7 @@ pub(super) async fn end_open_flows(
 ) -> sqlx::Result<()> {
     let sql = "update connect_flows set state = 'failed', error_code = $3, error = $4, \
                sealed = $5, ticket_hash = null where project_id = $1 and session_id = $2 \
-               and state in ('waiting', 'opened', 'authorizing')";
+               and state in ('waiting', 'opened', 'authorizing', 'held')";
     on!(tx.conn(), conn => sqlx::query(sql)
         .bind(&session.tenant.project).bind(&session.id).bind(why.code.as_ref())
         .bind(why.text.as_ref()).bind(EMPTY).execute(conn).await?.rows_affected());

@@ -200,6 +200,8 @@ pub struct ConnectPage {
     /// The account that is reconnected.
     pub account_name: Option<String>,
     pub hide_close: bool,
+    /// The user who gets the access, where the reader must judge whether that is he.
+    pub receiver: Option<String>,
 }
 
 /// `GET /connect/start/{flow}`: the first page in the popup; fetches the ticket from its opener.
@@ -222,6 +224,8 @@ pub struct ResultPage {
     pub app: App,
     pub popup: bool,
     pub done: bool,
+    /// For the product's backend to say who came back.
+    pub waiting: bool,
     pub account_name: Option<String>,
     /// What happened and what to do, when not `done`.
     pub message: String,
@@ -271,6 +275,8 @@ pub struct FlowBoot {
     /// Closes itself; `false` on a page that is not a popup.
     pub popup: bool,
     pub done: bool,
+    /// Looks again until it is over.
+    pub waiting: bool,
     /// Takes its ticket from the address too; otherwise from the window that opened it alone.
     #[serde(rename = "byLink")]
     pub by_link: bool,

@@ -9,9 +9,9 @@ use axum::response::IntoResponse;
 use grantkeep_vault::{Secret, token};
 
 use super::authorize::{self, Leaving, Left};
-use super::callback::Return;
+use super::callback::{Came, Return};
 use super::open::{NotOpened, Shown, Visit, open};
-use super::{FLOW_LIFE_MS, Flow, Mode, Session, State as FlowState, callback, pages};
+use super::{FLOW_LIFE_MS, Flow, Session, State as FlowState, callback, landing, pages};
 use crate::app::App;
 use crate::callers::Origin;
 use crate::error::{self, Error, Result};
@@ -190,32 +190,55 @@ pub(crate) async fn returned(
     finish(
         &app,
         match judged {
-            Ok(mut returned) => {
-                returned.flow.state = match returned.outcome {
-                    Ok(account) => FlowState::Done { account },
-                    Err(why) => FlowState::Failed(why),
-                };
-                end(&app, &returned.flow, &returned.session).await
-            }
+            Ok(mut it) => match it.outcome {
+                Ok(Came::Held(url)) => pass_on(&app, &it.flow, &url),
+                Ok(Came::Connected(account)) => {
+                    it.flow.state = FlowState::Done { account };
+                    end(&app, &it.flow, &it.session).await
+                }
+                Err(why) => {
+                    it.flow.state = FlowState::Failed(why);
+                    end(&app, &it.flow, &it.session).await
+                }
+            },
             Err(error) => Err(error),
         },
     )
 }
 
+/// To the product, which knows whose browser this is.
+fn pass_on(app: &App, flow: &Flow, url: &Secret) -> Result<Response<Body>> {
+    let mut response = see_other(url.expose())?;
+    set_cookie(app, &mut response, (&flow_cookie_name(app, &flow.id), ""), 0)?;
+    Ok(response)
+}
+
+/// `GET /connect/result/{flow}`: how a flow ended, for a browser that the product sends on after
+/// its backend was asked. Its address is no secret, and it says nothing of the account.
+pub(crate) async fn result(
+    State(app): State<Arc<App>>,
+    method: Method,
+    Path(flow): Path<String>,
+    headers: HeaderMap,
+) -> Response<Body> {
+    if let Some(answer) = not_a_visit(&method, &headers) {
+        return answer;
+    }
+    finish(&app, result_of(&app, &flow).await)
+}
+
+async fn result_of(app: &Arc<App>, flow: &str) -> Result<Response<Body>> {
+    let id = FlowId::parse(flow).ok_or(error::NOT_FOUND)?;
+    let (flow, session) = landing::of(app, &id).await?;
+    let project = projects::find(&app.db, &flow.tenant.project).await?;
+    pages::result(app, (&flow, &session), &project, apps::find(app, &flow.app_slug)?)
+}
+
 /// The end of a flow: the address that the product gave with the token, as it is; else a page of
 /// ours.
 async fn end(app: &App, flow: &Flow, session: &Session) -> Result<Response<Body>> {
-    let redirect = match session.mode {
-        Mode::Iframe => None,
-        Mode::Link => {
-            let token = tokens::find_by_hash(app, &session.token_hash).await?;
-            let done = matches!(flow.state, FlowState::Done { .. });
-            let chosen = |it: tokens::ConnectToken| {
-                if done { it.success_redirect_uri } else { it.error_redirect_uri }
-            };
-            token.and_then(chosen)
-        }
-    };
+    let done = matches!(flow.state, FlowState::Done { .. });
+    let redirect = landing::redirect(app, session, done).await?;
     let mut response = if let Some(url) = redirect {
         see_other(&url)?
     } else {

@@ -25,6 +25,8 @@ pub struct ProjectView {
     app_name: Option<String>,
     support_email: Option<String>,
     connect_require_key_auth_test: bool,
+    /// Where browsers are sent to be confirmed by your backend.
+    verify_url: Option<String>,
 }
 
 impl From<Project> for ProjectView {
@@ -35,6 +37,7 @@ impl From<Project> for ProjectView {
             app_name: project.app_name,
             support_email: project.support_email,
             connect_require_key_auth_test: project.require_key_test,
+            verify_url: project.settings.verify_url,
         }
     }
 }
@@ -54,6 +57,10 @@ pub struct ProjectWish {
     #[schema(value_type = Option<String>)]
     support_email: Wish<String>,
     connect_require_key_auth_test: Option<bool>,
+    /// Where browsers are sent to be confirmed by your backend: https, exact. Null takes it away.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    verify_url: Wish<String>,
 }
 
 impl ProjectWish {
@@ -64,6 +71,7 @@ impl ProjectWish {
             support_email: self.support_email,
             require_key_test: self.connect_require_key_auth_test,
             settings: None,
+            verify_url: self.verify_url,
         }
     }
 }

@@ -15,6 +15,11 @@ const NAME_CHARS_MAX: usize = 120;
 /// Bytes of a logo after decoding.
 const LOGO_BYTES_MAX: usize = 256 * 1024;
 
+/// Characters of a verify URL.
+const VERIFY_URL_CHARS_MAX: usize = 2_048;
+/// The parameter that is added to a verify URL.
+pub(crate) const FLOW_ID_PARAM: &str = "flow_id";
+
 /// What to change; `None` leaves as it is.
 #[derive(Clone, Debug, Default)]
 pub struct Change {
@@ -24,6 +29,8 @@ pub struct Change {
     pub support_email: Option<Option<String>>,
     pub require_key_test: Option<bool>,
     pub settings: Option<Settings>,
+    /// The inner `None` takes it away.
+    pub verify_url: Option<Option<String>>,
 }
 
 /// # Errors
@@ -140,6 +147,30 @@ fn apply(project: &mut Project, change: Change) -> Result<()> {
         }
         project.settings = settings;
     }
+    if let Some(url) = change.verify_url {
+        url.as_deref().map(verify_url).transpose()?;
+        project.settings.verify_url = url;
+    }
+    Ok(())
+}
+
+/// The same as for redirect URIs; and what is added to the query must not be there already, since
+/// of two the product might read the wrong one.
+fn verify_url(text: &str) -> Result<()> {
+    let wrong = |why: &'static str| field("verify_url", why);
+    redirect_uri(text).map_err(|_| {
+        wrong(
+            "A verify URL must be https (http only for loopback), without user name and \
+             fragment, in lower case and without the default port.",
+        )
+    })?;
+    let url = url::Url::parse(text).map_err(|_| wrong("This is not a URL."))?;
+    if text.len() > VERIFY_URL_CHARS_MAX {
+        return Err(wrong("A verify URL has at most 2048 characters."));
+    }
+    if url.query_pairs().any(|(name, _)| name == FLOW_ID_PARAM) {
+        return Err(wrong("`flow_id` is added to the verify URL, so it must not hold one."));
+    }
     Ok(())
 }
 
@@ -160,7 +191,8 @@ pub(crate) fn redirect_uri(text: &str) -> Result<()> {
     ))
 }
 
-fn shown_name(name: &'static str, text: &str) -> Result<String> {
+/// A name that is shown to people: one line of visible characters that cannot turn the text around.
+pub(crate) fn shown_name(name: &'static str, text: &str) -> Result<String> {
     let text = text.trim();
     let odd =
         |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');

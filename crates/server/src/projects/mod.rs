@@ -15,11 +15,11 @@ pub use clients::{
     revoke_client,
 };
 pub(crate) use clients::{Refusal, caller_by_token, exchange};
-pub(crate) use edit::redirect_uri;
 pub use edit::{Change, create, delete, set_logo, update};
 pub(crate) use exposed::{expose, in_query};
 pub use freeze::{Freeze, Scope as FreezeScope, freeze, freezes, unfreeze};
 pub(crate) use freeze::{Freezes, freezes_in_force};
+pub(crate) use edit::{FLOW_ID_PARAM, redirect_uri, shown_name};
 pub(crate) use keys::caller_by_key;
 pub use keys::{KEY_PREFIX, Key, create_key, list_keys, revoke_key};
 
@@ -64,6 +64,9 @@ pub struct Settings {
     pub terms_url: Option<String>,
     /// Whether the page may be framed only with a token that names its origins.
     pub require_allowed_origins: bool,
+    /// Where a browser is sent that came back from an app, so that the product's backend confirms
+    /// whose it is. With it links work, and their accounts say `binding: verified`.
+    pub verify_url: Option<String>,
     /// Whether a connect link works though nothing proves who opened it. Such accounts say
     /// `binding: none`.
     pub allow_unverified_links: bool,
@@ -79,6 +82,7 @@ impl Default for Settings {
             privacy_url: None,
             terms_url: None,
             require_allowed_origins: true,
+            verify_url: None,
             allow_unverified_links: false,
             allow_unlisted_redirects: false,
         }
@@ -96,6 +100,24 @@ impl Settings {
             allow_unlisted_redirects: true,
             ..self
         }
+    }
+
+    /// Takes back what [`Settings::compatible`] allowed.
+    #[must_use]
+    pub fn strict(self) -> Self {
+        Self {
+            require_allowed_origins: true,
+            allow_unverified_links: false,
+            allow_unlisted_redirects: false,
+            ..self
+        }
+    }
+
+    /// Whether all that [`Settings::compatible`] allows is allowed.
+    pub fn is_compatible(&self) -> bool {
+        !self.require_allowed_origins
+            && self.allow_unverified_links
+            && self.allow_unlisted_redirects
     }
 }
 

@@ -20,6 +20,9 @@ pub struct NewToken {
     #[serde(alias = "external_id")]
     #[schema(required, nullable = false)]
     external_user_id: Option<String>,
+    /// The user's name, 1 to 120 visible characters: links that nothing proves show it to whoever
+    /// opens them.
+    external_user_name: Option<String>,
     /// Web origins that may use the token and frame the connect page.
     allowed_origins: Option<Vec<String>>,
     success_redirect_uri: Option<String>,
@@ -62,6 +65,7 @@ pub(crate) async fn create_token(
     }
     let wish = Wish {
         external_user_id: body.external_user_id.ok_or(error::INVALID_EXTERNAL_USER)?,
+        external_user_name: body.external_user_name,
         allowed_origins: body.allowed_origins.unwrap_or_default(),
         success_redirect_uri: body.success_redirect_uri,
         error_redirect_uri: body.error_redirect_uri,

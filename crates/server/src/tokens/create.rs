@@ -16,7 +16,7 @@ use crate::users;
 
 /// Longest life of a connect token, in seconds.
 pub const LIFE_S_MAX: i64 = 14_400;
-/// Life of a token whose maker names none, unless the project keeps to older clients' habits.
+/// Life of a token whose maker names none, unless the project is in the compatibility profile.
 const STRICT_LIFE_S: i64 = 900;
 /// Origins in one token.
 const ORIGINS_MAX: usize = 20;
@@ -29,6 +29,8 @@ const KEEP_ENDED_MS: i64 = 24 * 3_600_000;
 #[derive(Debug, Default)]
 pub struct Wish {
     pub external_user_id: String,
+    /// The user's name, for the page of a link.
+    pub external_user_name: Option<String>,
     pub allowed_origins: Vec<String>,
     pub success_redirect_uri: Option<String>,
     pub error_redirect_uri: Option<String>,
@@ -52,6 +54,7 @@ pub async fn create(
 ) -> Result<(ConnectToken, Secret)> {
     let project = projects::find(&app.db, &tenant.project).await?;
     users::check_external_id(&wish.external_user_id)?;
+    let external_name = wish.external_user_name.as_deref().map(user_name).transpose()?;
     for origin in &wish.allowed_origins {
         check_origin(origin)?;
     }
@@ -88,6 +91,7 @@ pub async fn create(
         tenant: tenant.clone(),
         user: user.id,
         external_id: user.external_id,
+        external_name,
         allowed_origins: wish.allowed_origins,
         success_redirect_uri: wish.success_redirect_uri,
         error_redirect_uri: wish.error_redirect_uri,
@@ -105,11 +109,15 @@ pub async fn create(
     Ok((token, secret))
 }
 
-/// A token that a link may carry around the web unproved lives as long as clients of the rented
-/// service expect; any other no longer than a person needs.
+/// No longer than a person needs; as long as clients of the rented service expect where the project
+/// keeps to their habits.
 fn default_life_s(app: &App, settings: &Settings) -> i64 {
     let configured = i64::from(app.config.connect_token_life_seconds);
-    if settings.allow_unverified_links { configured } else { configured.min(STRICT_LIFE_S) }
+    if settings.is_compatible() { configured } else { configured.min(STRICT_LIFE_S) }
+}
+
+fn user_name(text: &str) -> Result<String> {
+    projects::shown_name("external_user_name", text)
 }
 
 fn scopes(caller: &Caller, asked: Option<&str>) -> Result<Scopes> {

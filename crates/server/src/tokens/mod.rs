@@ -32,6 +32,8 @@ pub struct ConnectToken {
     pub tenant: Tenant,
     pub user: UserId,
     pub external_id: String,
+    /// The user's name, for people to read.
+    pub external_name: Option<String>,
     /// Web origins that may use the token from a browser and frame the connect page.
     pub allowed_origins: Vec<String>,
     pub success_redirect_uri: Option<String>,

@@ -16,6 +16,7 @@ struct Row {
     environment: String,
     user_id: UserId,
     external_id: String,
+    external_name: Option<String>,
     allowed_origins: String,
     success_redirect_uri: Option<String>,
     error_redirect_uri: Option<String>,
@@ -49,6 +50,7 @@ impl TryFrom<Row> for ConnectToken {
             scopes: Scopes::parse(&row.scopes).ok_or_else(|| bad("scopes"))?,
             user: row.user_id,
             external_id: row.external_id,
+            external_name: row.external_name,
             success_redirect_uri: row.success_redirect_uri,
             error_redirect_uri: row.error_redirect_uri,
             webhook_uri: row.webhook_uri,
@@ -67,8 +69,8 @@ pub(super) async fn insert(tx: &mut Tx, token: &ConnectToken, by: &str) -> sqlx:
     let sql = "insert into connect_tokens (hash, project_id, environment, user_id, external_id, \
                allowed_origins, success_redirect_uri, error_redirect_uri, webhook_uri, scopes, \
                app_slug, oauth_app_id, allow_progressive_scopes, created_by, created_at_ms, \
-               expires_at_ms, sealed) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, \
-               $13, $14, $15, $16, $17)";
+               expires_at_ms, sealed, external_name) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, \
+               $10, $11, $12, $13, $14, $15, $16, $17, $18)";
     let origins = serde_json::to_string(&token.allowed_origins)
         .map_err(|error| sqlx::Error::Encode(error.into()))?;
     on!(tx.conn(), conn => sqlx::query(sql)
@@ -78,6 +80,7 @@ pub(super) async fn insert(tx: &mut Tx, token: &ConnectToken, by: &str) -> sqlx:
         .bind(&token.webhook_uri).bind(token.scopes.to_string()).bind(&token.app_slug)
         .bind(&token.oauth_app).bind(token.allow_progressive_scopes).bind(by)
         .bind(token.created_at_ms).bind(token.expires_at_ms).bind(&token.sealed)
+        .bind(&token.external_name)
         .execute(conn).await?.rows_affected());
     Ok(())
 }
@@ -87,7 +90,7 @@ pub(super) async fn find(db: &Db, hash: &[u8]) -> sqlx::Result<Option<ConnectTok
     let sql = "select hash, project_id, environment, user_id, external_id, allowed_origins, \
                success_redirect_uri, error_redirect_uri, webhook_uri, scopes, app_slug, \
                oauth_app_id, allow_progressive_scopes, created_at_ms, expires_at_ms, used_at_ms, \
-               sealed from connect_tokens where hash = $1";
+               sealed, external_name from connect_tokens where hash = $1";
     let row: Option<Row> =
         on!(db.read(), conn => sqlx::query_as(sql).bind(hash).fetch_optional(conn).await?);
     row.map(ConnectToken::try_from).transpose()

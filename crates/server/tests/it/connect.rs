@@ -8,3 +8,4 @@ mod keys;
 mod link;
 mod page;
 mod validate;
+mod verified;
