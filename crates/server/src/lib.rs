@@ -50,4 +50,6 @@ pub mod telemetry;
 
 pub mod demo;
 
+pub mod scan;
+
 pub mod cli;

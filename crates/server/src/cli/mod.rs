@@ -2,6 +2,7 @@
 
 mod accounts;
 mod apps;
+mod attack_scan;
 mod client;
 mod config;
 mod demo;
@@ -79,6 +80,8 @@ enum Command {
     Freeze(freeze::Args),
     /// Check configuration, store, key, clock and more, and say how to mend each.
     Doctor,
+    /// Attack a running server of your own, and see what holds.
+    AttackScan(attack_scan::Args),
     /// About the settings.
     #[command(subcommand)]
     Config(config::Command),
@@ -164,6 +167,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Webhook(command) => webhook::run(&shell, command).await,
         Command::Freeze(args) => freeze::run(&shell, args).await,
         Command::Doctor => doctor::run(&shell).await,
+        Command::AttackScan(args) => attack_scan::run(&shell, args).await,
         Command::Config(command) => {
             config::run(&command);
             Ok(())

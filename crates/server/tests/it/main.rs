@@ -15,6 +15,7 @@ mod receiver;
 mod recovery;
 mod refresh;
 mod rows;
+mod scan;
 mod store;
 mod tidy;
 mod webhooks;

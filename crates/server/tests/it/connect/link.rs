@@ -4,7 +4,7 @@ use grantkeep::projects::{Change, Settings, update};
 use serde_json::{Value, json};
 
 use super::browser::{Browser, code_on};
-use crate::world::{World, worlds};
+use crate::world::{Reply, World, worlds};
 
 const SUCCESS: &str = "https://product.example/done?from=grantkeep";
 const FAILURE: &str = "https://product.example/failed";
@@ -64,6 +64,54 @@ async fn f_11_a_link_ends_at_the_products_own_addresses() {
         let id = page.status(&started.flow).await["account_id"].as_str().unwrap().to_owned();
         let account = world.get(&world.path(&format!("/accounts/{id}"))).await.json();
         assert_eq!(account["binding"], "none", "{account}");
+    }
+}
+
+#[tokio::test]
+async fn b_10_an_open_link_names_who_receives_the_access() {
+    for world in worlds().await {
+        allow_links(&world).await;
+        world.oauth_app("rotating").await;
+        let browser = Browser::new(&world);
+        let shown = |reply: Reply| {
+            let (_, rest) = reply.text.split_once(r#"class="receiver""#).unwrap();
+            rest.split_once("</div>").unwrap().0.to_owned()
+        };
+        let token = world.connect_token("user-<1>").await;
+        let block = shown(browser.link(&token, "sim_rotating", "").await);
+        assert!(block.contains("user-&#60;1&#62;") && block.contains("Acme"), "{block}");
+        let more = json!({ "external_user_name": "Mallory Example" });
+        let token = world.connect_token_with("user-1", more).await;
+        let block = shown(browser.link(&token, "sim_keys", "").await);
+        assert!(block.contains("Mallory Example") && !block.contains("user-1"), "{block}");
+        // In the product's own frame the person has not been sent there by somebody else.
+        let framed = browser.frame(&token, "sim_rotating", "").await;
+        assert!(!framed.text.contains(r#"class="receiver""#));
+        for bad in ["", " ", "a\nb", "\u{202e}b", &"x".repeat(121)] {
+            let body = json!({ "external_user_id": "u", "external_user_name": bad });
+            let reply = world.post(&world.path("/tokens"), body).await;
+            assert_eq!((reply.status.as_u16(), reply.code().as_str()), (400, "invalid_field"));
+            assert_eq!(reply.json()["details"]["field"], "external_user_name");
+        }
+    }
+}
+
+#[tokio::test]
+async fn b_10_an_open_links_token_lives_a_quarter_of_an_hour() {
+    for world in worlds().await {
+        let cases = [
+            (Settings::default(), 900),
+            (Settings { allow_unverified_links: true, ..Settings::default() }, 900),
+            (Settings::default().compatible(), 14_400),
+            (Settings::default().compatible().strict(), 900),
+        ];
+        for (settings, life_s) in cases {
+            let change = Change { settings: Some(settings), ..Change::default() };
+            update(&world.app, &world.project.id, change).await.unwrap();
+            let token = world.connect_token("u").await;
+            let found = grantkeep::tokens::find(&world.app, &token).await.unwrap().unwrap();
+            assert_eq!(found.expires_at_ms - found.created_at_ms, life_s * 1_000);
+        }
     }
 }
 
