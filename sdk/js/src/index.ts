@@ -1,3 +1,4 @@
+export { ConfirmError } from './confirming.js';
 export { ConnectError, GrantkeepError } from './errors.js';
 export type { CallOptions, Environment } from './http.js';
 export { Listing, type Page, type PageInfo } from './pages.js';

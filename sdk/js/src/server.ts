@@ -1,3 +1,4 @@
+import { ConfirmError } from './confirming.js';
 import { GrantkeepError } from './errors.js';
 import {
   type CallOptions,
@@ -12,6 +13,7 @@ import { Accounts, AppCategories, Apps, Scope } from './resources.js';
 import { toWire } from './names.js';
 import type {
   Account,
+  ConfirmedAccount,
   ConnectToken,
   ListOptions,
   OAuthApp,
@@ -66,6 +68,7 @@ export class BackendClient {
   readonly userAccounts: UserAccounts;
   readonly webhooks: Webhooks;
   readonly projectEnvironment: ProjectEnvironment;
+  readonly #scope: Scope;
 
   constructor(options: BackendOptions) {
     if (typeof window !== 'undefined' && typeof document !== 'undefined') {
@@ -75,6 +78,7 @@ export class BackendClient {
     }
     const transport = transportOf(options);
     const scope = new Scope(transport, options.projectId, Boolean(options.apiKey));
+    this.#scope = scope;
     this.tokens = new Tokens(scope);
     this.accounts = new Accounts(scope);
     this.users = new Users(scope);
@@ -88,6 +92,32 @@ export class BackendClient {
     this.projects = new Projects(scope);
     this.userAccounts = new UserAccounts(scope);
   }
+
+  /**
+   * Says who came back from the app to your verify URL. `externalUserId` comes from your own
+   * session, never from the address. Call it once, as soon as the browser arrives.
+   *
+   * @throws ConfirmError when the account is not connected.
+   */
+  async confirmFlow(
+    flowId: string,
+    externalUserId: string,
+    options?: CallOptions,
+  ): Promise<ConfirmedAccount> {
+    const path = this.#scope.path(`flows/${segment(flowId, 'flowId')}/confirm`);
+    const call = { method: 'POST', path, body: toWire({ externalUserId }) };
+    try {
+      return await this.#scope.transport.send(call, options);
+    } catch (error) {
+      const judged = error instanceof GrantkeepError && [404, 409, 410].includes(error.status);
+      throw judged || isOfTheApp(error) ? new ConfirmError(error as GrantkeepError) : error;
+    }
+  }
+}
+
+/** The app failed, and the flow is over with it. */
+function isOfTheApp(error: unknown): boolean {
+  return error instanceof GrantkeepError && typeof error.details?.['reason'] === 'string';
 }
 
 export function createBackendClient(options: BackendOptions): BackendClient {

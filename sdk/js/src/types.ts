@@ -25,6 +25,8 @@ export interface Account {
   name?: string | null;
   /** Your own id of the user. */
   externalId?: string;
+  /** How sure it is that the person who connected is this user. */
+  binding?: 'verified' | 'embedded' | 'none';
   /** `false` after a refresh or a test failed. */
   healthy?: boolean;
   /** `true` once the grant is gone: the user has to connect again. */
@@ -77,6 +79,13 @@ export interface ConnectToken {
    * app.
    */
   connectLinkUrl: string;
+}
+
+/** An account whose person your backend has confirmed. */
+export interface ConfirmedAccount extends Account {
+  binding: 'verified';
+  /** Where you may send the browser: the token's `successRedirectUri`, or a page of the server. */
+  redirectUri: string;
 }
 
 export interface TokenValidation {
@@ -145,6 +154,8 @@ export interface AppListOptions extends ListOptions {
 export interface TokenOptions {
   /** Your own id of the user, at most 250 characters. */
   externalUserId: string;
+  /** The user's name: links that nothing proves show it to whoever opens them. */
+  externalUserName?: string;
   /** The web origins whose pages may use the token. */
   allowedOrigins?: string[];
   successRedirectUri?: string;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { inspect } from 'node:util';
-import { createBackendClient, GrantkeepError } from '../dist/index.js';
+import { ConfirmError, createBackendClient, GrantkeepError } from '../dist/index.js';
 import { serve } from './server.mjs';
 
 const account = (id) => ({
@@ -451,4 +451,50 @@ test('secrets are neither printed nor sent to where a redirect leads', async (t)
   }));
   await assert.rejects(withKey(server).userAccounts.list('u'), { status: 302 });
   assert.equal(other.requests.length, 0);
+});
+
+test('a flow is confirmed for the user of the session', async (t) => {
+  const answer = { ...account('apn_1'), binding: 'verified', redirect_uri: 'https://acme.example/' };
+  const server = await serve(t, () => ({ body: answer }));
+  const made = await withKey(server).confirmFlow('flc_a/b', 'u-1');
+  assert.deepEqual([made.id, made.binding, made.redirectUri], [
+    'apn_1',
+    'verified',
+    'https://acme.example/',
+  ]);
+  const [seen] = server.requests;
+  assert.equal(seen.line, 'POST /v1/connect/flows/flc_a%2Fb/confirm');
+  assert.deepEqual(seen.body, { external_user_id: 'u-1' });
+});
+
+test('what keeps a flow from being confirmed has a type', async (t) => {
+  let status = 409;
+  let body = {};
+  const server = await serve(t, () => ({ status, body }));
+  const refused = async (of) => {
+    ({ status, body } = of);
+    const error = await withKey(server, { retries: 0 }).confirmFlow('flc_1', 'u-1').catch((it) => it);
+    assert.ok(error instanceof GrantkeepError);
+    return error;
+  };
+  const details = { reason: 'user_mismatch', redirect_uri: 'https://x/result' };
+  const wrong = await refused({ status: 409, body: { error: 'No', code: 'user_mismatch', details } });
+  assert.ok(wrong instanceof ConfirmError);
+  assert.deepEqual([wrong.reason, wrong.status, wrong.redirectUri, wrong.message], [
+    'user_mismatch',
+    409,
+    'https://x/result',
+    'No',
+  ]);
+  const used = { error: 'Used', code: 'flow_used', details: { account_id: 'apn_1' } };
+  assert.equal((await refused({ status: 409, body: used })).accountId, 'apn_1');
+  for (const [at, code] of [[404, 'not_found'], [410, 'unconfirmed']]) {
+    assert.equal((await refused({ status: at, body: { error: 'x', code } })).reason, code);
+  }
+  const app = { error: 'x', code: 'connection_failed', details: { reason: 'provider_refused' } };
+  assert.equal((await refused({ status: 409, body: app })).reason, 'provider_refused');
+  const down = { error: 'x', code: 'provider_unavailable', details: { reason: 'provider_unavailable' } };
+  assert.ok((await refused({ status: 503, body: down })) instanceof ConfirmError);
+  const key = await refused({ status: 401, body: { error: 'x', code: 'invalid_token' } });
+  assert.ok(!(key instanceof ConfirmError));
 });
