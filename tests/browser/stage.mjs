@@ -61,9 +61,39 @@ async function startProviders() {
   return { url: providers, catalog: join(data, 'catalog'), stop };
 }
 
+/**
+ * The product's page that confirms: whose session this browser has, it knows from its own cookie.
+ * A browser that nobody signed in gets no further.
+ */
+async function verify(request, url, verifiers) {
+  const user = /(?:^|; )user=([^;]+)/.exec(request.headers.cookie ?? '')?.[1];
+  if (!user) return [401, 'Sign in to Acme first'];
+  const confirm = verifiers.get(url.searchParams.get('project'));
+  const answer = await confirm(url.searchParams.get('flow_id'), user);
+  const body = await answer.json();
+  const to = body.redirect_uri ?? body.details?.redirect_uri;
+  const link = to ? `<a id="on" href="${to}">Go on</a>` : '';
+  const said = answer.ok ? `connected for ${body.external_id}` : `refused: ${body.code}`;
+  return [answer.status, `Acme: ${said}`, link];
+}
+
 async function startProduct() {
   const headers = { 'content-type': 'text/html', 'cache-control': 'no-store' };
-  const server = createServer((request, response) => {
+  /** By what stands in the verify URL's own query. */
+  const verifiers = new Map();
+  const server = createServer(async (request, response) => {
+    const url = new URL(request.url, 'http://product.invalid');
+    if (url.pathname === '/verify') {
+      const [status, title, link = ''] = await verify(request, url, verifiers);
+      const html = `<!doctype html><html lang="en"><title>Acme</title><h1>${title}</h1>${link}`;
+      response.writeHead(status, headers).end(html);
+      return;
+    }
+    if (url.pathname === '/sign-in') {
+      const cookie = `user=${url.searchParams.get('user')}; Path=/; HttpOnly; SameSite=Lax`;
+      response.writeHead(200, { ...headers, 'set-cookie': cookie }).end('signed in');
+      return;
+    }
     const more = request.url.startsWith('/apart')
       ? { 'cross-origin-opener-policy': 'same-origin' }
       : {};
@@ -76,7 +106,12 @@ async function startProduct() {
     server.closeAllConnections();
     server.close();
   };
-  return { url, stop };
+  /** What a backend does with the flow's id and its user, for projects with this verify URL. */
+  const confirmBy = (name, confirm) => {
+    verifiers.set(name, confirm);
+    return `${url}/verify?project=${name}`;
+  };
+  return { url, stop, confirmBy };
 }
 
 async function json(url, options = {}) {
@@ -100,11 +135,16 @@ export async function startStage() {
   const known = (await json(`${providers.url}/_control`)).providers;
 
   /** A project with a client, and its OAuth clients at the given providers. */
-  async function project({ links = false, apps = ['rotating'] } = {}) {
+  async function project({ links = false, verify = '', more = [], apps = ['rotating'] } = {}) {
     const looks = ['--app-name', 'Acme', '--support-email', 'help@acme.example', '--test-keys'];
     const redirects = ['--redirect', `${product.url}/done`, '--redirect', `${product.url}/failed`];
-    const more = links ? ['--allow-links'] : [];
-    const made = await cli('project', 'create', 'Acme', ...looks, ...redirects, ...more);
+    const wishes = links ? ['--allow-links', ...more] : [...more];
+    let answer;
+    if (verify) {
+      const url = product.confirmBy(verify, (flow, user) => answer(flow, user));
+      wishes.push('--verify-url', url);
+    }
+    const made = await cli('project', 'create', 'Acme', ...looks, ...redirects, ...wishes);
     const client = await cli('client', 'create', 'backend', '--project', made.id);
     for (const slug of apps) await register(made.id, slug);
     const access = await json(`${server.url}/v1/oauth/token`, post({
@@ -117,8 +157,17 @@ export async function startStage() {
       'x-pd-environment': 'development',
     };
     const base = `${server.url}/v1/connect/${made.id}`;
+    const confirm = (flow, user) =>
+      fetch(`${base}/flows/${flow}/confirm`, post({ external_user_id: user }, headers));
+    answer = confirm;
     return {
       id: made.id,
+      /** As the product's backend. */
+      confirm,
+      /** Answers confirmations in another way from now on. */
+      confirmBy: (other) => {
+        answer = other;
+      },
       async token(more = {}) {
         const body = { external_user_id: 'ada', allowed_origins: [product.url], ...more };
         return (await json(`${base}/tokens`, post(body, headers))).token;
