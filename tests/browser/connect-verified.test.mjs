@@ -179,6 +179,8 @@ async function look(page, name) {
   assert.ok(wide <= 0, `${name} is ${wide} px too wide`);
   const folder = process.env.GRANTKEEP_SCREENSHOTS;
   if (folder) {
+    // One that lies behind another is not painted anew.
+    await page.bringToFront();
     await mkdir(folder, { recursive: true });
     await page.screenshot({ path: join(folder, `${name}.png`) });
   }

@@ -55,7 +55,8 @@ pub(super) async fn confirm(app: Arc<App>, it: Said) -> Result<Confirmed> {
     let Some(flow) = taken else { return Err(why_not(&app, &it, &hash).await?) };
     let session = store::session_of(&app.db, &flow).await?.ok_or(error::NOT_FOUND)?;
     if session.external_id != it.external_id {
-        let why = Failure::user_mismatch();
+        let product = projects::find(&app.db, &flow.tenant.project).await?;
+        let why = Failure::user_mismatch(product.product());
         funnel::binding_failed(&app, &flow, (&it.actor, &it.external_id), &it.origin);
         ending::fail(&app, &flow, &session, &why, &it.origin).await?;
         let refused = Error::from(error::USER_MISMATCH);

@@ -80,12 +80,13 @@ impl Failure {
     }
 
     /// The product's backend named another user than the one who was to connect.
-    pub fn user_mismatch() -> Self {
-        Self::new(
-            "user_mismatch",
-            "This connection was begun for another person, so nothing was connected. If somebody \
-             sent you the link, do not use it.",
-        )
+    pub fn user_mismatch(product: &str) -> Self {
+        let text = format!(
+            "This connection was begun for another person, so nothing was connected. If that was \
+             you, sign in to {product} as before and start again. If somebody else sent you the \
+             link, do not use it."
+        );
+        Self::new("user_mismatch", text)
     }
 
     pub fn cancelled() -> Self {
