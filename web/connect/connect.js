@@ -154,10 +154,11 @@
     // The code and the state stay in no history and no address bar.
     history.replaceState(null, '', location.pathname);
     onPress({ close: () => window.close() });
-    if (boot.waiting) return lookAgain();
+    if (boot.state === 'waiting') return lookAgain();
     if (!boot.popup) return;
     window.opener?.postMessage({ type: 'grantkeep:done', flow: boot.flow }, location.origin);
-    if (boot.done || window.opener) setTimeout(() => window.close(), boot.done ? 700 : READ_MS);
+    const done = boot.state === 'done';
+    if (done || window.opener) setTimeout(() => window.close(), done ? 700 : READ_MS);
   }
 
   /** Loads the page anew once the product has said who came back; not before, so nothing flickers. */

@@ -274,8 +274,7 @@ pub(super) fn start(
     let boot = view::FlowBoot {
         flow: flow.id.as_str().to_owned(),
         popup: true,
-        done: false,
-        waiting: false,
+        state: "starting",
         by_link,
     };
     let nonce = nonce();
@@ -308,8 +307,12 @@ pub(super) fn result(
     let popup = session.mode == Mode::Iframe;
     let done = matches!(flow.state, State::Done { .. });
     let waiting = !done && failure.is_none();
-    let boot =
-        view::FlowBoot { flow: flow.id.as_str().to_owned(), popup, done, waiting, by_link: false };
+    let state = match (&failure, done) {
+        (Some(_), _) => "failed",
+        (None, true) => "done",
+        (None, false) => "waiting",
+    };
+    let boot = view::FlowBoot { flow: flow.id.as_str().to_owned(), popup, state, by_link: false };
     let nonce = nonce();
     let page = view::ResultPage {
         page: frame(&around, &nonce, &boot)?,

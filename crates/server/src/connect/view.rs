@@ -274,9 +274,8 @@ pub struct FlowBoot {
     pub flow: String,
     /// Closes itself; `false` on a page that is not a popup.
     pub popup: bool,
-    pub done: bool,
-    /// Looks again until it is over.
-    pub waiting: bool,
+    /// `starting`, `waiting` (looks again until it is over), `done` or `failed`.
+    pub state: &'static str,
     /// Takes its ticket from the address too; otherwise from the window that opened it alone.
     #[serde(rename = "byLink")]
     pub by_link: bool,

@@ -132,7 +132,7 @@ async fn twice(stage: &Stage) -> Result<Verdict, Trouble> {
     }
     let page = stage.page().await?;
     let mut started = stage.start(&page).await?;
-    started.ticket = "ctk_made-up".to_owned();
+    started.ticket = String::from("ctk_made-up");
     let seen = stage.submit(&page.profile, &started, "same-origin").await?;
     Ok(refused(&seen, 403, "ticket_invalid"))
 }

@@ -7,6 +7,9 @@ use super::client::{Ask, Seen, Trouble, is_page};
 use super::stage::{ORIGIN, Stage};
 use super::{Attack, Verdict};
 
+/// Seconds: half a year, as browsers' preload lists want at least.
+const HSTS_MIN_S: u64 = 15_552_000;
+
 pub const ATTACKS: &[Attack] = &[
     Attack {
         id: "transport",
@@ -111,8 +114,6 @@ async fn transport(stage: &Stage) -> Result<Verdict, Trouble> {
         // Only loopback may be without TLS, and nobody listens there.
         return Ok(Verdict::NotApplicable("the server is asked over plain http".to_owned()));
     }
-    /// Seconds: half a year, as browsers' preload lists want at least.
-    const HSTS_MIN_S: u64 = 15_552_000;
     let page = stage.page().await?;
     let hsts = page.seen.header("strict-transport-security");
     let age = hsts.split(';').find_map(|it| it.trim().strip_prefix("max-age=")?.parse().ok());

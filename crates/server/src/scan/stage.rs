@@ -224,7 +224,7 @@ impl Stage {
         let state = find("state").ok_or_else(oauth2)?;
         let callback = find("redirect_uri").and_then(|it| Url::parse(&it).ok());
         let callback = callback.ok_or_else(oauth2)?;
-        Ok(Away { page, started, left, callback, state, authorize })
+        Ok(Away { page, started, left, authorize, callback, state })
     }
 
     /// The throw-away user and his tokens go. A client without the scope leaves them to end alone.

@@ -95,7 +95,10 @@ async fn b_08_a_link_connects_once_the_backend_has_said_who_came_back() {
         assert_eq!((exchanges(&world), accounts(&world).await), (0, 0));
         assert_eq!(page.status(&started.flow).await["state"], "held");
         let waiting = browser.visit(&format!("/connect/result/{}", started.flow)).await;
-        assert_eq!((waiting.status.as_u16(), &boot(&waiting.text)["waiting"]), (200, &json!(true)));
+        assert_eq!(
+            (waiting.status.as_u16(), &boot(&waiting.text)["state"]),
+            (200, &json!("waiting"))
+        );
 
         let reply = confirm(&world, &id, "user-1").await;
         assert_eq!(reply.status, 200, "{}", reply.text);
