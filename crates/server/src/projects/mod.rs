@@ -16,10 +16,10 @@ pub use clients::{
 };
 pub(crate) use clients::{Refusal, caller_by_token, exchange};
 pub use edit::{Change, create, delete, set_logo, update};
+pub(crate) use edit::{FLOW_ID_PARAM, redirect_uri, shown_name};
 pub(crate) use exposed::{expose, in_query};
 pub use freeze::{Freeze, Scope as FreezeScope, freeze, freezes, unfreeze};
 pub(crate) use freeze::{Freezes, freezes_in_force};
-pub(crate) use edit::{FLOW_ID_PARAM, redirect_uri, shown_name};
 pub(crate) use keys::caller_by_key;
 pub use keys::{KEY_PREFIX, Key, create_key, list_keys, revoke_key};
 

@@ -9,6 +9,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::browser::{Browser, Page, boot, code_on, parameter, with_parameter};
+use crate::receiver::{Post, Receiver};
 use crate::world::{Project, Reply, World, worlds};
 
 const VERIFY: &str = "https://product.example/verify?tab=apps&x=a%20b";
@@ -134,6 +135,31 @@ async fn b_08_row_46_another_user_ends_the_flow_and_nothing_is_exchanged() {
         world.app.audit.settle().await;
         let noted = world.dump("audit_events").await;
         assert!(noted.contains("connect.binding_failed") && noted.contains("victim"), "{noted}");
+    }
+}
+
+#[tokio::test]
+async fn b_08_row_46_the_wrong_person_and_a_late_one_are_news() {
+    for world in worlds().await {
+        ready(&world, "rotating").await;
+        let receiver = Receiver::start().await;
+        world.endpoint(&receiver.url).await;
+        let id = held(&world, "mallory").await;
+        confirm(&world, &id, "victim").await;
+        held(&world, "u").await;
+        world.app.clock.shift(TOO_LATE_MS);
+        for _ in 0..2 {
+            grantkeep::connect::forget_ended(&world.app).await.unwrap();
+        }
+        world.deliver().await;
+        let posts = receiver.posts();
+        assert_eq!(posts.len(), 2, "{posts:?}");
+        assert!(posts.iter().all(|it| it.json()["event"] == "CONNECTION_ERROR"), "{posts:?}");
+        // They are delivered at once, in any order.
+        for words in ["begun for another person", "took too long"] {
+            let told = |post: &Post| post.json()["error"].as_str().unwrap().contains(words);
+            assert_eq!(posts.iter().filter(|it| told(it)).count(), 1, "{words}: {posts:?}");
+        }
     }
 }
 
