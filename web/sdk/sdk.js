@@ -399,8 +399,22 @@ class Accounts {
         return this.#scope.list(this.#scope.path('accounts'), query, options);
     }
     retrieve(id, query = {}, options) {
-        const path = this.#scope.path(`accounts/${segment(id, 'account id')}`);
-        return this.#scope.transport.send({ method: 'GET', path, query }, options);
+        return this.#scope.transport.send({ method: 'GET', path: this.#at(id), query }, options);
+    }
+    /** How the account is: what is wrong, what was tried, what comes next, when it will end. */
+    health(id, options) {
+        const path = `${this.#at(id)}/health`;
+        return this.#scope.transport.send({ method: 'GET', path }, options);
+    }
+    /** Refreshes the access token now, however long it would last. */
+    refresh(id, options) {
+        const path = `${this.#at(id)}/refresh`;
+        return this.#scope.transport.send({ method: 'POST', path }, options);
+    }
+    /** Switches on or off that it is refreshed before the app ends it for being idle. */
+    update(id, given, options) {
+        const call = { method: 'PATCH', path: this.#at(id), body: toWire(given) };
+        return this.#scope.transport.send(call, options);
     }
     /** Every account of one user, in one answer. */
     listByExternalUser(externalUserId, query = {}, options) {
@@ -421,8 +435,10 @@ class Accounts {
     }
     /** Forgets the account and revokes it at the app, where the app can do so. */
     delete(id, options) {
-        const path = this.#scope.path(`accounts/${segment(id, 'account id')}`);
-        return this.#scope.transport.send({ method: 'DELETE', path }, options);
+        return this.#scope.transport.send({ method: 'DELETE', path: this.#at(id) }, options);
+    }
+    #at(id) {
+        return this.#scope.path(`accounts/${segment(id, 'account id')}`);
     }
     /** Deletes every account of an app: of all users, or with a connect token of that user. */
     deleteByApp(app, options) {
