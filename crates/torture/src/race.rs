@@ -171,7 +171,7 @@ pub async fn run(ground: &Ground, plan: &Plan, progress: &Progress) -> Result<Re
         server.kill().await?;
     }
     let Field { stage, record, .. } = field;
-    stage.end();
+    stage.end(false);
     Ok(record)
 }
 

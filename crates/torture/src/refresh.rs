@@ -81,6 +81,13 @@ async fn lane(
 ) -> Result<Record> {
     let stage = Stage::open(ground, engine).await?;
     let mut lane = Lane::new(stage, chance, progress)?;
+    let done = kill(&mut lane, plan).await;
+    let Lane { stage, record, .. } = lane;
+    stage.end(done.is_err());
+    done.map(|()| record)
+}
+
+async fn kill(lane: &mut Lane, plan: &Plan) -> Result<()> {
     let mut solos = Vec::new();
     // A failpoint that was not come by has another chance.
     let goes_on = |it: &Record| {
@@ -94,14 +101,12 @@ async fn lane(
         lane.refill(READY_LEAST).await?;
         let alone = solos.len() > RANDOM_FROM || !lane.chance.one_in(5);
         let solo = if alone { solos.pop() } else { None };
-        round(&mut lane, solo).await?;
+        round(lane, solo).await?;
     }
-    if !plan.first || lane.record.is_good() {
-        last_settlement(&mut lane).await?;
+    if plan.first && !lane.record.is_good() {
+        return Ok(());
     }
-    let Lane { stage, record, .. } = lane;
-    stage.end();
-    Ok(record)
+    last_settlement(lane).await
 }
 
 /// Whether a server has died at every failpoint.

@@ -12,7 +12,7 @@ use crate::outside::Outside;
 use crate::trouble::{Doing, Result, Trouble};
 
 /// A server that is not ready after this time will not be.
-const READY_TIME_MAX: Duration = Duration::from_secs(30);
+const READY_TIME_MAX: Duration = Duration::from_mins(2);
 /// Between two looks whether it is.
 const LOOK: Duration = Duration::from_millis(4);
 

@@ -289,9 +289,9 @@ impl Stage {
         }
     }
 
-    /// Removes the folder, or says where it stays.
-    pub fn end(self) {
-        if self.keeps {
+    /// Removes the folder; or says where it stays, if that was wished or there was trouble.
+    pub fn end(self, trouble: bool) {
+        if self.keeps || trouble {
             note(&format!("kept: {}", self.dir.keep().display()));
         }
     }
