@@ -204,7 +204,7 @@ pub(crate) fn is_host(text: &str) -> bool {
         && labels.len() >= 2
         && labels.iter().all(|it| is_label(it))
         && labels.last().is_some_and(|it| it.bytes().any(|byte| byte.is_ascii_alphabetic()))
-        && !labels.last().is_some_and(|it| it.starts_with("0x"))
+        && !labels.last().is_some_and(|it| it.starts_with("0x") || it.starts_with("0X"))
 }
 
 /// The expression, held to the whole value.

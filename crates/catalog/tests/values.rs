@@ -70,6 +70,11 @@ fn p_02_any_name_is_still_a_name() {
     for bad in ["localhost", "127.0.0.1", "127.1", "2130706433", "0x7f.0x1", "[::1]", "a.0x7f"] {
         assert!(name.check(bad).is_err(), "{bad}");
     }
+    // Found by fuzzing: parsers read `0X` as `0x`, and this as 127.0.0.1.
+    for bad in ["0x7f.0X1", "127.0X1", "a.0X7f"] {
+        assert!(name.check(bad).is_err(), "{bad}");
+        assert!(rule(HostForm::Url, &[]).check(&format!("https://{bad}")).is_err(), "{bad}");
+    }
     assert!(name.check("shop.example.com").is_ok());
 }
 
