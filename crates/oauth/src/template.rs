@@ -74,7 +74,11 @@ pub fn fill_url(
     if parsed.origin() != endpoint::check(&origin, allow_loopback_http)?.origin() {
         return Err(TemplateError::Misplaced);
     }
-    check_segments(rest, &path)?;
+    // The same with a value that is no dots: what has more dots than that has them from a value.
+    let plain = fill(rest, lookup, &mut |_, _| Ok("x".to_owned()))?;
+    if dot_segments(&path) > dot_segments(&plain) {
+        return Err(TemplateError::Path(first_name(rest)));
+    }
     Ok(url)
 }
 
@@ -162,20 +166,14 @@ fn first_name(template: &str) -> String {
     inside.split('}').next().unwrap_or_default().to_owned()
 }
 
-/// Refuses `.` and `..` segments that the template does not have itself.
-fn check_segments(template: &str, filled: &str) -> Result<(), TemplateError> {
-    let path = |text: &str| text.split(['?', '#']).next().unwrap_or_default().to_owned();
-    let dots = |text: &str| {
-        let is_dots = |it: &&str| {
-            let it = it.to_ascii_lowercase().replace("%2e", ".");
-            it == "." || it == ".."
-        };
-        path(text).split('/').filter(is_dots).count()
+/// How many segments of a path are `.` or `..`, in any spelling.
+fn dot_segments(rest: &str) -> usize {
+    let path = rest.split(['?', '#']).next().unwrap_or_default();
+    let is_dots = |it: &&str| {
+        let it = it.to_ascii_lowercase().replace("%2e", ".");
+        it == "." || it == ".."
     };
-    if dots(filled) > dots(template) {
-        return Err(TemplateError::Path(first_name(template)));
-    }
-    Ok(())
+    path.split('/').filter(is_dots).count()
 }
 
 /// What is to be put in for a value, given its name.

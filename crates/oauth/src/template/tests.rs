@@ -167,6 +167,9 @@ fn p_02_a_value_cannot_climb_in_the_path() {
         assert!(url("https://a.example/x?y=/${v}/", value).is_ok());
     }
     assert!(url("https://a.example/x/${v}/y", "%2e%2e").unwrap().contains("%252e%252e"));
+    // Found by fuzzing: dots inside `base64(...)` were taken for those of the template's own path.
+    assert!(url("https://a.example/${base64(a/./b)}/${v}/y", ".").is_err());
+    assert_eq!(url("https://a.example/x/../${v}", "a").unwrap(), "https://a.example/x/../a");
 }
 
 #[test]
