@@ -1,5 +1,6 @@
 //! JSON bodies, with an error that says what is wrong with them.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::marker::PhantomData;
 
@@ -154,19 +155,32 @@ fn refusal(rejection: &JsonRejection) -> Error {
     }
 }
 
-/// Serde quotes strings that do not fit (`invalid type: string "..."`); such a string may be a
-/// secret.
+/// Serde quotes what does not fit, which may be a secret: a string as Rust writes it, with its
+/// quotes escaped (`invalid type: string "..."`), and a word in place of a known one between back
+/// quotes (`unknown variant `...`, expected ...`).
 fn without_values(text: &str) -> String {
+    let text = match text.split_once("unknown variant `") {
+        // The value comes first and may hold anything; the known words come last.
+        Some((before, rest)) => {
+            let known = rest.rsplit_once("`, expected ").map_or("", |(_, known)| known);
+            Cow::Owned(format!("{before}unknown word, expected {known}"))
+        }
+        None => Cow::Borrowed(text),
+    };
     let mut out = String::new();
-    let mut quoted = false;
+    let (mut quoted, mut escaped) = (false, false);
     for c in text.chars() {
-        if c == '"' {
-            quoted = !quoted;
-            if quoted {
-                out.push('…');
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => {
+                quoted = !quoted;
+                if quoted {
+                    out.push('…');
+                }
             }
-        } else if !quoted {
-            out.push(c);
+            _ if !quoted => out.push(c),
+            _ => {}
         }
     }
     out
@@ -174,11 +188,37 @@ fn without_values(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     #[test]
     fn l_01_values_are_not_repeated_in_errors() {
         let text = r#"expires_in: invalid type: string "s3cret", expected i64 at line 1 column 24"#;
         let said = super::without_values(text);
         assert!(!said.contains("s3cret"), "{said}");
         assert!(said.contains("expected i64"), "{said}");
+    }
+
+    #[test]
+    fn l_01_a_value_with_quotes_or_in_place_of_a_word_is_not_repeated() {
+        for text in [
+            r#"invalid type: string "a\"s3cret", expected a sequence at line 1 column 20"#,
+            r#"invalid type: string "\\\"s3cret\\", expected a sequence at line 1 column 20"#,
+            "unknown variant `s3cret`, expected `opened` or `closed` at line 1 column 20",
+            "unknown variant `a`, expected s3cret`, expected `opened` at line 1 column 20",
+        ] {
+            let said = super::without_values(text);
+            assert!(!said.contains("s3cret"), "{said}");
+            assert!(said.contains("expected") && said.contains("column 20"), "{said}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn l_01_no_text_is_repeated_whatever_is_in_it(value in r#"["\\`a-c]{0,12}s3cret["\\`]{0,4}"#) {
+            let body = serde_json::json!(value).to_string();
+            let error = serde_json::from_str::<Vec<String>>(&body).unwrap_err().to_string();
+            prop_assert!(error.contains("s3cret"));
+            prop_assert!(!super::without_values(&error).contains("s3cret"));
+        }
     }
 }
