@@ -7,6 +7,10 @@ use serde_json::Value;
 
 use crate::error::{self, Result};
 
+mod complete;
+
+pub(crate) use complete::complete;
+
 /// The document, ready to be sent in both forms.
 pub struct Rendered {
     /// As it is served, and as `docs/openapi.json` holds it.

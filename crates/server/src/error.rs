@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// A kind of failure: its HTTP status, its stable code, and what the caller is told by default.
 #[derive(Clone, Copy, Debug)]
@@ -203,6 +203,9 @@ impl Kind {
     }
 }
 
+/// What PostgreSQL says of a text with U+0000, which it cannot store.
+const NOT_IN_REPERTOIRE: &str = "22021";
+
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         let passes = match &error {
@@ -212,6 +215,10 @@ impl From<sqlx::Error> for Error {
         };
         if passes {
             return STORE_UNAVAILABLE.logging(&error).retry_after(1);
+        }
+        let state = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        if state.is_some_and(|it| it == NOT_IN_REPERTOIRE) {
+            return INVALID_REQUEST.saying("A text holds U+0000, which cannot be stored.");
         }
         INTERNAL.logging(&error)
     }
@@ -238,6 +245,20 @@ impl std::fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// What every failure is told as.
+#[derive(serde::Serialize, utoipa::ToSchema)]
+#[schema(as = Error)]
+pub struct ErrorView {
+    /// What happened, and what to do about it: for people, and free to change.
+    error: Cow<'static, str>,
+    /// What happened in one word, which does not change.
+    code: &'static str,
+    /// More about it, by `code`: the `field` that is wrong, for example.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    details: Option<Value>,
+}
+
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let Inner { kind, text, details, headers, log } = *self.0;
@@ -246,10 +267,7 @@ impl IntoResponse for Error {
         } else if let Some(detail) = log {
             tracing::info!(code = kind.code, detail, "request refused");
         }
-        let mut body = json!({ "error": text, "code": kind.code });
-        if let Some(details) = details {
-            body["details"] = details;
-        }
+        let body = ErrorView { error: text, code: kind.code, details };
         let status = StatusCode::from_u16(kind.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, Json(body)).into_response();
         response.headers_mut().extend(headers);

@@ -164,10 +164,10 @@ fn connect_page() -> OpenApiRouter<Arc<App>> {
 
 /// The OpenAPI document of the routes.
 pub fn document() -> utoipa::openapi::OpenApi {
-    OpenApiRouter::<Arc<App>>::with_openapi(Document::openapi())
-        .merge(guarded())
-        .merge(open())
-        .into_openapi()
+    let routes = OpenApiRouter::<Arc<App>>::with_openapi(Document::openapi());
+    let mut document = routes.merge(guarded()).merge(open()).into_openapi();
+    docs::complete(&mut document);
+    document
 }
 
 /// The document in the forms that are served; made once.

@@ -69,9 +69,10 @@ struct OlderList<'a> {
 #[derive(serde::Deserialize, utoipa::ToSchema)]
 pub(crate) struct NewAccount {
     /// Slug or id.
+    #[schema(example = "sendgrid")]
     app_slug: String,
     /// The app's fields: a JSON text that holds an object of texts.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, example = "{\"api_key\":\"...\"}")]
     cfmap_json: Value,
     /// The bearer once more.
     connect_token: Option<String>,
@@ -89,7 +90,9 @@ pub(crate) struct NewAccount {
     responses((status = 200, body = AccountView),
         (status = 400, description = "A field is wrong, or the app does not accept the keys"),
         (status = 409, description = "Another account than the one to be reconnected"),
-        (status = 410, description = "The connect token was used meanwhile")),
+        (status = 410, description = "The connect token was used meanwhile"),
+        (status = 502, description = "The app's server gave an answer that cannot be used"),
+        (status = 503, description = "The app does not answer; see `Retry-After`")),
     security(("connect" = [])))]
 pub(crate) async fn create(
     State(app): State<Arc<App>>,
@@ -104,7 +107,9 @@ pub(crate) async fn create(
         return Err(error::INVALID_REQUEST.saying("`connect_token` is not the bearer."));
     }
     if new.app_override_id.is_some() {
-        return Err(error::NOT_IMPLEMENTED.saying("App overrides are not built yet."));
+        return Err(error::INVALID_FIELD
+            .saying("`app_override_id` cannot be used: app overrides are not built yet.")
+            .with(json!({ "field": "app_override_id" })));
     }
     let reconnect = match new.account_id.as_deref() {
         None => None,
@@ -202,7 +207,7 @@ pub(crate) async fn list(
         ("x-pd-environment" = String, Header), ("external_user_id" = Option<String>, Query),
         ("include_credentials" = Option<bool>, Query,
             description = "Needs the scope `credentials:read`; never for browsers"),
-        ("min_ttl" = Option<i64>, Query,
+        ("min_ttl" = Option<i64>, Query, minimum = 0, maximum = 86400,
             description = "Seconds that the access token must still last, at most 86400")),
     responses((status = 200, body = AccountView), (status = 404, description = "No such account"),
         (status = 409, description = "Credentials are wanted, and only a reconnect helps"),
@@ -236,7 +241,9 @@ pub(crate) async fn retrieve(
     params(("project" = String, Path), ("account" = String, Path),
         ("x-pd-environment" = String, Header), ("external_user_id" = Option<String>, Query),
         ("revoke" = Option<bool>, Query, description = "`false` keeps the grant at the provider")),
-    responses((status = 204), (status = 404, description = "No such account")),
+    responses((status = 204, headers(("x-grantkeep-revocation" = String,
+            description = "What became of the grant, unless `revoke=false`"))),
+        (status = 404, description = "No such account")),
     security(("client" = []), ("connect" = [])))]
 pub(crate) async fn delete(
     State(app): State<Arc<App>>,
@@ -474,4 +481,23 @@ async fn view_with_credentials(
     }
     let now = super::find(app, &account.tenant, account.id.as_str(), None).await;
     account_view(app, now.as_ref().unwrap_or(&account), None)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn any_map_of_fields_is_texts_or_refused(text in "[\\[{\"a:1,}\\]\\\\ ]{0,30}", inner in "\\PC{0,20}") {
+            if let Err(error) = fields(&Value::String(text)) {
+                prop_assert_eq!(error.kind().code, "invalid_field");
+            }
+            let map = json!({ "a": inner, "b": 7, "c": true, "d": null }).to_string();
+            let read = fields(&Value::String(map)).unwrap();
+            prop_assert_eq!(read.into_values().collect::<Vec<_>>(), [inner, "7".into(), "true".into()]);
+        }
+    }
 }

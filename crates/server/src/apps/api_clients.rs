@@ -22,6 +22,7 @@ use crate::scope::{Need, need};
 #[derive(Deserialize, utoipa::ToSchema)]
 pub struct OAuthAppWish {
     /// Slug or id; only when a client is made.
+    #[schema(example = "github")]
     app: Option<String>,
     name: Option<String>,
     description: Option<String>,

@@ -48,6 +48,8 @@ type Wish<T> = Option<Option<T>>;
 
 #[derive(Deserialize, utoipa::ToSchema)]
 pub struct ProjectWish {
+    /// 1 to 120 visible characters; needed when a project is made.
+    #[schema(max_length = 120, example = "Acme")]
     name: Option<String>,
     /// The product's name as its users know it. Null takes it away.
     #[serde(default, deserialize_with = "present")]
@@ -56,6 +58,7 @@ pub struct ProjectWish {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     support_email: Wish<String>,
+    /// Whether keys that users enter are tried out before they are stored.
     connect_require_key_auth_test: Option<bool>,
     /// Where browsers are sent to be confirmed by your backend: https, exact. Null takes it away.
     #[serde(default, deserialize_with = "present")]

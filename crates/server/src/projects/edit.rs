@@ -205,7 +205,9 @@ pub(crate) fn shown_name(name: &'static str, text: &str) -> Result<String> {
 fn email_like(text: &str) -> Result<String> {
     let good = text.len() <= 254
         && text.split_once('@').is_some_and(|(user, host)| {
-            !user.is_empty() && host.contains('.') && !text.contains(char::is_whitespace)
+            !user.is_empty()
+                && host.contains('.')
+                && !text.contains(|it: char| it.is_whitespace() || it.is_control())
         });
     if good {
         Ok(text.to_owned())

@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use grantkeep_vault::Secret;
 use percent_encoding::percent_decode_str;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{ACCESS_TOKEN_LIFE_S, Refusal, exchange, expose, in_query};
 use crate::app::App;
@@ -38,7 +38,7 @@ impl Wrong {
 
 impl IntoResponse for Wrong {
     fn into_response(self) -> Response {
-        let body = json!({ "error": self.code, "error_description": self.text });
+        let body = TokenError { error: self.code, error_description: self.text };
         let mut response = (self.status, Json(body)).into_response();
         no_store(response.headers_mut());
         if self.basic {
@@ -47,6 +47,43 @@ impl IntoResponse for Wrong {
         }
         response
     }
+}
+
+/// RFC 6749 section 5.2.
+#[derive(serde::Serialize, utoipa::ToSchema)]
+pub(crate) struct TokenError {
+    /// What happened in one word of the standard.
+    #[schema(example = "invalid_client")]
+    error: &'static str,
+    error_description: &'static str,
+}
+
+/// RFC 6749 section 5.1.
+#[derive(serde::Serialize, utoipa::ToSchema)]
+pub(crate) struct AccessToken<'a> {
+    access_token: &'a str,
+    #[schema(example = "Bearer")]
+    token_type: &'static str,
+    /// Seconds.
+    expires_in: i64,
+    /// Seconds since 1970.
+    created_at: i64,
+    /// Space-separated.
+    scope: String,
+}
+
+/// The words of a request, for the document; the parameters are read by [`Form`].
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "the words of the document")]
+pub(crate) struct TokenRequest {
+    #[schema(pattern = "^client_credentials$", example = "client_credentials")]
+    grant_type: String,
+    /// Unless the client authenticates by HTTP Basic.
+    client_id: Option<String>,
+    /// Unless the client authenticates by HTTP Basic.
+    client_secret: Option<String>,
+    /// Space-separated; all that the client may do when absent.
+    scope: Option<String>,
 }
 
 fn no_store(headers: &mut HeaderMap) {
@@ -72,11 +109,13 @@ impl Form {
 ///
 /// Takes JSON or a form; the client authenticates in the body or by HTTP Basic, not both.
 #[utoipa::path(post, path = "/v1/oauth/token", tag = "Authentication",
-    request_body(content = Value,
-        description = "grant_type=client_credentials, client_id, client_secret, scope"),
-    responses((status = 200, description = "An access token"),
-        (status = 400, description = "RFC 6749 section 5.2"),
-        (status = 401, description = "Unknown client or wrong secret")), security(()))]
+    request_body(content((TokenRequest = "application/json"),
+        (TokenRequest = "application/x-www-form-urlencoded"))),
+    responses((status = 200, body = AccessToken),
+        (status = 400, description = "RFC 6749 section 5.2", body = TokenError),
+        (status = 401, description = "Unknown client or wrong secret", body = TokenError),
+        (status = 415, description = "Neither JSON nor a form", body = TokenError)),
+    security(()))]
 pub(crate) async fn token(
     State(app): State<Arc<App>>,
     origin: Origin,
@@ -149,13 +188,13 @@ async fn answer(
     if let Err(error) = app.audit.record(event).await {
         return Ok(error.into_response());
     }
-    let mut response = Json(json!({
-        "access_token": issued.token.expose(),
-        "token_type": "Bearer",
-        "expires_in": ACCESS_TOKEN_LIFE_S,
-        "created_at": app.clock.now_ms() / 1_000,
-        "scope": issued.scopes.to_string(),
-    }))
+    let mut response = Json(AccessToken {
+        access_token: issued.token.expose(),
+        token_type: "Bearer",
+        expires_in: ACCESS_TOKEN_LIFE_S,
+        created_at: app.clock.now_ms() / 1_000,
+        scope: issued.scopes.to_string(),
+    })
     .into_response();
     no_store(response.headers_mut());
     Ok(response)
@@ -239,4 +278,66 @@ fn basic(headers: &HeaderMap) -> Result<Option<(String, Secret)>, Wrong> {
     let decode =
         |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
     Ok(Some((decode(id), Secret::new(decode(secret)))))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn headers(kind: &str, authorization: &[u8]) -> Option<HeaderMap> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_str(kind).ok()?);
+        headers.insert(header::AUTHORIZATION, HeaderValue::from_bytes(authorization).ok()?);
+        Some(headers)
+    }
+
+    proptest! {
+        #[test]
+        fn reading_a_token_request_never_panics(
+            body: Vec<u8>, authorization in "(basic |BASIC  ?)?[ -~]{0,40}", form: bool,
+        ) {
+            let kind = if form { "application/x-www-form-urlencoded" } else { "application/json" };
+            let headers = headers(kind, authorization.as_bytes()).unwrap();
+            if let Ok(form) = read(&headers, &body) {
+                let _ = (form.one("client_id"), form.one("scope"));
+            }
+            if let Ok(Some((id, _))) = basic(&headers) {
+                prop_assert!(authorization.len() > id.len());
+            }
+        }
+
+        /// Both forms say the same, and what comes twice is refused in both.
+        #[test]
+        fn rows_5_to_7_a_form_and_json_are_read_alike(id in "\\PC{1,20}", secret in "\\PC{1,20}") {
+            let pairs = [("client_id", &id), ("client_secret", &secret)];
+            let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+            let json = serde_json::json!({ "client_id": id, "client_secret": secret }).to_string();
+            let twice = format!("{form}&client_id=x");
+            let json_twice = format!("{{\"client_id\":\"x\",{}", &json[1..]);
+            let read = |kind: &str, body: &str| {
+                read(&headers(kind, b"").unwrap(), body.as_bytes()).unwrap()
+            };
+            let kinds = ["application/x-www-form-urlencoded", "application/json; charset=utf-8"];
+            for (kind, body, again) in [(kinds[0], &form, &twice), (kinds[1], &json, &json_twice)] {
+                let form = read(kind, body);
+                prop_assert_eq!(form.one("client_id").unwrap(), Some(&*id));
+                prop_assert_eq!(form.one("client_secret").unwrap(), Some(&*secret));
+                prop_assert!(read(kind, again).one("client_id").is_err());
+            }
+        }
+
+        #[test]
+        fn basic_comes_back(id in "\\PC{0,20}", secret in "\\PC{0,20}") {
+            let form = |text: &str| {
+                url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>()
+            };
+            let pair = STANDARD.encode(format!("{}:{}", form(&id), form(&secret)));
+            let headers = headers("", format!("Basic {pair}").as_bytes()).unwrap();
+            let (read_id, read_secret) = basic(&headers).unwrap().unwrap();
+            prop_assert_eq!(read_id, id);
+            prop_assert_eq!(read_secret.expose(), secret);
+        }
+    }
 }

@@ -18,7 +18,7 @@ use crate::scope::need;
 pub struct NewToken {
     /// Your own id of the user, 1 to 250 characters.
     #[serde(alias = "external_id")]
-    #[schema(required, nullable = false)]
+    #[schema(required, nullable = false, min_length = 1, max_length = 250, example = "user-1")]
     external_user_id: Option<String>,
     /// The user's name, 1 to 120 visible characters: links that nothing proves show it to whoever
     /// opens them.
@@ -29,7 +29,7 @@ pub struct NewToken {
     error_redirect_uri: Option<String>,
     webhook_uri: Option<String>,
     /// Life in seconds, 1 to 14400.
-    #[schema(value_type = Option<i64>)]
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 14400)]
     expires_in: Option<serde_json::Value>,
     /// Space-separated; `connect:*` when absent.
     scope: Option<String>,

@@ -161,3 +161,20 @@ async fn users_are_listed_in_pages_both_ways() {
         assert_eq!(literal["page_info"]["total_count"], 0, "row 56: a percent sign is only itself");
     }
 }
+
+/// PostgreSQL cannot store U+0000, and SQLite can: neither may fail over it.
+#[tokio::test]
+async fn a_zero_character_is_nobodys_fault() {
+    for world in worlds().await {
+        let (project, token) = (&world.project.id, Some(world.project.token.as_str()));
+        let within = format!("/v1/connect/{project}");
+        for path in ["users?q=a%00b", "accounts?external_user_id=%00", "users/a%00b/accounts"] {
+            let reply = world.call(Method::GET, &format!("{within}/{path}"), token, None).await;
+            assert!(reply.status.as_u16() < 500, "{path}: {}", reply.text);
+        }
+        let wish = json!({ "app": "github", "description": "a\0b" });
+        let path = format!("{within}/oauth_apps");
+        let reply = world.call(Method::POST, &path, token, Some(wish)).await;
+        assert!(reply.status.as_u16() < 500, "{}", reply.text);
+    }
+}
