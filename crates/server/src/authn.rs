@@ -128,3 +128,24 @@ fn bearer(headers: &HeaderMap) -> Result<&str> {
         _ => Err(error::INVALID_TOKEN.into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_bearer_is_one_text_after_one_scheme(value in "(bearer|BEARER|Basic)? {0,2}[!-~é ]{0,30}") {
+            let value = axum::http::HeaderValue::from_bytes(value.as_bytes()).unwrap();
+            let one: HeaderMap = [(header::AUTHORIZATION, value.clone())].into_iter().collect();
+            if let Ok(text) = bearer(&one) {
+                prop_assert_eq!(text, text.trim());
+                let two = [(header::AUTHORIZATION, value.clone()), (header::AUTHORIZATION, value)];
+                let two: HeaderMap = two.into_iter().collect();
+                prop_assert!(bearer(&two).is_err());
+            }
+        }
+    }
+}

@@ -286,6 +286,8 @@ fn write(mut file: File, asks: &Receiver<Ask>) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn entry(sealed: &[u8]) -> Entry {
@@ -345,5 +347,18 @@ mod tests {
             assert_eq!(read(&bytes).len(), 1, "cut at {cut}");
         }
         assert_eq!(read(&[one.as_bytes(), two.as_bytes()].concat()).len(), 2);
+    }
+
+    proptest! {
+        /// A damaged line takes no other with it, and none is made up.
+        #[test]
+        fn x_02_damaged_lines_are_passed_over(garbage in prop::collection::vec(any::<u8>(), 0..200)) {
+            let (first, second) = (entry(b"first"), entry(b"second"));
+            let one = text(&Line::Kept(first)).unwrap();
+            let two = text(&Line::Kept(second)).unwrap();
+            let bytes = [one.as_bytes(), &garbage, b"\n", two.as_bytes()].concat();
+            let sealed: Vec<_> = read(&bytes).into_iter().map(|it| it.sealed).collect();
+            prop_assert_eq!(sealed, [b"first".to_vec(), b"second".to_vec()]);
+        }
     }
 }

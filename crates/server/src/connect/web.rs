@@ -315,3 +315,31 @@ fn set_cookie(
     response.headers_mut().append(header::SET_COOKIE, value);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn headers(values: &[&str]) -> HeaderMap {
+        values.iter().map(|it| (header::COOKIE, HeaderValue::from_str(it).unwrap())).collect()
+    }
+
+    proptest! {
+        /// What a browser sends besides has no say in a flow's cookie, and two of it count as none.
+        #[test]
+        fn b_03_a_cookie_is_its_one_value_or_none(
+            others in "([a-z=; ,\"]|__Host-cf-|cf-fl_2=x){0,30}",
+            value in "[0-9A-Za-z]{1,43}",
+        ) {
+            let name = "__Host-cf-fl_1";
+            prop_assert_eq!(cookie(&headers(&[&others]), name), None);
+            let own = format!("{name}={value}");
+            for sent in [format!("{others};{own}"), format!("{own}; {others}"), own.clone()] {
+                prop_assert_eq!(cookie(&headers(&[&sent]), name), Some(value.clone()));
+                prop_assert_eq!(cookie(&headers(&[&sent, &own]), name), None);
+            }
+        }
+    }
+}

@@ -74,6 +74,8 @@ fn address(text: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn client(peer: &str, said: &[&str]) -> String {
@@ -109,5 +111,21 @@ mod tests {
         }
         strip(&mut headers);
         assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["x-kept"]);
+    }
+
+    proptest! {
+        #[test]
+        fn a10_no_header_makes_an_untrusted_peer_another(value in "[ -~]{0,60}") {
+            prop_assert_eq!(client("192.0.2.7", &[&value]), "192.0.2.7");
+            // From a trusted one it is an address that the header holds, or the proxy's own.
+            let told = client("10.0.0.1", &[&value]);
+            prop_assert!(told == "10.0.0.1" || told.parse::<IpAddr>().is_ok());
+        }
+
+        #[test]
+        fn a10_the_last_hop_before_ours_counts_whatever_stands_in_front(front in "[ -~]{0,60}") {
+            let value = format!("{front}, 1.2.3.4, 10.9.9.9");
+            prop_assert_eq!(client("10.0.0.1", &[&value]), "1.2.3.4");
+        }
     }
 }

@@ -214,6 +214,8 @@ fn after_trailer(line: &[u8]) -> State {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const OK: Found = Found::Request(None);
@@ -268,5 +270,25 @@ mod tests {
     #[test]
     fn the_preface_of_http2_ends_the_watch() {
         assert_eq!(found("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\n\n"), [Found::Http2]);
+    }
+
+    proptest! {
+        /// However the bytes are cut, the same heads are found, and none after the watch ended.
+        #[test]
+        fn o03_any_bytes_are_followed_alike_in_any_pieces(
+            parts in prop::collection::vec(
+                prop::sample::select(vec![
+                    "GET / HTTP/1.1", "\r\n", "\n", "\r", "\r\n\r\n", "content-length: 3",
+                    "Content-Length:+3", "transfer-encoding: chunked", ":", " ", "3", "a;b=c", "0",
+                    "18446744073709551615", "ffffffffffffffff", "abc", "PRI * HTTP/2.0", "\0", "é",
+                ]),
+                0..24,
+            ),
+        ) {
+            let text = parts.concat();
+            let found = found(&text);
+            let last = found.iter().position(|it| *it != OK);
+            prop_assert!(last.is_none_or(|at| at + 1 == found.len()), "{:?}", found);
+        }
     }
 }

@@ -86,6 +86,7 @@ fn escaped(line: &str, form: Form) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use std::sync::{Arc, Mutex};
 
     use tracing_subscriber::layer::SubscriberExt;
@@ -158,5 +159,21 @@ mod tests {
         let hostile = "a\nb\rc\u{1b}[31md\u{202e}e\u{85}f\u{2028}g\u{0}h\"i\\";
         assert_eq!(value["field"], hostile);
         assert_eq!(value["shown"], hostile);
+    }
+
+    proptest! {
+        #[test]
+        fn l03_no_text_ends_a_line_or_moves_a_cursor(text in "(\\PC|\\pC|\u{1b}\\[[0-9;]{0,4}[mJ]?){0,40}") {
+            for form in [Form::Json, Form::Text] {
+                prop_assert!(!escaped(&text, form).contains(dangerous));
+            }
+            let shown = escaped(&text, Form::Colour);
+            let moves = |it: char| it != '\u{1b}' && dangerous(it);
+            prop_assert!(!shown.contains(moves), "{:?}", shown);
+            let codes = shown.match_indices('\u{1b}');
+            for (at, _) in codes {
+                prop_assert!(colour_code(&shown[at..]).is_some(), "{:?}", shown);
+            }
+        }
     }
 }

@@ -8,6 +8,7 @@ mod callers;
 mod canary;
 mod connect;
 mod demo;
+mod fuzz;
 mod grants;
 mod openapi;
 mod projects;
