@@ -60,6 +60,8 @@ class Server:
             "GRANTKEEP_DATA_DIR": str(folder / "data"),
             "GRANTKEEP_ROOT_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
             "GRANTKEEP_DEV": "true",
+            # Calls with a wrong bearer are a part of this, and all of them come from here.
+            "GRANTKEEP_FAILED_AUTH_PER_MINUTE_MAX": "1000000",
         }
         if database_url:
             self.env["GRANTKEEP_DATABASE_URL"] = database_url
@@ -119,6 +121,8 @@ class World:
         made = server.call("POST", f"{self.within}/oauth_apps", wish, self.bearer)
         self.oauth_app = made["id"]
         self.accounts = [self.account(f"user-{nth}") for nth in range(4)]
+        wish = {"url": "https://hooks.acme.example/news"}
+        self.webhook = server.call("POST", f"{self.within}/webhooks", wish, self.bearer)["id"]
         self.deleted = self.account("user-9")
         server.call("DELETE", f"{self.within}/accounts/{self.deleted}", None, self.bearer)
         logo = f"/v1/connect/projects/{self.project}/logo"
@@ -141,6 +145,7 @@ class World:
             "/revocation": {"account": self.deleted, "project": self.project},
             "/projects/{id}": {"id": self.project},
             "/oauth_apps/{id}": {"id": self.oauth_app},
+            "/webhooks/{id}": {"id": self.webhook, "project": self.project},
             "/app_categories/": {"id": self.category()},
             "/accounts/{account}": {"account": self.accounts[nth], "project": self.project},
             "/connect/apps/{app}": {"app": "github"},

@@ -30,7 +30,9 @@ fn read<T: DeserializeOwned>(data: &[u8]) {
             assert!(
                 value.is_err() || error.kind().code != "invalid_json" || text.contains("twice")
             );
-            value.iter().for_each(|it| assert_silent(it, text));
+            if let Ok(value) = value {
+                assert_silent(&value, text);
+            }
         }
     }
 }

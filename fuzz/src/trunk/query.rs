@@ -17,7 +17,8 @@ pub fn run(data: &[u8]) {
         }
         match query.flag(name) {
             Ok(Some(on)) => {
-                assert!(if on { ["true", "1"] } else { ["false", "0"] }.contains(&all[0]))
+                let words = if on { ["true", "1"] } else { ["false", "0"] };
+                assert!(words.contains(&all[0]));
             }
             Ok(None) => assert!(query.one(name).is_ok_and(|it| it.is_none())),
             Err(error) => assert_eq!(error.kind().code, "invalid_parameter"),

@@ -5,14 +5,18 @@ use serde_json::json;
 use utoipa::PartialSchema;
 use utoipa::ToSchema;
 use utoipa::openapi::content::Content;
-use utoipa::openapi::path::{Operation, Parameter, ParameterIn, PathItem};
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::schema::Schema;
-use utoipa::openapi::{OpenApi, Ref, RefOr, Response};
+use utoipa::openapi::security::SecurityRequirement;
+use utoipa::openapi::{OpenApi, Ref, RefOr, Required, Response};
 
 use crate::error::ErrorView;
 use crate::query::{LIMIT_DEFAULT, LIMIT_MAX};
 
 const JSON: &str = "application/json";
+const ENVIRONMENT: &str = "x-pd-environment";
+/// What belongs to a project as a whole, below its path.
+const OF_BOTH_ENVIRONMENTS: [&str; 3] = ["/freeze", "/oauth_apps", "/projects/info"];
 
 /// Adds to each operation what its own lines need not say.
 pub(crate) fn complete(document: &mut OpenApi) {
@@ -21,6 +25,12 @@ pub(crate) fn complete(document: &mut OpenApi) {
     for (path, item) in &mut document.paths.paths {
         for operation in operations(item) {
             fail(path, operation);
+            if wants_environment(path, operation) {
+                let header = ParameterBuilder::new().name(ENVIRONMENT);
+                let header = header.parameter_in(ParameterIn::Header).required(Required::True);
+                let header = RefOr::T(header.build());
+                operation.parameters.get_or_insert_default().push(header);
+            }
             for parameter in operation.parameters.iter_mut().flatten() {
                 if let RefOr::T(parameter) = parameter {
                     bound(path, parameter);
@@ -30,6 +40,17 @@ pub(crate) fn complete(document: &mut OpenApi) {
     }
 }
 
+/// Whether a client must name the environment, and the operation does not say so itself.
+fn wants_environment(path: &str, operation: &Operation) -> bool {
+    let within = path.strip_prefix("/v1/connect/{project}").unwrap_or_default();
+    let of_one =
+        !within.is_empty() && !OF_BOTH_ENVIRONMENTS.iter().any(|it| within.starts_with(it));
+    let client = SecurityRequirement::new("client", [""; 0]);
+    let named = operation.parameters.iter().flatten();
+    let named = named.into_iter().any(|it| matches!(it, RefOr::T(it) if it.name == ENVIRONMENT));
+    of_one && !named && operation.security.iter().flatten().any(|it| *it == client)
+}
+
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     let PathItem { get, put, post, delete, patch, .. } = item;
     [get, put, post, delete, patch].into_iter().flatten()
@@ -37,11 +58,13 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
 
 /// The failures. What an operation says of a status itself stays, and gets the form of all.
 fn fail(path: &str, operation: &mut Operation) {
-    let guarded = operation.security.iter().flatten().any(|it| *it != Default::default());
+    let guarded =
+        operation.security.iter().flatten().any(|it| *it != SecurityRequirement::default());
     let mut common = vec![("400", "Something in the request is wrong; `code` says what")];
     if guarded {
         common.push(("401", "The bearer is missing, unknown, ended, or of another kind"));
         common.push(("403", "The bearer lacks a scope, or comes from another origin"));
+        common.push(("429", "Too many wrong credentials came from this address"));
     }
     if guarded && path.contains('{') {
         common.push(("404", "There is no such thing, or it is not the caller's"));
@@ -87,7 +110,7 @@ fn bound(path: &str, parameter: &mut Parameter) {
             json!({ "type": "string", "enum": ["asc", "desc"] }),
             "`desc` for `featured_weight` when absent, else `asc`",
         ),
-        (ParameterIn::Header, "x-pd-environment") => (
+        (ParameterIn::Header, ENVIRONMENT) => (
             json!({ "type": "string", "enum": ["development", "production"] }),
             "Never guessed. A connect token has its own, whatever is sent",
         ),

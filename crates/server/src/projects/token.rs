@@ -60,7 +60,8 @@ pub(crate) struct TokenError {
 
 /// RFC 6749 section 5.1.
 #[derive(serde::Serialize, utoipa::ToSchema)]
-pub(crate) struct AccessToken<'a> {
+#[schema(as = AccessToken)]
+pub(crate) struct TokenAnswer<'a> {
     access_token: &'a str,
     #[schema(example = "Bearer")]
     token_type: &'static str,
@@ -111,10 +112,11 @@ impl Form {
 #[utoipa::path(post, path = "/v1/oauth/token", tag = "Authentication",
     request_body(content((TokenRequest = "application/json"),
         (TokenRequest = "application/x-www-form-urlencoded"))),
-    responses((status = 200, body = AccessToken),
+    responses((status = 200, body = TokenAnswer),
         (status = 400, description = "RFC 6749 section 5.2", body = TokenError),
         (status = 401, description = "Unknown client or wrong secret", body = TokenError),
-        (status = 415, description = "Neither JSON nor a form", body = TokenError)),
+        (status = 415, description = "Neither JSON nor a form", body = TokenError),
+        (status = 429, description = "Too many wrong credentials came from this address")),
     security(()))]
 pub(crate) async fn token(
     State(app): State<Arc<App>>,
@@ -188,7 +190,7 @@ async fn answer(
     if let Err(error) = app.audit.record(event).await {
         return Ok(error.into_response());
     }
-    let mut response = Json(AccessToken {
+    let mut response = Json(TokenAnswer {
         access_token: issued.token.expose(),
         token_type: "Bearer",
         expires_in: ACCESS_TOKEN_LIFE_S,
