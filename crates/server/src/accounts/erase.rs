@@ -44,6 +44,7 @@ pub struct Erasure {
 
 /// How far an erasure is.
 #[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = ErasureView)]
 pub struct View {
     id: ErasureId,
     /// `erasing` or `done`.

@@ -71,6 +71,7 @@ impl Outcome {
 
 /// What became of a deleted account's grant, as callers see it.
 #[derive(Clone, Debug, serde::Serialize, utoipa::ToSchema)]
+#[schema(as = RevocationView)]
 pub struct View {
     pub account_id: AccountId,
     /// Your own id of the user.
