@@ -112,7 +112,7 @@ class Transport {
     }
     async send(call, options = {}) {
         const most = options.retries ?? this.#options.retries ?? RETRIES;
-        const again = IDEMPOTENT.has(call.method) || options.idempotencyKey !== undefined;
+        const again = IDEMPOTENT.has(call.method);
         let renewed = false;
         let fresh = false;
         for (let attempt = 0;; attempt += 1) {

@@ -82,6 +82,8 @@ kinds! {
     CONNECTION_FAILED = 409 "connection_failed" "The account could not be connected.";
     REAUTH_REQUIRED = 409 "reauth_required"
         "The provider no longer accepts this grant. Let the user connect the account again.";
+    NOTHING_TO_REFRESH = 409 "nothing_to_refresh"
+        "There is nothing to refresh: what this account holds does not end, or cannot be renewed.";
     DIFFERENT_ACCOUNT = 409 "different_account"
         "Another account was signed in than the one being reconnected.";
     CONNECT_TOKEN_USED = 410 "connect_token_used" "This connect token was already used.";

@@ -26,12 +26,9 @@ export interface CallOptions {
   signal?: AbortSignal;
   /** For each attempt, in milliseconds. */
   timeoutMs?: number;
-  /**
-   * Further attempts after the first. A POST or PATCH is sent once, unless it has an
-   * `idempotencyKey`.
-   */
+  /** Further attempts after the first. A POST or PATCH is sent once. */
   retries?: number;
-  /** Sent as `Idempotency-Key`; makes the call safe to send again. */
+  /** Sent as `Idempotency-Key`. Servers do not look at it yet, so nothing is repeated for it. */
   idempotencyKey?: string;
 }
 
@@ -79,7 +76,7 @@ export class Transport {
 
   async send<T>(call: Call, options: CallOptions = {}): Promise<T> {
     const most = options.retries ?? this.#options.retries ?? RETRIES;
-    const again = IDEMPOTENT.has(call.method) || options.idempotencyKey !== undefined;
+    const again = IDEMPOTENT.has(call.method);
     let renewed = false;
     let fresh = false;
     for (let attempt = 0; ; attempt += 1) {

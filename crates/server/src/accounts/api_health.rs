@@ -39,7 +39,7 @@ pub(crate) async fn retrieve(
     params(("project" = String, Path), ("account" = String, Path),
         ("x-pd-environment" = String, Header), ("external_user_id" = Option<String>, Query)),
     responses((status = 200, body = AccountView), (status = 404, description = "No such account"),
-        (status = 409, description = "Only a reconnect helps"),
+        (status = 409, description = "Only a reconnect helps, or there is nothing to refresh"),
         (status = 502, description = "The app's server gave an answer that cannot be used"),
         (status = 503, description = "The app does not answer; see `Retry-After`")),
     security(("client" = [])))]

@@ -25,6 +25,7 @@ use crate::apps;
 use crate::apps::protocol::{self, ClientKeys, Values};
 use crate::audit::Event;
 use crate::callers::{Actor, Origin};
+use crate::clock::Clock;
 use crate::error::{self, Error, Kind, Result};
 use crate::failpoint;
 
@@ -33,6 +34,8 @@ use crate::failpoint;
 const LEASE_MS: i64 = 40_000;
 /// After this long the connection to the provider is given up.
 pub(super) const EXCHANGE: Duration = Duration::from_secs(25);
+/// The reason of an account whose grant was refused once.
+pub(super) const DOUBTED: &str = "grant_doubted";
 /// How long a caller waits for a refresh by another process.
 const WAIT: Duration = Duration::from_secs(45);
 /// First and longest wait between two looks at a row that another process refreshes; each doubles
@@ -97,7 +100,9 @@ async fn fly(app: &Arc<App>, seen: &Account, why: Why) -> Result<()> {
             return Err(reauth(&account));
         }
         let now_ms = app.clock.now_ms();
-        let waits = !account.refreshing.sent && why != Why::Forced;
+        // Who is in a hurry waits for one thing: a refused grant is asked for once more, later.
+        let doubted = account.health.reason() == Some(DOUBTED);
+        let waits = !account.refreshing.sent && (why != Why::Forced || doubted);
         if let Some(wait_ms) = resting_ms(&account, now_ms).filter(|_| waits) {
             return Err(later(&account, wait_ms));
         }
@@ -123,9 +128,17 @@ enum Begun {
 async fn begin(app: &Arc<App>, account: &Account, why: Why) -> Result<Begun> {
     let opened = match open(app, account).await {
         Ok(opened) => opened,
+        // Keys, and tokens without an end or with time left, are good as they are.
+        Err(Trouble::NoRefreshToken) if why == Why::Forced && lives(account, &app.clock) => {
+            return Err(error::NOTHING_TO_REFRESH.into());
+        }
         // A token that does not end may well be good: what asked for another one must judge.
         Err(Trouble::NoRefreshToken) if account.expires_at_ms.is_none() => {
             return Err(reauth(account));
+        }
+        // Whoever asks is told. It may be his own settings that are wrong, and not the server's.
+        Err(Trouble::Settings(text)) if why == Why::Forced => {
+            return Err(error::PROVIDER_UNAVAILABLE.saying(text));
         }
         Err(trouble) => {
             return verdict::fail(app, account.clone(), trouble, why).await.map(|()| Begun::Ended);
@@ -163,6 +176,10 @@ async fn begin(app: &Arc<App>, account: &Account, why: Why) -> Result<Begun> {
     done.map(|()| Begun::Ended)
 }
 
+fn lives(account: &Account, clock: &Clock) -> bool {
+    account.expires_at_ms.is_none_or(|end_ms| end_ms > clock.now_ms())
+}
+
 /// The answer for an account whose grant is gone.
 pub(super) fn reauth(account: &Account) -> Error {
     let details = json!({ "account_id": account.id, "reason": account.health.reason() });
@@ -176,12 +193,17 @@ fn resting_ms(account: &Account, now_ms: i64) -> Option<i64> {
 }
 
 /// The answer while an account rests after a failure.
-fn later(account: &Account, wait_ms: i64) -> Error {
-    let kind = match account.health.reason() {
-        Some("refused" | "bad_answer") => error::PROVIDER_BAD_ANSWER,
-        _ => error::PROVIDER_UNAVAILABLE,
+pub(super) fn later(account: &Account, wait_ms: i64) -> Error {
+    let waiting = match account.health.reason() {
+        Some("refused" | "bad_answer") => retry(error::PROVIDER_BAD_ANSWER, wait_ms),
+        _ => retry(error::PROVIDER_UNAVAILABLE, wait_ms),
     };
-    retry(kind, wait_ms)
+    match account.health.reason() {
+        Some(DOUBTED) => waiting.saying(
+            "The app refused the grant. It is asked once more before the account is given up.",
+        ),
+        _ => waiting,
+    }
 }
 
 pub(super) fn retry(kind: Kind, wait_ms: i64) -> Error {

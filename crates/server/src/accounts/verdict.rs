@@ -7,7 +7,7 @@ use grantkeep_oauth::answer::Failure;
 use serde_json::json;
 
 use super::exchange::Failed;
-use super::refresh::{Why, note, reauth, retry};
+use super::refresh::{DOUBTED, Why, later, note, reauth};
 use super::store::{self, refreshing as rows};
 use super::{Account, Health, forecast, news};
 use crate::app::App;
@@ -127,7 +127,7 @@ pub(super) async fn fail_keeping(
     Err(match answer.kind().status {
         409 => reauth(&next),
         500 => answer,
-        _ => retry(answer.kind(), wait_ms),
+        _ => later(&next, wait_ms),
     })
 }
 
@@ -161,7 +161,7 @@ async fn store_failure(
 /// Which news a failure is. A provider that is away for a moment is none, as long as the token at
 /// hand can be used.
 fn topic(account: &Account, now_ms: i64) -> Option<Topic> {
-    let passing = ["provider_unavailable", "grant_doubted", "recovering"];
+    let passing = ["provider_unavailable", DOUBTED, "recovering"];
     let usable = account.expires_at_ms.is_some_and(|end_ms| end_ms > now_ms);
     match &account.health {
         Health::Dead { .. } => Some(Topic::AccountDead),
@@ -202,7 +202,9 @@ fn judge(account: &Account, found: Option<&CatalogApp>, trouble: Trouble, now_ms
         ill("provider_unavailable", text, error::PROVIDER_UNAVAILABLE, wait_ms)
     };
     match trouble {
-        Trouble::Failure(Failure::Grant(said)) => gone(account, found, &said.to_string(), now_ms),
+        Trouble::Failure(Failure::Grant(said)) => {
+            gone(account, found, said.to_string().trim_end_matches('.'), now_ms)
+        }
         Trouble::NoRefreshToken => {
             dead("no_refresh_token", "The app gave no way to renew the access token.".into())
         }
@@ -247,9 +249,9 @@ fn gone(account: &Account, found: Option<&CatalogApp>, said: &str, now_ms: i64) 
     let lives = account.expires_at_ms.is_some_and(|end_ms| end_ms > now_ms + 2 * DOUBT_MS);
     if lives && account.attempts == 1 {
         let text = format!("The app refused the grant ({said}); it is asked once more.");
-        let health = Health::Error { reason: "grant_doubted".to_owned(), text };
+        let health = Health::Error { reason: DOUBTED.to_owned(), text };
         let answer = error::PROVIDER_UNAVAILABLE.into();
-        return Verdict { outcome: "grant_doubted", health, wait_ms: DOUBT_MS, answer };
+        return Verdict { outcome: DOUBTED, health, wait_ms: DOUBT_MS, answer };
     }
     let rotates =
         found.and_then(CatalogApp::oauth2).is_none_or(|it| it.rotation.class > RotationClass::P1);

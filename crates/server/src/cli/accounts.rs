@@ -1,5 +1,7 @@
 //! `grantkeep accounts`: what users connected, and ending it.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::client::parse_project;
@@ -9,6 +11,7 @@ use crate::app::App;
 use crate::callers::{Actor, Origin};
 use crate::clock::iso;
 use crate::paging::Page;
+use crate::projects;
 use crate::query::Query;
 use crate::tenant::{Environment, Tenant};
 
@@ -68,31 +71,52 @@ pub(super) struct Place {
 }
 
 impl Place {
-    pub(super) fn tenant(&self) -> Result<Tenant, Failure> {
+    /// # Errors
+    /// There is no such project, or environment.
+    pub(super) async fn tenant(&self, app: &App) -> Result<Tenant, Failure> {
         let environment = Environment::parse(&self.environment).ok_or_else(|| {
             Failure::Usage("--environment must be `production` or `development`".to_owned())
         })?;
-        Ok(Tenant { project: parse_project(&self.project)?, environment })
+        let project = parse_project(&self.project)?;
+        match projects::find(&app.db, &project).await {
+            Err(error) if error.kind().status == 404 => Err(Failure::Missing(format!(
+                "there is no project {project} here; `grantkeep project list` shows what there is"
+            ))),
+            Err(error) => Err(error.into()),
+            Ok(_) => Ok(Tenant { project, environment }),
+        }
     }
 }
 
 pub(super) async fn run(shell: &Shell, command: Command) -> Result<(), Failure> {
     let app = shell.open().await?;
+    let done = act(shell, &app, command).await;
+    // What failed is in the audit log too.
+    app.close().await;
+    done
+}
+
+async fn act(shell: &Shell, app: &Arc<App>, command: Command) -> Result<(), Failure> {
     match command {
         Command::List { place, user, app: name, limit } => {
             let filter =
                 Filter { external_id: user.as_deref(), app: name.as_deref(), oauth_app: None };
-            list(shell, &app, &place.tenant()?, filter, limit).await?;
+            list(shell, app, &place.tenant(app).await?, filter, limit).await?;
         }
         Command::Show { id, place } => {
-            let account = accounts::find(&app, &place.tenant()?, &id, None).await?;
-            show(shell, &app, &account).await?;
+            let account = accounts::find(app, &place.tenant(app).await?, &id, None).await?;
+            show(shell, app, &account).await?;
         }
         Command::Refresh { id, place } => {
-            let tenant = place.tenant()?;
-            let account = accounts::find(&app, &tenant, &id, None).await?;
-            accounts::refresh(&app, &account, Why::Forced).await?;
-            let account = accounts::find(&app, &tenant, &id, None).await?;
+            let tenant = place.tenant(app).await?;
+            let account = accounts::find(app, &tenant, &id, None).await?;
+            let event = super::operator_event("account.refresh_asked")
+                .tenant(&tenant)
+                .target("account", account.id.as_str())
+                .user(&account.external_id);
+            app.audit.note(event);
+            accounts::refresh(app, &account, Why::Forced).await?;
+            let account = accounts::find(app, &tenant, &id, None).await?;
             if shell.json {
                 output::json(&view(&account));
             } else {
@@ -101,10 +125,10 @@ pub(super) async fn run(shell: &Shell, command: Command) -> Result<(), Failure> 
             }
         }
         Command::Revoke { id, place } => {
-            let tenant = place.tenant()?;
+            let tenant = place.tenant(app).await?;
             let (actor, origin) = (Actor::Operator, Origin::default());
             let by = By { tenant: &tenant, actor: &actor, origin: &origin, revoke: true };
-            let outcome = accounts::delete(&app, by, &id, None).await?;
+            let outcome = accounts::delete(app, by, &id, None).await?;
             let outcome = outcome.map_or("kept", accounts::Outcome::as_str);
             if shell.json {
                 output::json(&json!({ "id": id, "deleted": true, "revocation": outcome }));
@@ -113,7 +137,6 @@ pub(super) async fn run(shell: &Shell, command: Command) -> Result<(), Failure> 
             }
         }
     }
-    app.close().await;
     Ok(())
 }
 

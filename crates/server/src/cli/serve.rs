@@ -75,10 +75,12 @@ async fn listen(app: &Arc<App>, bound: serve::Bound) -> Result<(), Failure> {
 }
 
 /// Takes the development key into use where the configuration names none, so that other commands
-/// open the store that `serve --dev` made.
+/// open the store that `serve --dev` made, and permit what it permits.
 pub(super) fn find_dev_key(config: &mut Config) -> Result<(), Failure> {
     let file = config.data_dir.join(DEV_KEY_FILE);
     if config.root_key.is_none() && file.exists() {
+        config.dev = true;
+        config.egress_allow_loopback = true;
         let text = Zeroizing::new(std::fs::read_to_string(&file)?);
         config.root_key = Some(Secret::new(Zeroizing::new(text.trim().to_owned())));
     }

@@ -103,38 +103,38 @@ pub(super) async fn run(shell: &Shell, command: Command) -> Result<(), Failure> 
 async fn act(shell: &Shell, app: &Arc<App>, command: Command) -> Result<(), Failure> {
     match command {
         Command::Create { url, topics, place } => {
-            let tenant = place.tenant()?;
+            let tenant = place.tenant(app).await?;
             let topics = parsed(&topics)?;
             let (made, secret) = webhooks::create(app, &tenant, &url, topics).await?;
             record(app, "webhook.create", &made).await?;
             shown(shell, &made, Some(&secret));
         }
-        Command::List { place } => list(shell, app, &place.tenant()?).await?,
+        Command::List { place } => list(shell, app, &place.tenant(app).await?).await?,
         Command::Delete { id, place } => {
-            let gone = webhooks::delete(app, &place.tenant()?, &id).await?;
+            let gone = webhooks::delete(app, &place.tenant(app).await?, &id).await?;
             record(app, "webhook.delete", &gone).await?;
             said(shell, &json!({ "id": id, "deleted": true }), &format!("Deleted {id}."));
         }
         Command::Rotate { id, place } => {
-            let (changed, secret) = webhooks::rotate(app, &place.tenant()?, &id).await?;
+            let (changed, secret) = webhooks::rotate(app, &place.tenant(app).await?, &id).await?;
             record(app, "webhook.rotate", &changed).await?;
             shown(shell, &changed, Some(&secret));
         }
-        Command::Test { id, place } => test(shell, app, &place.tenant()?, &id).await?,
+        Command::Test { id, place } => test(shell, app, &place.tenant(app).await?, &id).await?,
         Command::Reset { id, place } => {
-            let endpoint = webhooks::reset(app, &place.tenant()?, &id).await?;
+            let endpoint = webhooks::reset(app, &place.tenant(app).await?, &id).await?;
             record(app, "webhook.reset", &endpoint).await?;
             shown(shell, &endpoint, None);
         }
         Command::Deliveries { place, endpoint, state, limit } => {
             let state = state.map(|it| progress(&it)).transpose()?;
             let which = Which { endpoint: endpoint.as_deref(), state, delivery: None };
-            deliveries(shell, app, &place.tenant()?, which, limit).await?;
+            deliveries(shell, app, &place.tenant(app).await?, which, limit).await?;
         }
         Command::Replay { place, endpoint, delivery } => {
             let (endpoint, delivery) = (endpoint.as_deref(), delivery.as_deref());
             let which = Which { endpoint, state: None, delivery };
-            replay(shell, app, &place.tenant()?, which).await?;
+            replay(shell, app, &place.tenant(app).await?, which).await?;
         }
     }
     Ok(())

@@ -90,7 +90,7 @@ impl Stage {
         }
         stage.verified = found.json()["verify_url"].is_string();
         stage.app = match app {
-            Some(app) => app,
+            Some(app) => stage.usable(app).await?,
             None => stage.any_app().await?,
         };
         let made = stage.create_token(json!({})).await?;
@@ -105,6 +105,23 @@ impl Stage {
                 link.map(|it| it.origin().ascii_serialization()).unwrap_or_default()
             ))),
         }
+    }
+
+    /// The app, if flows can begin with it: otherwise every attack would fail for a wrong reason.
+    async fn usable(&self, app: String) -> Result<String, Trouble> {
+        let listed = self.api(Method::GET, &self.path("/oauth_apps?limit=100"), None).await?;
+        let all = listed.json()["data"].as_array().cloned().unwrap_or_default();
+        let ours = |it: &Value| {
+            it["name_slug"] == app.as_str()
+                && it["client_id"].as_str().is_some_and(|id| !id.is_empty())
+        };
+        if all.iter().any(ours) {
+            return Ok(app);
+        }
+        Err(Trouble::SetUp(format!(
+            "The project has no complete OAuth client for {app:?}. Look at --app, or enter one \
+             (`grantkeep oauth-app create`)."
+        )))
     }
 
     async fn any_app(&self) -> Result<String, Trouble> {

@@ -41,6 +41,7 @@ fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Wish<Vec<String>>, D::E
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct ReplayWish {
     /// Only what failed at this endpoint.
     endpoint_id: Option<String>,

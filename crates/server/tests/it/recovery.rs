@@ -260,7 +260,14 @@ async fn x_06_a_grant_whose_token_lives_is_not_given_up_at_the_first_refusal() {
         assert_eq!(health(&world, &account).await["status"], "healthy");
         // Twice is enough.
         world.provider.revoke_user_grants("rotating", "ada");
-        assert_eq!(forced(&world, &account).await.status, 503);
+        let asked = world.provider.counters("rotating").token_refresh;
+        for _ in 0..3 {
+            // Nobody's hurry makes the first refusal the last.
+            let reply = forced(&world, &account).await;
+            assert_eq!(reply.status, 503, "{reply:?}");
+            assert!(reply.text.contains("refused"), "{reply:?}");
+        }
+        assert_eq!(world.provider.counters("rotating").token_refresh, asked + 1);
         world.later(20_001);
         assert_eq!(forced(&world, &account).await.status, 409);
         assert_eq!(health(&world, &account).await["reason"], "revoked_by_user");
@@ -367,6 +374,22 @@ async fn a_forced_refresh_is_one_call_however_long_the_token_would_last() {
         assert!(!one.text.contains("oauth_access_token"));
         let seen = health(&world, &account).await;
         assert_eq!(seen["attempts"][0]["why"], "forced", "{seen}");
+    }
+}
+
+#[tokio::test]
+async fn a_forced_refresh_of_what_does_not_end_says_so_and_changes_nothing() {
+    for world in worlds().await {
+        let token = world.connect_token("ada").await;
+        let keys = r#"{"api_key":"sim_live_demo"}"#;
+        let body = serde_json::json!({ "app_slug": "sim_keys", "cfmap_json": keys });
+        let path = world.path("/accounts");
+        let made = world.call(reqwest::Method::POST, &path, Some(&token), Some(body)).await.json();
+        let id = made["id"].as_str().unwrap();
+        let account = accounts::find(&world.app, &world.tenant(), id, None).await.unwrap();
+        let reply = forced(&world, &account).await;
+        assert_eq!((reply.status.as_u16(), reply.code()), (409, "nothing_to_refresh".into()));
+        assert_eq!(health(&world, &account).await["status"], "healthy");
     }
 }
 
