@@ -355,7 +355,8 @@ async fn store_at_last(app: &Arc<App>, it: Brought) -> Stored {
             }
             Err(error) => {
                 tracing::error!(
-                    %error, account = %it.next.id, "refreshed tokens are not stored yet"
+                    %error, detail = error.log(), account = %it.next.id,
+                    "refreshed tokens are not stored yet"
                 );
             }
         }
