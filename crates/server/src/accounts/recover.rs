@@ -15,7 +15,7 @@ use super::verdict::Trouble;
 use super::{Account, revoke};
 use crate::app::App;
 use crate::apps;
-use crate::error::{Error, Result};
+use crate::error::{self, Error, Result};
 use crate::failpoint;
 use crate::journal::{Entry, Orphan};
 
@@ -29,22 +29,37 @@ pub async fn recover(app: &Arc<App>) -> Result<usize> {
     let looking = Arc::clone(app);
     let orphans = tokio::task::spawn_blocking(move || looking.journal.orphans()).await;
     let orphans = orphans.map_err(|it| unusable(&it))?.map_err(|it| unusable(&it))?;
-    let mut found = 0;
+    let (mut found, mut failed) = (0, None);
     for orphan in orphans {
         found += orphan.entries.len();
-        take_up(app, orphan).await?;
+        if let Err(error) = take_up(app, orphan).await {
+            failed = Some(error);
+        }
     }
-    Ok(found)
+    failed.map_or(Ok(found), Err)
 }
 
-fn unusable(error: &dyn std::error::Error) -> Error {
-    crate::error::INTERNAL.logging(format!("the journal cannot be read: {error}"))
+fn unusable(why: &dyn std::error::Error) -> Error {
+    error::INTERNAL.logging(format!("the journal cannot be read: {why}"))
 }
 
 async fn take_up(app: &Arc<App>, orphan: Orphan) -> Result<()> {
     failpoint::reached("recover.found");
+    let mut failed = None;
     for entry in &orphan.entries {
-        apply(app, entry).await?;
+        match apply(app, entry).await {
+            Ok(()) => {}
+            // Before all that can be stored is, nobody may ask again with the old token.
+            Err(error) if error.kind().status == error::STORE_UNAVAILABLE.status => {
+                return Err(error);
+            }
+            // One answer that cannot be stored must not keep the others from it.
+            Err(error) => {
+                let detail = error.log();
+                tracing::error!(%error, detail, account = %entry.account, "an answer is left over");
+                failed = Some(error);
+            }
+        }
         failpoint::reached("recover.read");
     }
     failpoint::reached("recover.applied");
@@ -54,6 +69,9 @@ async fn take_up(app: &Arc<App>, orphan: Orphan) -> Result<()> {
             instance = %orphan.instance, answers = orphan.entries.len(), open,
             "a process died while it refreshed: its answers are stored, the rest is asked again"
         );
+    }
+    if let Some(error) = failed {
+        return Err(error);
     }
     orphan.remove().map_err(|it| unusable(&it))?;
     failpoint::reached("recover.ended");
