@@ -20,6 +20,11 @@ pub struct Proxy {
     /// Added to every request's query; removed from logs.
     #[serde(default)]
     pub query: BTreeMap<String, String>,
+    /// Set in the body of requests that have one, form or JSON.
+    #[serde(default)]
+    pub body: BTreeMap<String, String>,
+    /// Requests are signed the way of AWS.
+    pub aws4: Option<crate::ways::Aws4>,
     /// Sent unless the caller sends its own: versions (`Notion-Version`), kinds of answer.
     #[serde(default)]
     pub default_headers: BTreeMap<String, String>,

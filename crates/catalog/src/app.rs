@@ -66,9 +66,10 @@ impl App {
 
     /// `keys`, `oauth` or `none`: how wire-compatible clients name the kind of credential.
     pub fn wire_auth_type(&self) -> &'static str {
-        match self.auth {
+        match &self.auth {
+            Auth::OAuth2(it) if it.flow.asks_fields_only() => "keys",
             Auth::OAuth2(_) | Auth::OAuth1(_) => "oauth",
-            Auth::Keys | Auth::Basic => "keys",
+            Auth::Keys | Auth::Basic | Auth::KeyExchange(_) => "keys",
             Auth::None => "none",
         }
     }
@@ -79,6 +80,10 @@ impl App {
 
     pub fn oauth1(&self) -> Option<&crate::auth::OAuth1> {
         if let Auth::OAuth1(it) = &self.auth { Some(it) } else { None }
+    }
+
+    pub fn key_exchange(&self) -> Option<&crate::ways::KeyExchange> {
+        if let Auth::KeyExchange(it) = &self.auth { Some(it) } else { None }
     }
 
     /// The field of that name, if the user is asked for it.

@@ -4,12 +4,18 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::ways::{
+    ClientFrom, Flow, Installation, JwtGrant, KeyExchange, SigningAlg, TokenExchange,
+};
+
 /// The kind of credential. More kinds will come; match with a default arm.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Auth {
     OAuth2(Box<OAuth2>),
     OAuth1(Box<OAuth1>),
+    /// Keys that are swapped for a token which ends.
+    KeyExchange(Box<KeyExchange>),
     /// The user pastes keys; [`crate::Proxy`] says where they go.
     Keys,
     /// Keys too, which together make an HTTP Basic user and password.
@@ -20,13 +26,41 @@ pub enum Auth {
 /// An authorization server and its habits. URLs may hold `${field}`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a key of its own in the file")]
 pub struct OAuth2 {
+    #[serde(default)]
+    pub flow: Flow,
+    /// Empty where the flow has no page of the provider.
+    #[serde(default)]
     pub authorization_url: String,
     pub token_url: String,
     /// Where a refresh goes, if not to `token_url`.
     pub refresh_url: Option<String>,
+    /// Where a device flow begins (RFC 8628 §3.1).
+    pub device_authorization_url: Option<String>,
+    /// Where the authorization request is left beforehand (RFC 9126).
+    pub par_url: Option<String>,
+    #[serde(default)]
+    pub client: ClientFrom,
     #[serde(default)]
     pub client_auth: ClientAuth,
+    /// `aud` of the client's assertion; by default the token endpoint (RFC 7523 §3).
+    pub client_assertion_audience: Option<String>,
+    /// Of the client's assertion and of request objects; by default what the key is made for.
+    pub client_signing_alg: Option<SigningAlg>,
+    /// The token endpoint where the client's certificate is shown (RFC 8705 §5).
+    pub mtls_token_url: Option<String>,
+    /// The authorization request is signed (RFC 9101).
+    #[serde(default)]
+    pub request_object: bool,
+    /// Tokens are bound to a key of the account (RFC 9449).
+    #[serde(default)]
+    pub dpop: bool,
+    /// What the token is for (RFC 8707); sent in both requests.
+    #[serde(default)]
+    pub resource: Vec<String>,
+    #[serde(default = "post")]
+    pub token_method: crate::api::Method,
     #[serde(default)]
     pub body_format: BodyFormat,
     /// S256 (RFC 7636). `false` only where the server breaks, with the reason.
@@ -70,6 +104,12 @@ pub struct OAuth2 {
     pub grant: GrantLife,
     /// How a grant is ended from here. `None`: the server has no way that we know.
     pub revocation: Option<Revocation>,
+    /// The statement of a `jwt_bearer` flow.
+    pub jwt: Option<JwtGrant>,
+    /// What a `token_exchange` flow sends.
+    pub token_exchange: Option<TokenExchange>,
+    /// How the tokens of an `installation` flow are got.
+    pub installation: Option<Installation>,
     /// Where an operator registers his OAuth client.
     pub console_url: Option<String>,
 }
@@ -83,6 +123,12 @@ pub enum ClientAuth {
     Post,
     /// A public client: `client_id` only.
     None,
+    /// A statement signed with the client's private key (RFC 7523 §2.2).
+    PrivateKeyJwt,
+    /// A statement under the client secret (RFC 7523 §2.2).
+    ClientSecretJwt,
+    /// The client's certificate, in the TLS connection (RFC 8705 §2).
+    Tls,
 }
 
 /// How the body of a token request is written.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::{fs, io};
 
 use crate::app::App;
@@ -20,7 +20,7 @@ const FOLDER_DEPTH_MAX: usize = 4;
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
     /// Sorted by slug.
-    apps: Vec<App>,
+    apps: Vec<Arc<App>>,
     by_slug: HashMap<String, usize>,
     by_id: HashMap<String, usize>,
 }
@@ -43,7 +43,7 @@ impl Catalog {
     pub fn builtin() -> &'static Self {
         static BUILTIN: LazyLock<Catalog> = LazyLock::new(|| {
             let read = |(path, text): &(&str, &str)| file::read(path, text).ok();
-            Catalog::of(embedded::APP_FILES.iter().filter_map(read).collect())
+            Catalog::of(embedded::APP_FILES.iter().filter_map(read).map(Arc::new).collect())
         });
         &BUILTIN
     }
@@ -61,7 +61,7 @@ impl Catalog {
         files: impl IntoIterator<Item = (&'a str, &'a str)>,
         options: Options,
     ) -> Result<Self, LoadError> {
-        let mut apps: Vec<App> = Vec::new();
+        let mut apps: Vec<Arc<App>> = Vec::new();
         let mut problems = Vec::new();
         for (path, text) in files {
             match file::read(path, text) {
@@ -75,7 +75,7 @@ impl Catalog {
                             "Give each app a slug of its own.",
                         ));
                     }
-                    apps.push(app);
+                    apps.push(Arc::new(app));
                 }
                 Err(problem) => problems.push(problem),
             }
@@ -104,7 +104,7 @@ impl Catalog {
         Self::of(kept.chain(&other.apps).cloned().collect())
     }
 
-    fn of(mut apps: Vec<App>) -> Self {
+    fn of(mut apps: Vec<Arc<App>>) -> Self {
         apps.sort_by(|a, b| a.slug.cmp(&b.slug));
         let by_slug = apps.iter().enumerate().map(|(at, it)| (it.slug.clone(), at)).collect();
         let by_id = apps.iter().enumerate().map(|(at, it)| (it.id.clone(), at)).collect();
@@ -112,22 +112,22 @@ impl Catalog {
     }
 
     /// The app of that slug.
-    pub fn get(&self, slug: &str) -> Option<&App> {
-        self.apps.get(*self.by_slug.get(slug)?)
+    pub fn get(&self, slug: &str) -> Option<Arc<App>> {
+        self.apps.get(*self.by_slug.get(slug)?).cloned()
     }
 
     /// The app of that id (`app_...`).
-    pub fn get_by_id(&self, id: &str) -> Option<&App> {
-        self.apps.get(*self.by_id.get(id)?)
+    pub fn get_by_id(&self, id: &str) -> Option<Arc<App>> {
+        self.apps.get(*self.by_id.get(id)?).cloned()
     }
 
     /// The app of that slug or id: clients may send either.
-    pub fn find(&self, slug_or_id: &str) -> Option<&App> {
+    pub fn find(&self, slug_or_id: &str) -> Option<Arc<App>> {
         self.get(slug_or_id).or_else(|| self.get_by_id(slug_or_id))
     }
 
     /// All apps, by slug.
-    pub fn all(&self) -> &[App] {
+    pub fn all(&self) -> &[Arc<App>] {
         &self.apps
     }
 
@@ -141,7 +141,7 @@ impl Catalog {
             names.filter_map(|name| Folded::of(name).rank(&query)).min()
         };
         let mut found: Vec<(u8, &App)> =
-            self.apps.iter().filter_map(|app| Some((rank(app)?, app))).collect();
+            self.apps.iter().filter_map(|app| Some((rank(app)?, &**app))).collect();
         found.sort_by(|(a, left), (b, right)| {
             (a, right.popularity, &left.slug).cmp(&(b, left.popularity, &right.slug))
         });

@@ -3,10 +3,12 @@
 mod auth;
 mod requests;
 mod urls;
+mod ways;
 
 use std::fmt;
 
 use crate::app::App;
+use crate::auth::Auth;
 use crate::fields::{FieldKind, HostForm, HostRule, is_host, whole};
 use crate::{categories, file, placeholders};
 
@@ -100,7 +102,7 @@ impl Checks<'_> {
     /// Name, look and texts.
     fn face(&mut self) {
         let app = self.app;
-        if !placeholders::is_name(&app.slug) && !is_number_led(&app.slug) {
+        if !placeholders::is_slug(&app.slug) {
             self.error("slug", "not a slug", "Use lower-case letters, digits and `_`.");
         }
         let stem = self.path.rsplit('/').next().and_then(|it| it.strip_suffix(".toml"));
@@ -145,6 +147,10 @@ impl Checks<'_> {
             if (field.kind == FieldKind::Select) == field.options.is_empty() {
                 self.error(&key, "options and kind disagree", "Give options to a select only.");
             }
+            if (field.kind == FieldKind::ConnectionString) == field.schemes.is_empty() {
+                let fix = "Give schemes to a connection string only.";
+                self.error(&key, "schemes and kind disagree", fix);
+            }
             if field.pattern.as_deref().is_some_and(|it| whole(it).is_err()) {
                 self.error(&key, "the pattern is not a regular expression", "Correct it.");
             }
@@ -169,6 +175,7 @@ impl Checks<'_> {
     }
 
     fn learned(&mut self) {
+        self.learned_from_fields();
         let app = self.app;
         for (name, learned) in &app.learned {
             let key = format!("learned.{name}");
@@ -218,8 +225,8 @@ impl Checks<'_> {
 
     /// Names that are filled without being asked or learnt.
     fn built_in(&self) -> &'static [&'static str] {
-        match self.app.wire_auth_type() {
-            "oauth" => placeholders::OAUTH2,
+        match self.app.auth {
+            Auth::OAuth2(_) | Auth::OAuth1(_) | Auth::KeyExchange(_) => placeholders::OAUTH2,
             _ => &[],
         }
     }
@@ -243,10 +250,6 @@ impl Checks<'_> {
             }
         }
     }
-}
-
-fn is_number_led(slug: &str) -> bool {
-    slug.starts_with(|it: char| it.is_ascii_digit()) && placeholders::is_name(&format!("a{slug}"))
 }
 
 fn is_color(text: &str) -> bool {

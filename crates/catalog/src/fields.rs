@@ -19,7 +19,7 @@ pub struct Field {
     /// The choices of a `select`.
     #[serde(default)]
     pub options: Vec<Choice>,
-    /// Sealed, never shown again. Always true for `password`.
+    /// Sealed, never shown again. Always true for `password` and `connection_string`.
     #[serde(default)]
     pub secret: bool,
     #[serde(default)]
@@ -29,6 +29,9 @@ pub struct Field {
     pub pattern: Option<String>,
     /// What the value must be to stand in a host.
     pub host: Option<HostRule>,
+    /// Schemes that a `connection_string` may have, such as `postgres`.
+    #[serde(default)]
+    pub schemes: Vec<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -47,8 +50,12 @@ pub enum FieldKind {
     Number,
     Select,
     Checkbox,
-    /// Several lines: a PEM key, a JSON file.
+    /// Several lines: a PEM key.
     Multiline,
+    /// A JSON object, such as a service account's key file; its members can be learnt.
+    Json,
+    /// Where something that does not speak HTTP is reached, with its password: a database URL.
+    ConnectionString,
 }
 
 /// Something that comes out of connecting and is kept as a field of the account.
@@ -74,6 +81,8 @@ pub enum LearnedFrom {
     Verify,
     /// The answer that [`crate::Identity`] reads.
     Identity,
+    /// A member of a field of kind `json`: `field.member`.
+    Field,
 }
 
 /// What a value must be, so that it cannot lead a request with a credential somewhere else.
@@ -106,7 +115,7 @@ pub struct FieldError(String);
 impl Field {
     /// Whether the value must be sealed and never shown.
     pub fn is_secret(&self) -> bool {
-        self.secret || self.kind == FieldKind::Password
+        self.secret || matches!(self.kind, FieldKind::Password | FieldKind::ConnectionString)
     }
 
     /// Whether the value may be stored under this field. The error is for the user's eyes and never
@@ -119,7 +128,7 @@ impl Field {
         if value.chars().count() > VALUE_CHARS_MAX {
             return no(&format!("{label} is longer than {VALUE_CHARS_MAX} characters."));
         }
-        let lines = self.kind == FieldKind::Multiline;
+        let lines = matches!(self.kind, FieldKind::Multiline | FieldKind::Json);
         if value.chars().any(|it| it.is_control() && !(lines && matches!(it, '\n' | '\r' | '\t'))) {
             return no(&format!("{label} holds a line break or another control character."));
         }
@@ -133,6 +142,10 @@ impl Field {
             FieldKind::Checkbox if !matches!(value, "true" | "false") => {
                 return no(&format!("{label} must be on or off."));
             }
+            FieldKind::Json if !is_object(value) => {
+                return no(&format!("{label} is not a JSON object. Paste the whole file."));
+            }
+            FieldKind::ConnectionString => self.check_connection(value)?,
             _ => {}
         }
         if let Some(rule) = &self.host {
@@ -145,6 +158,25 @@ impl Field {
             Some(Err(_)) => no(&format!("{label} cannot be checked: the app's file is wrong.")),
             _ => Ok(()),
         }
+    }
+
+    /// The value never stands in the error: it holds a password.
+    fn check_connection(&self, value: &str) -> Result<(), FieldError> {
+        let label = &self.label;
+        let forms = self.schemes.iter().map(|it| format!("{it}://")).collect::<Vec<_>>();
+        let Ok(url) = url::Url::parse(value) else {
+            return no(&format!(
+                "{label} is not an address like {}user:password@host/name.",
+                forms.first().map_or("scheme://", String::as_str)
+            ));
+        };
+        if !self.schemes.is_empty() && !self.schemes.iter().any(|it| it == url.scheme()) {
+            return no(&format!("{label} must begin with {}.", forms.join(" or ")));
+        }
+        if url.host_str().is_none_or(str::is_empty) {
+            return no(&format!("{label} names no host."));
+        }
+        Ok(())
     }
 }
 
@@ -205,6 +237,10 @@ pub(crate) fn is_host(text: &str) -> bool {
         && labels.iter().all(|it| is_label(it))
         && labels.last().is_some_and(|it| it.bytes().any(|byte| byte.is_ascii_alphabetic()))
         && !labels.last().is_some_and(|it| it.starts_with("0x") || it.starts_with("0X"))
+}
+
+fn is_object(text: &str) -> bool {
+    serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text).is_ok()
 }
 
 /// The expression, held to the whole value.

@@ -10,6 +10,7 @@ use crate::auth::{Auth, OAuth1, OAuth2};
 use crate::check::Problem;
 use crate::fields::{Field, Learned};
 use crate::ids;
+use crate::ways::KeyExchange;
 
 /// The file as written: the kind of credential and its table stand side by side, so that errors
 /// can name the line.
@@ -30,6 +31,7 @@ struct Written {
     auth: Kind,
     oauth2: Option<OAuth2>,
     oauth1: Option<OAuth1>,
+    key_exchange: Option<KeyExchange>,
     #[serde(default)]
     fields: Vec<Field>,
     #[serde(default)]
@@ -45,6 +47,7 @@ struct Written {
 enum Kind {
     Oauth2,
     Oauth1,
+    KeyExchange,
     Keys,
     Basic,
     None,
@@ -83,8 +86,10 @@ pub(crate) fn read(path: &str, text: &str) -> Result<App, Problem> {
 }
 
 fn auth(path: &str, written: &Written) -> Result<Auth, Problem> {
-    let tables = [("oauth2", Kind::Oauth2), ("oauth1", Kind::Oauth1)];
-    let present = [written.oauth2.is_some(), written.oauth1.is_some()];
+    let tables =
+        [("oauth2", Kind::Oauth2), ("oauth1", Kind::Oauth1), ("key_exchange", Kind::KeyExchange)];
+    let present =
+        [written.oauth2.is_some(), written.oauth1.is_some(), written.key_exchange.is_some()];
     for ((table, kind), present) in tables.into_iter().zip(present) {
         let place = format!("{path}: {table}");
         if present && kind != written.auth {
@@ -96,13 +101,18 @@ fn auth(path: &str, written: &Written) -> Result<Auth, Problem> {
             return Err(Problem::error(place, wrong, format!("Add a [{table}] table.")));
         }
     }
-    Ok(match (written.auth, written.oauth2.clone(), written.oauth1.clone()) {
-        (Kind::Oauth2, Some(oauth2), _) => Auth::OAuth2(Box::new(oauth2)),
-        (Kind::Oauth1, _, Some(oauth1)) => Auth::OAuth1(Box::new(oauth1)),
-        (Kind::Keys, ..) => Auth::Keys,
-        (Kind::Basic, ..) => Auth::Basic,
-        _ => Auth::None,
-    })
+    let oauth2 = || written.oauth2.clone().map(|it| Auth::OAuth2(Box::new(it)));
+    let oauth1 = || written.oauth1.clone().map(|it| Auth::OAuth1(Box::new(it)));
+    let exchange = || written.key_exchange.clone().map(|it| Auth::KeyExchange(Box::new(it)));
+    let auth = match written.auth {
+        Kind::Oauth2 => oauth2(),
+        Kind::Oauth1 => oauth1(),
+        Kind::KeyExchange => exchange(),
+        Kind::Keys => Some(Auth::Keys),
+        Kind::Basic => Some(Auth::Basic),
+        Kind::None => None,
+    };
+    Ok(auth.unwrap_or(Auth::None))
 }
 
 fn line(text: &str, at: usize) -> usize {

@@ -13,6 +13,7 @@ pub mod categories;
 pub mod check;
 pub mod fields;
 pub mod placeholders;
+pub mod ways;
 
 mod catalog;
 mod embedded;
@@ -30,3 +31,6 @@ pub use catalog::{Catalog, LoadError};
 pub use categories::Category;
 pub use check::{Options, Problem, Severity};
 pub use fields::{Choice, Field, FieldError, FieldKind, HostForm, HostRule, Learned, LearnedFrom};
+pub use ways::{
+    Aws4, ClientFrom, Flow, Installation, JwtGrant, KeyExchange, SigningAlg, TokenExchange,
+};

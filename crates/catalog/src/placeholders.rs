@@ -64,6 +64,17 @@ pub fn is_name(text: &str) -> bool {
         && text.bytes().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'_')
 }
 
+/// Characters of a slug, at most.
+pub const SLUG_CHARS_MAX: usize = 100;
+
+/// Whether an app may be called so in addresses: lower-case letters, digits and `_`.
+pub fn is_slug(text: &str) -> bool {
+    let plain = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit();
+    text.len() <= SLUG_CHARS_MAX
+        && text.bytes().any(plain)
+        && text.bytes().all(|it| plain(it) || it == b'_')
+}
+
 /// The text with every placeholder replaced by one word, so that its shape can be checked.
 pub(crate) fn flattened(text: &str, word: &str) -> Option<String> {
     let mut flat = String::new();

@@ -76,7 +76,8 @@ fn icons_are_plain_shapes() {
 
 #[test]
 fn scopes_are_joined_with_those_always_asked() {
-    let sheets = Catalog::builtin().get("google_sheets").unwrap().oauth2().unwrap();
+    let sheets = Catalog::builtin().get("google_sheets").unwrap();
+    let sheets = sheets.oauth2().unwrap();
     let scope = |name: &str| format!("https://www.googleapis.com/auth/{name}");
     let read_only = sheets.scopes.profile("read_only").unwrap();
     assert_eq!(read_only, [&scope("spreadsheets.readonly"), "openid", &scope("userinfo.email")]);
@@ -87,10 +88,12 @@ fn scopes_are_joined_with_those_always_asked() {
 
 #[test]
 fn an_unknown_rotation_is_the_strictest() {
-    let notion = Catalog::builtin().get("notion").unwrap().oauth2().unwrap();
+    let notion = Catalog::builtin().get("notion").unwrap();
+    let notion = notion.oauth2().unwrap();
     assert_eq!(notion.rotation.class, RotationClass::P7);
     assert!(!notion.rotation.class.survives_retry());
-    let xero = Catalog::builtin().get("xero_accounting_api").unwrap().oauth2().unwrap();
+    let xero = Catalog::builtin().get("xero_accounting_api").unwrap();
+    let xero = xero.oauth2().unwrap();
     assert_eq!((xero.rotation.class, xero.rotation.grace_s), (RotationClass::P3, Some(1_800)));
 }
 

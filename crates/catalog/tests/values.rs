@@ -6,8 +6,8 @@ fn rule(form: HostForm, under: &[&str]) -> HostRule {
     HostRule { form, under: under.iter().map(ToString::to_string).collect() }
 }
 
-fn field(app: &str, name: &str) -> &'static Field {
-    let found = Catalog::builtin().get(app).and_then(|it| it.field(name));
+fn field(app: &str, name: &str) -> Field {
+    let found = Catalog::builtin().get(app).and_then(|it| it.field(name).cloned());
     found.unwrap_or_else(|| panic!("{app} has no field {name}"))
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use governor::{DefaultKeyedRateLimiter, Quota};
-use grantkeep_catalog::Catalog;
+use grantkeep_catalog::{App as CatalogApp, Catalog};
 use moka::future::Cache;
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
@@ -28,6 +28,8 @@ use crate::projects::{self, Freezes};
 
 /// How long another process may still honour a revoked credential, or hand out what was frozen.
 const TRUST: Duration = Duration::from_secs(1);
+/// Apps of projects remembered at once, and names that none of theirs has.
+const CUSTOM_APPS_MAX: u64 = 1_000;
 /// Callers remembered at once.
 const CALLERS_MAX: u64 = 10_000;
 
@@ -57,6 +59,7 @@ pub struct App {
     callers: Cache<[u8; 32], Caller>,
     projects: Cache<ProjectId, ()>,
     freezes: Cache<(), Arc<Freezes>>,
+    custom_apps: Cache<(ProjectId, String), Option<Arc<CatalogApp>>>,
 }
 
 /// What an [`App`] is put together from.
@@ -76,6 +79,7 @@ impl App {
         let Parts { config, db, clock, keys, cursors, egress, catalog, audit } = parts;
         let callers = Cache::builder().max_capacity(CALLERS_MAX).time_to_live(TRUST).build();
         let projects = Cache::builder().max_capacity(CALLERS_MAX).time_to_live(TRUST).build();
+        let custom_apps = Cache::builder().max_capacity(CUSTOM_APPS_MAX).time_to_live(TRUST);
         let journal = Journal::new(&config.data_dir);
         let per_second = NonZeroU32::new(config.refresh_per_provider_per_second);
         let quota = Quota::per_second(per_second.unwrap_or(NonZeroU32::MIN));
@@ -100,6 +104,7 @@ impl App {
             callers,
             projects,
             freezes,
+            custom_apps: custom_apps.build(),
         })
     }
 
@@ -148,6 +153,29 @@ impl App {
 
     pub(crate) async fn forget_freezes(&self) {
         self.freezes.invalidate(&()).await;
+    }
+
+    /// A project's own app, or that it has none of this name; at most [`TRUST`] old.
+    pub(crate) async fn remembered_custom_app(
+        &self,
+        project: &ProjectId,
+        slug: &str,
+    ) -> Option<Option<Arc<CatalogApp>>> {
+        self.custom_apps.get(&(project.clone(), slug.to_owned())).await
+    }
+
+    pub(crate) async fn remember_custom_app(
+        &self,
+        project: &ProjectId,
+        slug: &str,
+        found: Option<Arc<CatalogApp>>,
+    ) {
+        self.custom_apps.insert((project.clone(), slug.to_owned()), found).await;
+    }
+
+    #[expect(dead_code, reason = "the interface that writes them comes next")]
+    pub(crate) async fn forget_custom_app(&self, project: &ProjectId, slug: &str) {
+        self.custom_apps.invalidate(&(project.clone(), slug.to_owned())).await;
     }
 
     pub(crate) async fn remembered_caller(&self, hash: &[u8; 32]) -> Option<Caller> {

@@ -36,6 +36,10 @@ impl Checks<'_> {
         match &app.auth {
             Auth::OAuth2(oauth2) => self.oauth2(oauth2),
             Auth::OAuth1(oauth1) => self.oauth1(oauth1),
+            Auth::KeyExchange(exchange) => {
+                self.key_exchange(exchange);
+                self.learns_no_token();
+            }
             Auth::Keys | Auth::Basic => {
                 if !app.fields.iter().any(crate::Field::is_secret) {
                     self.error("fields", "no secret is asked for", "Add a password field.");
@@ -57,10 +61,16 @@ impl Checks<'_> {
     }
 
     fn oauth2(&mut self, oauth2: &OAuth2) {
-        self.url("oauth2.authorization_url", &oauth2.authorization_url, &[]);
+        self.flow(oauth2);
+        if !oauth2.authorization_url.is_empty() {
+            self.url("oauth2.authorization_url", &oauth2.authorization_url, &[]);
+        }
         self.url("oauth2.token_url", &oauth2.token_url, &[]);
         let others = [
             ("oauth2.refresh_url", &oauth2.refresh_url),
+            ("oauth2.device_authorization_url", &oauth2.device_authorization_url),
+            ("oauth2.par_url", &oauth2.par_url),
+            ("oauth2.mtls_token_url", &oauth2.mtls_token_url),
             ("oauth2.issuer", &oauth2.issuer),
             ("oauth2.console_url", &oauth2.console_url),
         ];

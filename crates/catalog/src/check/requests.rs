@@ -78,6 +78,14 @@ impl Checks<'_> {
             self.names("proxy.query", value, &[]);
             injected.extend(placeholders::names(value).unwrap_or_default());
         }
+        for value in proxy.body.values() {
+            self.names("proxy.body", value, &[]);
+            injected.extend(placeholders::names(value).unwrap_or_default());
+        }
+        if let Some(aws4) = &proxy.aws4 {
+            self.aws4(aws4);
+            injected.extend(placeholders::names(&aws4.secret_access_key).unwrap_or_default());
+        }
         injected.extend(placeholders::names(&proxy.base_url).unwrap_or_default());
         let secret = |name: &&str| {
             *name == "oauth_access_token"
@@ -86,7 +94,7 @@ impl Checks<'_> {
         };
         let signs = matches!(app.auth, Auth::OAuth1(_) | Auth::None);
         if !signs && !injected.iter().any(secret) {
-            let fix = "Put the credential into headers or query.";
+            let fix = "Put the credential into headers, query or body.";
             self.error("proxy", "no credential is added to requests", fix);
         }
         for header in &proxy.rate_limit_headers {

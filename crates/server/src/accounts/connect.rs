@@ -149,11 +149,11 @@ async fn filled(app: &App, tx: &mut Tx, mut account: Account, grant: NewGrant) -
         ..Refreshing::default()
     };
     let renewable = grant.credentials.refresh_token.is_some();
-    if let Ok(found) = apps::find(app, &account.app_slug) {
+    if let Ok(found) = apps::find(app, &account.tenant.project, &account.app_slug).await {
         account.next_refresh_at_ms =
-            schedule::next_refresh(&app.config, found, &account, (renewable, now_ms));
+            schedule::next_refresh(&app.config, &found, &account, (renewable, now_ms));
         account.refreshing.ends_at_ms =
-            forecast::ending(found, &account, renewable).map(|it| it.at_ms);
+            forecast::ending(&found, &account, renewable).map(|it| it.at_ms);
     }
     let key = app.keys.user_for_sealing(tx, &account.tenant, &account.user, now_ms).await?;
     let contents = Contents {

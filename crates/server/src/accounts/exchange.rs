@@ -98,7 +98,7 @@ fn place<'a>(
 pub(super) async fn exchange(
     app: &Arc<App>,
     account: Account,
-    opened: Opened<'_>,
+    opened: Opened,
     (deadline, why): (Instant, Why),
 ) -> Result<()> {
     let mut others = None;
@@ -139,7 +139,7 @@ pub(super) async fn exchange(
 
 /// What else may still be good once the provider refused the token at hand: those that came beside
 /// the row, the newest first; and the one before, where the provider minds nothing.
-fn more_tokens(opened: &Opened<'_>, kept: Vec<(i64, Answer)>) -> Vec<Secret> {
+fn more_tokens(opened: &Opened, kept: Vec<(i64, Answer)>) -> Vec<Secret> {
     let mut tokens: Vec<Secret> = kept
         .into_iter()
         .filter_map(|(_, it)| it.tokens.refresh_token.map(|it| Secret::new(it.expose())))
@@ -152,15 +152,11 @@ fn more_tokens(opened: &Opened<'_>, kept: Vec<(i64, Answer)>) -> Vec<Secret> {
 }
 
 /// What was kept beside the row and can be read, with the version that it was asked for.
-async fn candidates(
-    app: &App,
-    account: &Account,
-    opened: &Opened<'_>,
-) -> Result<Vec<(i64, Answer)>> {
+async fn candidates(app: &App, account: &Account, opened: &Opened) -> Result<Vec<(i64, Answer)>> {
     let kept = rows::candidates(&app.db, account).await?;
     let read = kept.into_iter().filter_map(|it| {
         let version = it.version;
-        let answer = Answer::of((&opened.key, opened.found), account, it);
+        let answer = Answer::of((&opened.key, &opened.found), account, it);
         answer.ok().map(|answer| (version, answer))
     });
     Ok(read.collect())
@@ -181,7 +177,7 @@ impl From<Trouble> for Failed {
 async fn ask(
     app: &App,
     account: &Account,
-    opened: &Opened<'_>,
+    opened: &Opened,
     (refresh_token, deadline): (&Secret, Instant),
 ) -> Result<Answer, Failed> {
     let request = protocol::refresh_request(app, &opened.values(), &opened.client, refresh_token)
@@ -211,7 +207,7 @@ async fn ask(
     app.breakers.answered(&opened.host);
     let sealed =
         Candidate { sealed: kept.sealed.clone(), operation: kept.operation.clone(), ..kept };
-    let answer = Answer::of((&opened.key, opened.found), account, kept);
+    let answer = Answer::of((&opened.key, &opened.found), account, kept);
     failpoint::reached("refresh.read");
     answer.map_err(|trouble| {
         // What cannot be read today may be once the app's file is mended.
@@ -225,7 +221,7 @@ async fn ask(
 }
 
 /// Judges an answer that says no by its status.
-fn refused(app: &App, opened: &Opened<'_>, response: &Response<'_>, now_ms: i64) -> Trouble {
+fn refused(app: &App, opened: &Opened, response: &Response<'_>, now_ms: i64) -> Trouble {
     let Some(oauth2) = opened.found.oauth2() else { return Trouble::NoRefreshToken };
     let failure = match protocol::read_tokens(oauth2, response, now_ms) {
         Err(failure) => failure,
@@ -264,7 +260,7 @@ async fn write_down(app: &App, account: &Account, kept: &Candidate) {
 async fn keep(
     app: &Arc<App>,
     account: Account,
-    opened: Opened<'_>,
+    opened: Opened,
     (answer, why): (Answer, Why),
 ) -> Result<()> {
     let brought = Brought::of(app, account, opened, (answer, why))?;
@@ -294,7 +290,7 @@ impl Brought {
     pub fn of(
         app: &App,
         account: Account,
-        opened: Opened<'_>,
+        opened: Opened,
         (answer, why): (Answer, Why),
     ) -> Result<Self> {
         let Opened { found, key, mut contents, .. } = opened;
@@ -303,7 +299,7 @@ impl Brought {
         let Answer { operation, tokens, .. } = answer;
         let was_told = account.refreshing.told;
         let mut next = account;
-        renewed(&mut contents, found, &tokens);
+        renewed(&mut contents, &found, &tokens);
         if let Some(scopes) = tokens.scopes.filter(|it| !it.is_empty()) {
             let known = next.scopes.iter().chain(&next.missing_scopes);
             let missing = known.filter(|it| !scopes.contains(it)).cloned().collect();
@@ -316,8 +312,9 @@ impl Brought {
         next.health = Health::Healthy;
         next.attempts = 0;
         next.refreshing.operation = Some(operation);
-        next.next_refresh_at_ms = schedule::next_refresh(&app.config, found, &next, (true, now_ms));
-        next.refreshing.ends_at_ms = forecast::ending(found, &next, true).map(|it| it.at_ms);
+        next.next_refresh_at_ms =
+            schedule::next_refresh(&app.config, &found, &next, (true, now_ms));
+        next.refreshing.ends_at_ms = forecast::ending(&found, &next, true).map(|it| it.at_ms);
         next.sealed = seal::seal(&key, &next, &contents)?;
         failpoint::reached("refresh.sealed");
         Ok(Self { next, contents, candidate, was_told, why })

@@ -59,7 +59,7 @@ pub async fn health(app: &App, account: &Account) -> Result<HealthView> {
     let at = |time: Option<i64>| time.map(iso);
     let of = (account.id.as_str(), "account.refresh");
     let past = audit::past(&app.db, &account.tenant, of, ATTEMPTS_MAX).await?;
-    let found = apps::find(app, &account.app_slug).ok();
+    let found = apps::find(app, &account.tenant.project, &account.app_slug).await.ok();
     Ok(HealthView {
         account_id: account.id.clone(),
         status: account.health.as_str(),
@@ -71,7 +71,7 @@ pub async fn health(app: &App, account: &Account) -> Result<HealthView> {
         failures: account.attempts,
         in_doubt: account.refreshing.sent || account.refreshing.unknown_at_ms.is_some(),
         keep_alive: account.keep_alive,
-        forecast: found.and_then(|it| forecast::of(it, account)),
+        forecast: found.and_then(|it| forecast::of(&it, account)),
         attempts: past.into_iter().map(attempt).collect(),
     })
 }
@@ -91,13 +91,13 @@ pub(super) async fn set_keep_alive(app: &Arc<App>, account: Account, on: bool) -
     let mut next = account;
     next.keep_alive = on;
     let renewable = seal::open(app, &next).await?.credentials.refresh_token.is_some();
-    if let Ok(found) = apps::find(app, &next.app_slug) {
+    if let Ok(found) = apps::find(app, &next.tenant.project, &next.app_slug).await {
         let since_ms = next.last_refreshed_at_ms.unwrap_or(next.created_at_ms);
         if next.health == Health::Healthy {
             next.next_refresh_at_ms =
-                schedule::next_refresh(&app.config, found, &next, (renewable, since_ms));
+                schedule::next_refresh(&app.config, &found, &next, (renewable, since_ms));
         }
-        next.refreshing.ends_at_ms = forecast::ending(found, &next, renewable).map(|it| it.at_ms);
+        next.refreshing.ends_at_ms = forecast::ending(&found, &next, renewable).map(|it| it.at_ms);
     }
     if !rows::set_keep_alive(&app.db, &next).await? {
         return Err(error::NOT_FOUND.into());

@@ -107,7 +107,7 @@ async fn tell(
 
 async fn granted(app: &Arc<App>, token: &ConnectToken, form: Form) -> Result<NewGrant> {
     token.usable(app.clock.now_ms())?;
-    let found = apps::find(app, &form.app)?;
+    let found = apps::find(app, &token.tenant.project, &form.app).await?;
     if token.app_slug.as_ref().is_some_and(|only| *only != found.slug) {
         return Err(error::APP_NOT_FOUND.saying("The connect token is for another app."));
     }
@@ -115,8 +115,8 @@ async fn granted(app: &Arc<App>, token: &ConnectToken, form: Form) -> Result<New
         return Err(error::INVALID_REQUEST
             .saying("This app is connected by signing in on the connect page."));
     }
-    let mut fields = judge(found, form.fields)?;
-    let known = tried(app, token, found, &fields).await?;
+    let mut fields = judge(&found, form.fields)?;
+    let known = tried(app, token, &found, &fields).await?;
     for (name, value) in known.learned {
         fields.insert(name, Secret::new(value));
     }
@@ -205,7 +205,7 @@ mod tests {
     fn judged(app: &str, given: &[(&str, &str)]) -> Result<Vec<(String, String)>, String> {
         let found = grantkeep_catalog::Catalog::builtin().get(app).unwrap();
         let pairs = given.iter().map(|(name, it)| ((*name).to_owned(), (*it).to_owned()));
-        let fields = judge(found, pairs.collect())
+        let fields = judge(&found, pairs.collect())
             .map_err(|error| error.details().unwrap()["field"].as_str().unwrap().to_owned())?;
         Ok(fields.into_iter().map(|(name, it)| (name, it.expose().to_owned())).collect())
     }

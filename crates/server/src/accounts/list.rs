@@ -20,11 +20,16 @@ pub struct Filter<'a> {
 
 /// An app by its slug or id, or one of its OAuth clients. `None`: there is nothing of that name
 /// here.
-pub(super) fn named<'a>(app: &'a App, name: &str) -> Option<(Option<&'a str>, Option<OAuthAppId>)> {
+pub(super) async fn named(
+    app: &App,
+    tenant: &Tenant,
+    name: &str,
+) -> Option<(Option<String>, Option<OAuthAppId>)> {
     if let Some(id) = OAuthAppId::parse(name) {
         return Some((None, Some(id)));
     }
-    apps::find(app, name).ok().map(|it| (Some(it.slug.as_str()), None))
+    let found = apps::find(app, &tenant.project, name).await.ok()?;
+    Some((Some(found.slug.clone()), None))
 }
 
 /// # Errors
@@ -60,7 +65,7 @@ pub async fn list(
     };
     let (app_slug, client) = match filter.app {
         None => (None, None),
-        Some(name) => match named(app, name) {
+        Some(name) => match named(app, tenant, name).await {
             None => return nothing(),
             Some(found) => found,
         },
@@ -72,6 +77,7 @@ pub async fn list(
             _ => return nothing(),
         },
     };
+    let app_slug = app_slug.as_deref();
     let which = Which { user: user.as_ref(), app_slug, oauth_app: client.as_ref() };
     Ok(store::list::page(&app.db, tenant, which, page).await?)
 }
@@ -85,15 +91,15 @@ pub async fn list_of_user(
 ) -> Result<Vec<Account>> {
     let app_slug = match app_name {
         None => None,
-        Some(name) => match apps::find(app, name) {
+        Some(name) => match apps::find(app, &tenant.project, name).await {
             Err(_) => return Ok(Vec::new()),
-            Ok(found) => Some(found.slug.as_str()),
+            Ok(found) => Some(found.slug.clone()),
         },
     };
     let Some(user) = users::find(&app.db, tenant, external_id).await? else {
         return Ok(Vec::new());
     };
-    Ok(store::list::of_user(&app.db, tenant, &user.id, app_slug).await?)
+    Ok(store::list::of_user(&app.db, tenant, &user.id, app_slug.as_deref()).await?)
 }
 
 impl Account {

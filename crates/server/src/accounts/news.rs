@@ -59,8 +59,8 @@ fn session_number(token_hash: &[u8; 32]) -> u64 {
 }
 
 /// An account as news has it: without any place for credentials.
-pub(super) fn view(app: &App, account: &Account) -> Result<Value> {
-    let view = serde_json::to_value(account_view(app, account, None));
+pub(super) async fn view(app: &App, account: &Account) -> Result<Value> {
+    let view = serde_json::to_value(account_view(app, account, None).await);
     let mut view = view.map_err(|it| crate::error::INTERNAL.logging(it))?;
     if let Some(fields) = view.as_object_mut() {
         fields.remove("credentials");
@@ -75,7 +75,7 @@ pub(super) async fn connected(
     asker: &Asker,
 ) -> Result<()> {
     let mut body = asker.body();
-    body["account"] = view(app, account)?;
+    body["account"] = view(app, account).await?;
     let news = News {
         tenant: &account.tenant,
         topic: Topic::ConnectionSuccess,
@@ -111,7 +111,7 @@ pub(super) async fn deleted(app: &App, tx: &mut Tx, account: &Account) -> Result
         tenant: &account.tenant,
         topic: Topic::AccountDeleted,
         account: Some(&account.id),
-        body: json!({ "account": view(app, account)? }),
+        body: json!({ "account": view(app, account).await? }),
         webhook_uri: None,
     };
     webhooks::announce(app, tx, news).await

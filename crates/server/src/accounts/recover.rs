@@ -99,7 +99,7 @@ async fn apply(app: &Arc<App>, entry: &Entry) -> Result<()> {
         Ok(opened) => opened,
         Err(trouble) => return unread(app, entry, account, trouble).await,
     };
-    match Answer::of((&opened.key, opened.found), &account, candidate) {
+    match Answer::of((&opened.key, &opened.found), &account, candidate) {
         Ok(answer) => {
             let mut account = account;
             // Under the fence of the exchange: who took over meanwhile is not overwritten.
@@ -135,8 +135,9 @@ async fn deleted(app: &App, entry: &Entry) -> Result<()> {
         tracing::warn!(account = %entry.account, "an answer for an erased user cannot be opened");
         return Ok(());
     };
-    let Ok(found) = apps::find(app, &entry.app_slug) else { return Ok(()) };
-    if let Some(tokens) = tokens(&key, found, entry) {
+    let found = apps::find(app, &tenant.project, &entry.app_slug).await;
+    let Ok(found) = found else { return Ok(()) };
+    if let Some(tokens) = tokens(&key, &found, entry) {
         let mut tx = app.db.begin().await?;
         revoke::leave_late(app, &mut tx, (&tenant, &entry.account), tokens).await?;
         tx.commit().await?;

@@ -211,8 +211,8 @@ pub(super) fn retry(kind: Kind, wait_ms: i64) -> Error {
 }
 
 /// What is needed to ask and to store.
-pub(super) struct Opened<'a> {
-    pub found: &'a CatalogApp,
+pub(super) struct Opened {
+    pub found: Arc<CatalogApp>,
     pub key: Arc<OwnerKey>,
     pub contents: Contents,
     pub client: ClientKeys,
@@ -220,19 +220,20 @@ pub(super) struct Opened<'a> {
     pub host: String,
 }
 
-impl Opened<'_> {
+impl Opened {
     /// What the app's file may refer to in a refresh.
     pub fn values(&self) -> Values<'_> {
         let credentials = &self.contents.credentials;
-        let mut values = Values::of(self.found, &credentials.fields);
+        let mut values = Values::of(&self.found, &credentials.fields);
         values.access_token = credentials.access_token.as_ref();
         values.client_id = Some(&self.client.id);
         values
     }
 }
 
-pub(super) async fn open<'a>(app: &'a App, account: &Account) -> Result<Opened<'a>, Trouble> {
-    let found = apps::find(app, &account.app_slug)
+pub(super) async fn open(app: &App, account: &Account) -> Result<Opened, Trouble> {
+    let found = apps::find(app, &account.tenant.project, &account.app_slug)
+        .await
         .map_err(|_| Trouble::settings("The app is not in the catalogue any more."))?;
     let key = seal::user_key(app, account).await.map_err(Trouble::Unreadable)?;
     let contents = seal::open_with(&key, account).map_err(Trouble::Unreadable)?;

@@ -111,7 +111,8 @@ pub(super) async fn leave(
     after_ms: i64,
 ) -> Result<(Outcome, Option<JobId>)> {
     let now_ms = app.clock.now_ms();
-    let habit = apps::find(app, &account.app_slug).ok().and_then(habit);
+    let found = apps::find(app, &account.tenant.project, &account.app_slug).await.ok();
+    let habit = found.as_deref().and_then(habit);
     let (outcome, detail, sealed) = match (&grant, habit) {
         (None, _) => (Outcome::Failed, Some("The stored grant could not be read."), None),
         (Some(grant), Some(habit)) if has_token(habit, &grant.credentials) => {
@@ -300,10 +301,10 @@ enum Verdict {
 
 async fn ask(app: &Arc<App>, it: &Revocation, sealed: &SecretBytes) -> Verdict {
     let refused = |why: &str| Verdict::Refused(why.to_owned());
-    let Ok(found) = apps::find(app, &it.app_slug) else {
+    let Ok(found) = apps::find(app, &it.tenant.project, &it.app_slug).await else {
         return refused("The app is not in the catalogue any more.");
     };
-    let (Some(oauth2), Some(habit)) = (found.oauth2(), habit(found)) else {
+    let (Some(oauth2), Some(habit)) = (found.oauth2(), habit(&found)) else {
         return refused("The app cannot be asked to revoke any more.");
     };
     let Ok(grant) = seal::unpack(sealed.expose()) else {
@@ -316,7 +317,7 @@ async fn ask(app: &Arc<App>, it: &Revocation, sealed: &SecretBytes) -> Verdict {
         Ok(client) => client,
         Err(error) => return Verdict::Broken(error.text().to_owned()),
     };
-    let mut values = Values::of(found, fields);
+    let mut values = Values::of(&found, fields);
     values.access_token = access_token.as_ref();
     values.client_id = Some(&client.id);
     values.token = Some(token);

@@ -204,13 +204,13 @@ mod tests {
         }
     }
 
-    fn app(slug: &str) -> &'static CatalogApp {
+    fn app(slug: &str) -> std::sync::Arc<CatalogApp> {
         grantkeep_catalog::Catalog::builtin().get(slug).unwrap()
     }
 
     fn next(life_ms: i64) -> i64 {
         let config = Config::from_pairs(&[]).unwrap();
-        next_refresh(&config, app("slack"), &account(Some(life_ms)), (true, 0)).unwrap()
+        next_refresh(&config, &app("slack"), &account(Some(life_ms)), (true, 0)).unwrap()
     }
 
     #[test]
@@ -238,7 +238,7 @@ mod tests {
     #[test]
     fn what_does_not_end_or_cannot_be_renewed_is_left_alone() {
         let config = Config::from_pairs(&[]).unwrap();
-        assert_eq!(next_refresh(&config, app("slack"), &account(None), (true, 0)), None);
-        assert_eq!(next_refresh(&config, app("slack"), &account(Some(9)), (false, 0)), None);
+        assert_eq!(next_refresh(&config, &app("slack"), &account(None), (true, 0)), None);
+        assert_eq!(next_refresh(&config, &app("slack"), &account(Some(9)), (false, 0)), None);
     }
 }

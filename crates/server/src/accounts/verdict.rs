@@ -99,8 +99,9 @@ pub(super) async fn fail_keeping(
     if trouble.leaves_unknown() {
         next.refreshing.unknown_at_ms = Some(now_ms);
     }
-    let found = apps::find(app, &next.app_slug).ok();
-    let Verdict { outcome, health, wait_ms, answer } = judge(&next, found, trouble, now_ms);
+    let found = apps::find(app, &next.tenant.project, &next.app_slug).await.ok();
+    let Verdict { outcome, health, wait_ms, answer } =
+        judge(&next, found.as_deref(), trouble, now_ms);
     let wait_ms = if lost {
         1 + super::schedule::place(&next) % AFTER_LOSS_MS
     } else {
@@ -174,10 +175,10 @@ fn topic(account: &Account, now_ms: i64) -> Option<Topic> {
 
 /// Tells the product, if `tx` commits.
 pub(super) async fn tell(app: &App, tx: &mut Tx, account: &Account, topic: Topic) -> Result<()> {
-    let found = apps::find(app, &account.app_slug).ok();
+    let found = apps::find(app, &account.tenant.project, &account.app_slug).await.ok();
     let body = json!({
-        "account": news::view(app, account)?,
-        "forecast": found.and_then(|it| forecast::of(it, account)),
+        "account": news::view(app, account).await?,
+        "forecast": found.and_then(|it| forecast::of(&it, account)),
     });
     let news = News {
         tenant: &account.tenant,

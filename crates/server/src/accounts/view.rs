@@ -46,20 +46,21 @@ pub struct AccountView {
 }
 
 /// The view of an account; without credentials unless they are given.
-pub(crate) fn account_view(
+pub(crate) async fn account_view(
     app: &App,
     account: &Account,
     credentials: Option<Map<String, Value>>,
 ) -> AccountView {
     let at = |time: Option<i64>| time.map(iso);
+    // An app whose file was taken away leaves its accounts behind.
+    let found = apps::find(app, &account.tenant.project, &account.app_slug).await.ok();
     AccountView {
         id: account.id.clone(),
         name: account.name.clone(),
         external_id: account.external_id.clone(),
         healthy: account.health == Health::Healthy,
         dead: matches!(account.health, Health::Dead { .. }),
-        // An app whose file was taken away leaves its accounts behind.
-        app: apps::find(app, &account.app_slug).ok().map(|found| app_view(app, found)),
+        app: found.map(|found| app_view(app, &found)),
         created_at: iso(account.created_at_ms),
         updated_at: iso(account.updated_at_ms),
         authorized_scopes: account.scopes.clone(),

@@ -135,8 +135,8 @@ pub(crate) async fn retrieve(
     _: Call<Anyone, need::Nothing>,
     Path(name): Path<String>,
 ) -> Result<axum::Json<Wrapped<AppView>>> {
-    let found = super::find(&app, &name)?;
-    Ok(axum::Json(Wrapped { data: app_view(&app, found) }))
+    let found = super::find_public(&app, &name)?;
+    Ok(axum::Json(Wrapped { data: app_view(&app, &found) }))
 }
 
 /// All categories, bare.

@@ -65,7 +65,7 @@ pub(crate) async fn list(
 ) -> Result<axum::Json<Listed<OAuthAppView>>> {
     let slug = match query.one("app")? {
         None => None,
-        Some(name) => Some(super::find(&app, name)?.slug.clone()),
+        Some(name) => Some(super::find(&app, &call.project, name).await?.slug.clone()),
     };
     let part = query.one("q")?;
     let name = format!("oauth_apps\n{}\n{slug:?}\n{part:?}", call.project);
@@ -75,7 +75,10 @@ pub(crate) async fn list(
     let boundary =
         |it: &OAuthApp| Boundary { key: it.created_at_ms, id: it.id.as_str().to_owned() };
     let (found, page_info) = page.answer(&app.cursors, found, total, boundary);
-    let data = found.iter().map(|it| oauth_app_view(&app, it)).collect::<Result<_>>()?;
+    let mut data = Vec::with_capacity(found.len());
+    for client in &found {
+        data.push(oauth_app_view(&app, client).await?);
+    }
     Ok(axum::Json(Listed { data, page_info }))
 }
 
@@ -92,7 +95,7 @@ pub(crate) async fn create(
     let name = wish.app.take().ok_or_else(|| error::INVALID_FIELD.saying("`app` is missing."))?;
     let made = super::create_oauth_app(&app, &call.project, &name, wish.edit()).await?;
     record(&app, &call, "oauth_app.create", &made).await?;
-    Ok((StatusCode::CREATED, axum::Json(oauth_app_view(&app, &made)?)))
+    Ok((StatusCode::CREATED, axum::Json(oauth_app_view(&app, &made).await?)))
 }
 
 #[utoipa::path(get, path = "/v1/connect/{project}/oauth_apps/{id}", tag = "OAuth clients",
@@ -104,7 +107,7 @@ pub(crate) async fn retrieve(
     Id(id): Id,
 ) -> Result<axum::Json<OAuthAppView>> {
     let found = super::find_oauth_app(&app, &call.project, &id).await?;
-    Ok(axum::Json(oauth_app_view(&app, &found)?))
+    Ok(axum::Json(oauth_app_view(&app, &found).await?))
 }
 
 #[utoipa::path(put, path = "/v1/connect/{project}/oauth_apps/{id}", tag = "OAuth clients",
@@ -118,7 +121,7 @@ pub(crate) async fn update(
 ) -> Result<axum::Json<OAuthAppView>> {
     let changed = super::update_oauth_app(&app, &call.project, &id, wish.edit()).await?;
     record(&app, &call, "oauth_app.update", &changed).await?;
-    Ok(axum::Json(oauth_app_view(&app, &changed)?))
+    Ok(axum::Json(oauth_app_view(&app, &changed).await?))
 }
 
 #[utoipa::path(delete, path = "/v1/connect/{project}/oauth_apps/{id}", tag = "OAuth clients",

@@ -3,10 +3,13 @@
 pub mod api;
 pub mod api_clients;
 mod clients;
+mod custom;
 pub mod probe;
 pub mod protocol;
 mod store;
 pub mod view;
+
+use std::sync::Arc;
 
 use grantkeep_catalog::App as CatalogApp;
 
@@ -17,11 +20,23 @@ pub use clients::{
 
 use crate::app::App;
 use crate::error::{self, Result};
+use crate::ids::ProjectId;
 
-/// Finds an app by slug or by id.
+/// Finds an app by slug or by id: in the catalogue, else among the project's own.
 ///
 /// # Errors
 /// [`error::APP_NOT_FOUND`].
-pub fn find<'a>(app: &'a App, name: &str) -> Result<&'a CatalogApp> {
+pub async fn find(app: &App, project: &ProjectId, name: &str) -> Result<Arc<CatalogApp>> {
+    if let Some(found) = app.catalog.find(name) {
+        return Ok(found);
+    }
+    custom::find(app, project, name).await?.ok_or_else(|| error::APP_NOT_FOUND.into())
+}
+
+/// Finds an app of the catalogue, for callers that belong to no project.
+///
+/// # Errors
+/// [`error::APP_NOT_FOUND`].
+pub fn find_public(app: &App, name: &str) -> Result<Arc<CatalogApp>> {
     app.catalog.find(name).ok_or_else(|| error::APP_NOT_FOUND.into())
 }

@@ -119,7 +119,7 @@ impl Probe<'_> {
             let answer = match rule.from {
                 LearnedFrom::Verify => verified,
                 LearnedFrom::Identity => identity,
-                LearnedFrom::TokenAnswer | LearnedFrom::Callback => None,
+                LearnedFrom::TokenAnswer | LearnedFrom::Callback | LearnedFrom::Field => None,
             };
             let Some(value) = answer.and_then(|it| text(it, &rule.path)) else { continue };
             // It comes from outside, and may come to stand in a host.

@@ -35,6 +35,8 @@ pub enum Unaskable {
     Request(#[from] RequestError),
     #[error("the app has no such request")]
     NoSuch,
+    #[error("this way of client authentication needs a key that the client does not have")]
+    NoClientKey,
 }
 
 /// A registration at a provider, opened for one request.
@@ -52,13 +54,14 @@ impl ClientKeys {
         Ok(Self { id: client.client_id.clone(), secret })
     }
 
-    fn with(&self, auth: catalog::ClientAuth) -> Client<'_> {
+    fn with(&self, auth: catalog::ClientAuth) -> Result<Client<'_>, Unaskable> {
         let auth = match auth {
             catalog::ClientAuth::Basic => ClientAuth::Basic,
             catalog::ClientAuth::Post => ClientAuth::Post,
             catalog::ClientAuth::None => ClientAuth::None,
+            _ => return Err(Unaskable::NoClientKey),
         };
-        Client { id: &self.id, secret: self.secret.as_ref(), auth }
+        Ok(Client { id: &self.id, secret: self.secret.as_ref(), auth })
     }
 }
 
@@ -119,7 +122,7 @@ pub fn refresh_request(
     let url = refresh_url(app, values)?;
     let endpoint = endpoint(app, it, url.as_str(), &it.refresh_params);
     let refresh_token = oauth::Secret::new(refresh_token.expose());
-    Ok(token::refresh(&endpoint, &client.with(it.client_auth), &refresh_token)?)
+    Ok(token::refresh(&endpoint, &client.with(it.client_auth)?, &refresh_token)?)
 }
 
 /// Asks to exchange what came back from the browser for tokens (RFC 6749 section 4.1.3).
@@ -132,7 +135,7 @@ pub fn exchange_request(
     let it = values.found.oauth2().ok_or(Unaskable::NoSuch)?;
     let url = values.url(app, &it.token_url)?;
     let endpoint = endpoint(app, it, &url, &it.token_params);
-    Ok(token::exchange(&endpoint, &client.with(it.client_auth), exchange)?)
+    Ok(token::exchange(&endpoint, &client.with(it.client_auth)?, exchange)?)
 }
 
 fn endpoint<'a>(app: &App, it: &'a OAuth2, url: &'a str, params: &'a Params) -> Endpoint<'a> {
@@ -193,7 +196,7 @@ pub fn revocation_request(
         hint: standard.then_some(kind),
         params: &it.params,
         headers: &it.headers,
-        client: (auth != catalog::ClientAuth::None).then(|| client.with(auth)),
+        client: (auth != catalog::ClientAuth::None).then(|| client.with(auth)).transpose()?,
         allow_loopback_http: app.config.egress_allow_loopback,
     };
     Ok(request.request(&token)?)

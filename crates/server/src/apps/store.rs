@@ -1,5 +1,7 @@
 //! Rows of `oauth_apps` and `oauth_registrations`. SQL and nothing else.
 
+pub(super) mod custom;
+
 use sqlx::FromRow;
 
 use super::OAuthApp;

@@ -93,11 +93,11 @@ pub fn app_view(app: &App, found: &CatalogApp) -> AppView {
 
 /// # Errors
 /// [`crate::error::APP_NOT_FOUND`] when the client's app has left the catalogue.
-pub fn oauth_app_view(app: &App, client: &OAuthApp) -> Result<OAuthAppView> {
-    let found = super::find(app, &client.app_slug)?;
+pub async fn oauth_app_view(app: &App, client: &OAuthApp) -> Result<OAuthAppView> {
+    let found = super::find(app, &client.project, &client.app_slug).await?;
     let own = found.oauth2().map(|it| it.scopes.asked()).unwrap_or_default();
     let own = || own.iter().map(|it| (*it).to_owned()).collect();
-    let mut facts = facts(app, found);
+    let mut facts = facts(app, &found);
     if let Some(description) = &client.description {
         facts.description.clone_from(description);
     }

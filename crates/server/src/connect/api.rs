@@ -247,7 +247,7 @@ pub(crate) async fn confirm_flow(
     let done = app.exchanges.spawn(confirm::confirm(Arc::clone(&app), said)).await;
     let done = done.map_err(|it| error::INTERNAL.logging(it))??;
     Ok(private(ConfirmAnswer {
-        account: account_view(&app, &done.account, None),
+        account: account_view(&app, &done.account, None).await,
         redirect_uri: done.redirect_uri,
     }))
 }

@@ -71,7 +71,7 @@ pub(crate) async fn icon(
     Path(file): Path<String>,
 ) -> Result<Response> {
     let slug = file.strip_suffix(".svg").ok_or(error::NOT_FOUND)?;
-    let found = apps::find(&app, slug)?;
+    let found = apps::find_public(&app, slug)?;
     let shape = found.icon_svg().and_then(shape);
     let svg = draw(shape.as_deref(), &found.name, found.color.as_deref());
     // Images of other origins' pages too; whatever stands in the file, it runs nothing (CSP

@@ -75,7 +75,7 @@ async fn prepare(app: &Arc<App>, flow: &Flow, session: &Session) -> Result<Leavi
         Failure::of(&error, &product)
     };
     start::check_token(app, session).await.map_err(ours)?;
-    let found = apps::find(app, &flow.app_slug).map_err(ours)?;
+    let found = apps::find(app, &flow.tenant.project, &flow.app_slug).await.map_err(ours)?;
     let client = apps::find_oauth_app(app, &flow.tenant.project, flow.client().map_err(ours)?);
     let client = client.await.map_err(ours)?;
     let key = app.keys.user(&app.db, &flow.tenant, &flow.user).await.map_err(ours)?;
@@ -88,10 +88,10 @@ async fn prepare(app: &Arc<App>, flow: &Flow, session: &Session) -> Result<Leavi
         (Some(oauth), _) => {
             let verifier = if oauth.pkce { Some(token::base64url("", 32)) } else { None };
             kept.verifier = verifier;
-            oauth2_url(app, (found, oauth), &client, flow, (&kept, &state)).map_err(ours)?
+            oauth2_url(app, (&found, oauth), &client, flow, (&kept, &state)).map_err(ours)?
         }
         (None, Some(_)) => {
-            let asked = Asked { app, found, client: &client, flow, product: &product };
+            let asked = Asked { app, found: &found, client: &client, flow, product: &product };
             oauth1::begin(&asked, &mut kept).await?
         }
         (None, None) => return Err(ours(error::INTERNAL.logging("the app has no OAuth any more"))),

@@ -134,7 +134,8 @@ async fn outcome(
 ) -> Result<Came, Failure> {
     let product = projects::find(&app.db, &flow.tenant.project).await;
     let product = product.map(|it| it.product().to_owned()).unwrap_or_default();
-    let found = apps::find(app, &flow.app_slug).map_err(|it| Failure::of(&it, &product))?;
+    let found = apps::find(app, &flow.tenant.project, &flow.app_slug).await;
+    let found = found.map_err(|it| Failure::of(&it, &product))?;
     let answer = parsed.map_err(|why| {
         tracing::info!(flow = %flow.id, %why, "a callback cannot be used");
         Failure::callback_invalid(&found.name)

@@ -80,12 +80,12 @@ pub(super) async fn finish(run: Run) -> Result<AccountId, Failure> {
         tracing::warn!(flow = %flow.id, code = error.kind().code, "a flow could not be finished");
         Failure::of(&error, product)
     };
-    let found = apps::find(app, &flow.app_slug).map_err(ours)?;
+    let found = apps::find(app, &flow.tenant.project, &flow.app_slug).await.map_err(ours)?;
     let client = apps::find_oauth_app(app, &flow.tenant.project, flow.client().map_err(ours)?);
     let client = client.await.map_err(ours)?;
     let key = app.keys.user(&app.db, &flow.tenant, &flow.user).await.map_err(ours)?;
     let kept = Kept::open(&key, flow).map_err(ours)?;
-    let asked = Asked { app, found, client: &client, flow, product };
+    let asked = Asked { app, found: &found, client: &client, flow, product };
     let got = match granted {
         Granted::Code(code) => asked.exchange(&kept, code).await?,
         Granted::Verifier { token, verifier } => {
@@ -232,7 +232,7 @@ fn learned(
         let value = match rule.from {
             LearnedFrom::TokenAnswer => said.text(&rule.path),
             LearnedFrom::Callback => others.get(&rule.path).cloned(),
-            LearnedFrom::Verify | LearnedFrom::Identity => None,
+            LearnedFrom::Verify | LearnedFrom::Identity | LearnedFrom::Field => None,
         };
         let Some(value) = value else { continue };
         let fits = rule.host.as_ref().is_none_or(|host| host.check(&value).is_ok());

@@ -34,7 +34,7 @@ pub(super) async fn grant(run: Run) -> Result<Secret, Failure> {
         Failure::of(&error, &product)
     };
     let verify_url = verify_url(&app, &flow.tenant.project).await.map_err(ours)?;
-    let found = apps::find(&app, &flow.app_slug).map_err(ours)?;
+    let found = apps::find(&app, &flow.tenant.project, &flow.app_slug).await.map_err(ours)?;
     let key = app.keys.user(&app.db, &flow.tenant, &flow.user).await.map_err(ours)?;
     let mut kept = Kept::open(&key, &flow).map_err(ours)?;
     let returned = match &granted {
@@ -53,7 +53,7 @@ pub(super) async fn grant(run: Run) -> Result<Secret, Failure> {
     let secret = token::base64url(CONFIRM_PREFIX, 32);
     let stored = async {
         let mut tx = app.db.begin().await?;
-        let until_ms = app.clock.now_ms() + life_ms(found);
+        let until_ms = app.clock.now_ms() + life_ms(&found);
         let held = write(&mut tx, &flow, (&kept, &key), (&secret, until_ms)).await?;
         tx.commit().await?;
         Ok(held)

@@ -39,12 +39,12 @@ pub(super) struct Visit<'a> {
 }
 
 /// What the page is rendered from.
-pub(super) struct Opened<'a> {
+pub(super) struct Opened {
     pub session: Session,
     pub secret: Secret,
     pub token: ConnectToken,
     pub project: Project,
-    pub app: &'a CatalogApp,
+    pub app: Arc<CatalogApp>,
     pub client: Option<OAuthApp>,
     pub account: Option<Account>,
     pub hide_close: bool,
@@ -68,7 +68,7 @@ pub(super) async fn open<'a>(
     app: &'a Arc<App>,
     visit: Visit<'_>,
     origin: &Origin,
-) -> Result<Opened<'a>, NotOpened> {
+) -> Result<Opened, NotOpened> {
     let found = tokens::find(app, visit.token).await?;
     let token = found.ok_or_else(|| Error::from(error::CONNECT_TOKEN_UNKNOWN))?;
     let project = projects::find(&app.db, &token.tenant.project).await?;
@@ -88,8 +88,8 @@ pub(super) async fn open<'a>(
 }
 
 /// What is to be connected.
-pub(super) struct Wanted<'a> {
-    pub app: &'a CatalogApp,
+pub(super) struct Wanted {
+    pub app: Arc<CatalogApp>,
     pub client: Option<OAuthApp>,
     pub account: Option<Account>,
     mode: Mode,
@@ -101,7 +101,7 @@ async fn judge<'a>(
     visit: &Visit<'_>,
     token: &ConnectToken,
     project: &Project,
-) -> Result<Wanted<'a>> {
+) -> Result<Wanted> {
     token.usable(app.clock.now_ms())?;
     let (mode, binding) = place(app, visit, token, project).await?;
     if visit.profile.is_some_and(|it| !scopes::PROFILES.contains(&it)) {
@@ -161,7 +161,7 @@ pub(super) async fn wanted<'a>(
     app_name: Option<&str>,
     client: Option<&str>,
     account: Option<&str>,
-) -> Result<Wanted<'a>> {
+) -> Result<Wanted> {
     let account = match account {
         None => None,
         Some(id) => {
@@ -173,7 +173,7 @@ pub(super) async fn wanted<'a>(
         .or(token.app_slug.as_deref())
         .or(account.as_ref().map(|it| it.app_slug.as_str()))
         .ok_or_else(|| Error::from(error::APP_NOT_FOUND))?;
-    let found = apps::find(app, named)?;
+    let found = apps::find(app, &token.tenant.project, named).await?;
     let other = |slug: &str| slug != found.slug;
     if account.as_ref().is_some_and(|it| other(&it.app_slug)) {
         return Err(error::NOT_FOUND.into());
@@ -181,7 +181,7 @@ pub(super) async fn wanted<'a>(
     if token.app_slug.as_deref().is_some_and(other) {
         return Err(error::APP_NOT_FOUND.into());
     }
-    let client = client_for(app, token, found, client, account.as_ref()).await?;
+    let client = client_for(app, token, &found, client, account.as_ref()).await?;
     let (mode, binding) = (Mode::Iframe, Binding::None);
     Ok(Wanted { app: found, client, account, mode, binding })
 }
@@ -223,7 +223,7 @@ async fn begin(
     app: &Arc<App>,
     visit: &Visit<'_>,
     token: &ConnectToken,
-    wanted: &Wanted<'_>,
+    wanted: &Wanted,
 ) -> Result<(Session, Secret)> {
     let now_ms = app.clock.now_ms();
     let secret = token::base64url(SESSION_PREFIX, 32);

@@ -140,7 +140,7 @@ fn nonce() -> String {
 }
 
 /// The question.
-pub(super) fn connect(app: &App, it: &Opened<'_>) -> Result<Response<Body>> {
+pub(super) fn connect(app: &App, it: &Opened) -> Result<Response<Body>> {
     let Opened { session, token, project, app: found, .. } = it;
     let embedded = session.mode == Mode::Iframe;
     let kind = match found.auth {
@@ -192,20 +192,20 @@ pub(super) fn connect(app: &App, it: &Opened<'_>) -> Result<Response<Body>> {
 }
 
 /// Who gets the access, where nothing proves that the reader is that person: he must judge himself.
-fn receiver(it: &Opened<'_>) -> Option<String> {
+fn receiver(it: &Opened) -> Option<String> {
     let unproved = it.session.mode == Mode::Link && it.session.binding == Binding::None;
     let name = || it.token.external_name.as_ref().unwrap_or(&it.token.external_id).clone();
     unproved.then(name)
 }
 
-fn abilities(it: &Opened<'_>) -> Vec<view::Ability> {
+fn abilities(it: &Opened) -> Vec<view::Ability> {
     match &it.client {
         Some(client) => {
-            let asked = scopes::asked(it.app, client, it.session.scope_profile.as_deref());
-            scopes::abilities(it.app, &asked)
+            let asked = scopes::asked(&it.app, client, it.session.scope_profile.as_deref());
+            scopes::abilities(&it.app, &asked)
         }
         None if it.app.purpose.is_empty() => Vec::new(),
-        None => vec![scopes::purpose(it.app)],
+        None => vec![scopes::purpose(&it.app)],
     }
 }
 

@@ -108,7 +108,7 @@ mod tests {
 
     fn level_of(app: &str, scope: &str) -> Level {
         let app = Catalog::builtin().get(app).unwrap();
-        abilities(app, &[scope.to_owned()]).remove(0).level
+        abilities(&app, &[scope.to_owned()]).remove(0).level
     }
 
     #[test]

@@ -31,12 +31,12 @@ pub(super) async fn start(
     profile: Option<&str>,
 ) -> Result<(Flow, Secret)> {
     check_token(app, session).await?;
-    let found = apps::find(app, &session.app_slug)?;
+    let found = apps::find(app, &session.tenant.project, &session.app_slug).await?;
     let Some(client) = &session.oauth_app else {
         return Err(error::INVALID_REQUEST.saying("This app is not connected by signing in."));
     };
     let client = apps::find_oauth_app(app, &session.tenant.project, client.as_str()).await?;
-    let kept = Kept::of(fields::judge(found, typed)?);
+    let kept = Kept::of(fields::judge(&found, typed)?);
     let profile = profile.filter(|it| scopes::PROFILES.contains(it));
     let issuer = match found.oauth2().and_then(|it| it.issuer.as_deref()) {
         Some(text) => Some(filled(text, &kept)?),
@@ -51,7 +51,7 @@ pub(super) async fn start(
         user: session.user.clone(),
         app_slug: session.app_slug.clone(),
         redirect_uri: client.redirect_uri(app),
-        asked_scopes: scopes::asked(found, &client, profile.or(session.scope_profile.as_deref())),
+        asked_scopes: scopes::asked(&found, &client, profile.or(session.scope_profile.as_deref())),
         oauth_app: Some(client.id),
         state: State::Waiting,
         sealed: Vec::new(),

@@ -61,9 +61,12 @@ pub(super) async fn validate(
         Ok(wanted) => wanted,
         Err(error) if error.kind().status >= 500 => return Err(error),
         Err(error) => {
-            let named = name.and_then(|it| apps::find(app, it).ok());
+            let named = match name {
+                Some(name) => apps::find(app, &token.tenant.project, name).await.ok(),
+                None => None,
+            };
             let mut answer = refusal(Some(&token), &error);
-            answer.app = named.map(|it| app_view(app, it));
+            answer.app = named.map(|it| app_view(app, &it));
             answer.project_app_name = Some(project.product().to_owned());
             answer.project_support_email = project.support_email;
             return Ok(answer);
@@ -72,7 +75,7 @@ pub(super) async fn validate(
     Ok(Validation {
         success: true,
         error: None,
-        app: Some(app_view(app, wanted.app)),
+        app: Some(app_view(app, &wanted.app)),
         oauth_app_id: wanted.client.map(|it| it.id),
         project_app_name: Some(project.product().to_owned()),
         project_support_email: project.support_email,

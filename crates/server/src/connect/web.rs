@@ -119,7 +119,8 @@ async fn start_of(app: &Arc<App>, flow: &str) -> Result<Response<Body>> {
     let id = FlowId::parse(flow).ok_or(error::TICKET_INVALID)?;
     let (flow, _) = authorize::opened(app, &id).await?;
     let project = projects::find(&app.db, &flow.tenant.project).await?;
-    pages::start(app, &flow, &project, apps::find(app, &flow.app_slug)?)
+    let found = apps::find(app, &flow.tenant.project, &flow.app_slug).await?;
+    pages::start(app, &flow, &project, &found)
 }
 
 #[derive(serde::Deserialize)]
@@ -231,7 +232,8 @@ async fn result_of(app: &Arc<App>, flow: &str) -> Result<Response<Body>> {
     let id = FlowId::parse(flow).ok_or(error::NOT_FOUND)?;
     let (flow, session) = landing::of(app, &id).await?;
     let project = projects::find(&app.db, &flow.tenant.project).await?;
-    pages::result(app, (&flow, &session), &project, apps::find(app, &flow.app_slug)?)
+    let found = apps::find(app, &flow.tenant.project, &flow.app_slug).await?;
+    pages::result(app, (&flow, &session), &project, &found)
 }
 
 /// The end of a flow: the address that the product gave with the token, as it is; else a page of
@@ -243,8 +245,8 @@ async fn end(app: &App, flow: &Flow, session: &Session) -> Result<Response<Body>
         see_other(&url)?
     } else {
         let project = projects::find(&app.db, &flow.tenant.project).await?;
-        let found = apps::find(app, &flow.app_slug)?;
-        pages::result(app, (flow, session), &project, found)?
+        let found = apps::find(app, &flow.tenant.project, &flow.app_slug).await?;
+        pages::result(app, (flow, session), &project, &found)?
     };
     set_cookie(app, &mut response, (&flow_cookie_name(app, &flow.id), ""), 0)?;
     Ok(response)

@@ -22,7 +22,10 @@ impl Scope {
     /// With the app named by slug or id. What is not in the catalogue is taken for a slug: its
     /// accounts outlive an app's file.
     pub fn new(app: &App, project: Option<ProjectId>, name: Option<&str>) -> Self {
-        let slug = |name: &str| app.catalog.find(name).map_or(name, |it| &it.slug).to_owned();
+        let slug = |name: &str| match app.catalog.find(name) {
+            Some(found) => found.slug.clone(),
+            None => name.to_owned(),
+        };
         Self { project, app: name.map(slug) }
     }
 

@@ -141,7 +141,7 @@ async fn app_of(
 ) -> Result<(Option<String>, Option<OAuthAppId>)> {
     let found = match wish.app.as_deref() {
         None => None,
-        Some(name) => Some(crate::apps::find(app, name)?.slug.clone()),
+        Some(name) => Some(crate::apps::find(app, &tenant.project, name).await?.slug.clone()),
     };
     let Some(name) = wish.oauth_app.as_deref() else { return Ok((found, None)) };
     let client = crate::apps::find_oauth_app(app, &tenant.project, name).await?;

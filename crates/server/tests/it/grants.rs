@@ -86,11 +86,11 @@ impl World {
 
     /// Goes through the provider's pages and exchanges what they give.
     async fn approved(&self, client: &OAuthApp, person: &str) -> Tokens {
-        let found = apps::find(&self.app, &client.app_slug).unwrap();
+        let found = apps::find(&self.app, &client.project, &client.app_slug).await.unwrap();
         let oauth2 = found.oauth2().unwrap();
         let verifier = Verifier::new(&"v".repeat(43)).unwrap();
         let fields = BTreeMap::from([("workspace".to_owned(), Secret::new("acme"))]);
-        let mut values = Values::of(found, &fields);
+        let mut values = Values::of(&found, &fields);
         values.client_id = Some(&client.client_id);
         let redirect_uri = client.redirect_uri(&self.app);
         let none = BTreeMap::new();

@@ -1,0 +1,31 @@
+-- Apps that a project describes for itself: an app file as text, checked when it was written.
+create table custom_apps (
+    project_id text not null references projects (id) on delete cascade,
+    slug text not null,
+    -- The app file (TOML), as it was given.
+    definition text not null,
+    -- Where the endpoints come from when they were discovered: the URL that was given, and what the
+    -- server's metadata said. Null for apps described by hand.
+    discovered text,
+    version bigint not null,
+    created_at_ms bigint not null,
+    updated_at_ms bigint not null,
+    primary key (project_id, slug)
+);
+-- Values that an operator sets for an app, so that users are not asked for them.
+create table app_overrides (
+    id text primary key,
+    project_id text not null references projects (id) on delete cascade,
+    name text not null,
+    app_slug text not null,
+    oauth_app_id text,
+    -- Field name to value; no secret stands here.
+    fields text not null,
+    version bigint not null,
+    created_at_ms bigint not null,
+    updated_at_ms bigint not null,
+    unique (project_id, id),
+    unique (project_id, name),
+    foreign key (project_id, oauth_app_id) references oauth_apps (project_id, id)
+);
+create index app_overrides_by_app on app_overrides (project_id, app_slug);
