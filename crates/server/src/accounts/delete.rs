@@ -71,7 +71,7 @@ pub async fn delete_by_app(
     name: &str,
     external_id: Option<&str>,
 ) -> Result<usize> {
-    let (app_slug, client) = list::named(app, &by.tenant, name).await.ok_or(error::NOT_FOUND)?;
+    let (app_slug, client) = list::named(app, by.tenant, name).await.ok_or(error::NOT_FOUND)?;
     if let Some(id) = &client {
         crate::apps::find_oauth_app(app, &by.tenant.project, id.as_str()).await?;
     }

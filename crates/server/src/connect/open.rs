@@ -64,8 +64,8 @@ impl<E: Into<Error>> From<E> for NotOpened {
 }
 
 /// Opens a page session and ends the token's earlier one.
-pub(super) async fn open<'a>(
-    app: &'a Arc<App>,
+pub(super) async fn open(
+    app: &Arc<App>,
     visit: Visit<'_>,
     origin: &Origin,
 ) -> Result<Opened, NotOpened> {
@@ -96,8 +96,8 @@ pub(super) struct Wanted {
     binding: Binding,
 }
 
-async fn judge<'a>(
-    app: &'a Arc<App>,
+async fn judge(
+    app: &Arc<App>,
     visit: &Visit<'_>,
     token: &ConnectToken,
     project: &Project,
@@ -155,8 +155,8 @@ pub(super) fn unproved(settings: &Settings) -> Option<Binding> {
 
 /// Finds app, client and account by the names in an address. What is not this project's or this
 /// user's is answered as if it did not exist (OWASP API1, object-level authorization).
-pub(super) async fn wanted<'a>(
-    app: &'a Arc<App>,
+pub(super) async fn wanted(
+    app: &Arc<App>,
     token: &ConnectToken,
     app_name: Option<&str>,
     client: Option<&str>,
