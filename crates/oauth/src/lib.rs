@@ -1,6 +1,7 @@
 //! OAuth 1.0a and 2 as pure functions: build a request, read an answer.
 //!
-//! Nothing here sends, stores, draws randomness or reads a clock. The caller sends a [`Request`]
+//! Nothing here sends, stores or reads a clock, and the only randomness drawn is what a signature
+//! and a new key are made of. The caller sends a [`Request`]
 //! as it is, without following redirects, and gives back status, a few headers and the body. What
 //! differs between servers is data, given with each call; what must not differ cannot be said:
 //! there is no implicit grant, no `plain` challenge, no second client authentication.
@@ -8,9 +9,12 @@
 mod encode;
 
 pub mod answer;
+pub mod assertion;
 pub mod authorize;
 pub mod callback;
 pub mod endpoint;
+pub mod jws;
+pub mod key;
 pub mod one;
 pub mod pkce;
 pub mod request;
