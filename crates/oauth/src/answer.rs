@@ -43,6 +43,8 @@ pub struct Rules<'a> {
     pub scope_separator: &'a str,
     /// Take any `token_type`: the server sends a word of its own.
     pub token_type_any: bool,
+    /// The request carried a proof (RFC 9449 §5): tokens of the type `DPoP` are understood.
+    pub dpop: bool,
     /// Where an error code lies, also in an answer with status 200.
     pub error: &'a str,
     /// The server's error codes to the standard ones (RFC 6749 §5.2).
@@ -64,6 +66,7 @@ impl Default for Rules<'_> {
             lifetime_s: None,
             scope_separator: " ",
             token_type_any: false,
+            dpop: false,
             error: "error",
             errors: &NO_ERRORS,
         }
@@ -80,7 +83,8 @@ pub struct Tokens {
     pub expires_at_ms: Option<i64>,
     /// `None`: the answer does not say, so what was asked for was granted (RFC 6749 §5.1).
     pub scopes: Option<Vec<String>>,
-    /// As sent; `Bearer` in any case, unless the app takes any type.
+    /// As sent; `Bearer` in any case, or `DPoP` where that is understood, unless the app takes any
+    /// type. A token that is `DPoP` must never be sent as `Bearer`.
     pub token_type: Option<String>,
     /// Of `OpenID` Connect; not verified here.
     pub id_token: Option<Secret>,
@@ -114,12 +118,26 @@ pub fn read(rules: &Rules, response: &Response, now_ms: i64) -> Result<Tokens, F
     })
 }
 
+/// The members of an answer that is no failure and has no tokens.
+pub(crate) fn members(rules: &Rules, response: &Response, now_ms: i64) -> Result<Members, Failure> {
+    let members = body::read(response);
+    match failure::find(rules, response, members.as_ref(), now_ms) {
+        Some(failure) => Err(failure),
+        None => members.map_err(Failure::from),
+    }
+}
+
+/// When something else than a token ends, told in seconds from now.
+pub(crate) fn expires_at_ms(members: &Members, path: &str, now_ms: i64) -> Option<i64> {
+    expiry::at_ms(&Rules::default(), members.get(path), now_ms)
+}
+
 /// The failure in an answer of which no tokens are expected.
 pub(crate) fn failure_in(rules: &Rules, response: &Response, now_ms: i64) -> Option<Failure> {
     failure::find(rules, response, body::read(response).as_ref(), now_ms)
 }
 
-fn secret(members: &Members, path: &str) -> Option<Secret> {
+pub(crate) fn secret(members: &Members, path: &str) -> Option<Secret> {
     let text = members.get(path)?.as_str()?.trim();
     (!text.is_empty()).then(|| Secret::from(Zeroizing::new(text.to_owned())))
 }
@@ -129,6 +147,7 @@ fn check_type(rules: &Rules, token_type: Option<&str>) -> Result<(), Failure> {
     match token_type {
         None => Ok(()),
         Some(it) if rules.token_type_any || it.trim().eq_ignore_ascii_case("bearer") => Ok(()),
+        Some(it) if rules.dpop && it.trim().eq_ignore_ascii_case("dpop") => Ok(()),
         Some(_) => Err(Failure::Malformed(Malformed::TokenType)),
     }
 }

@@ -1,14 +1,25 @@
 //! The authorization request: the address to which the browser is sent (RFC 6749 §4.1.1).
 
+mod object;
+mod push;
+
+use std::borrow::Cow;
+
 use url::Url;
+
+pub use object::{OBJECT_LIFE_S, RequestObject};
+pub use push::{Pushed, read_push};
 
 use crate::encode::form_pairs;
 use crate::endpoint::{self, EndpointError};
 use crate::pkce::Verifier;
-use crate::request::Params;
+use crate::request::{Params, RequestError};
+use crate::resource::{self, ResourceError};
+
+const RESOURCE: &str = "resource";
 
 /// What a tenant may never set: each of these is ours, or would let him widen or redirect a grant.
-const RESERVED: [&str; 11] = [
+const RESERVED: [&str; 12] = [
     "response_type",
     "response_mode",
     "client_id",
@@ -20,9 +31,10 @@ const RESERVED: [&str; 11] = [
     "resource",
     "request",
     "request_uri",
+    "dpop_jkt",
 ];
 /// What not even an app's file may set, because it is always set here.
-const OURS: [&str; 7] = [
+const OURS: [&str; 8] = [
     "response_type",
     "client_id",
     "client_secret",
@@ -30,6 +42,7 @@ const OURS: [&str; 7] = [
     "state",
     "request",
     "request_uri",
+    "dpop_jkt",
 ];
 
 /// Everything that goes into the address. Borrowed; nothing is kept.
@@ -54,6 +67,10 @@ pub struct Authorize<'a> {
     pub tenant_params: &'a Params,
     /// A standard name to the name this server uses: `client_id` to `client_key`.
     pub param_names: &'a Params,
+    /// For whom tokens are wanted (RFC 8707 §2.1); the token requests name the same ones.
+    pub resources: &'a [&'a str],
+    /// The thumbprint of the key to which the code is to be bound (RFC 9449 §10).
+    pub dpop_jkt: Option<&'a str>,
     pub allow_loopback_http: bool,
 }
 
@@ -63,32 +80,55 @@ pub enum AuthorizeError {
     Endpoint(#[from] EndpointError),
     #[error("the parameter `{0}` may not be set from outside")]
     Reserved(String),
+    #[error(transparent)]
+    Resource(#[from] ResourceError),
 }
+
+impl From<AuthorizeError> for RequestError {
+    fn from(error: AuthorizeError) -> Self {
+        match error {
+            AuthorizeError::Endpoint(it) => Self::Endpoint(it),
+            AuthorizeError::Reserved(it) => Self::Reserved(it),
+            AuthorizeError::Resource(it) => Self::Resource(it),
+        }
+    }
+}
+
+/// The parameters of one request, in order.
+type Pairs<'a> = Vec<(&'a str, Cow<'a, str>)>;
 
 impl Authorize<'_> {
     /// The address. The response type is always `code`, the challenge method always S256.
     pub fn url(&self) -> Result<String, AuthorizeError> {
+        let pairs = self.pairs()?;
+        Ok(joined(self.endpoint, &form_pairs(pairs.iter().map(|(name, value)| (*name, &**value)))))
+    }
+
+    fn pairs(&self) -> Result<Pairs<'_>, AuthorizeError> {
         let endpoint = endpoint::check(self.endpoint, self.allow_loopback_http)?;
         self.check_params(&endpoint)?;
-        let scopes = self.scopes.join(self.scope_separator);
-        let challenge = self.verifier.map(Verifier::challenge);
-        let mut pairs = vec![
-            (self.named("response_type"), "code"),
-            (self.named("client_id"), self.client_id),
-            (self.named("redirect_uri"), self.redirect_uri),
-            (self.named("state"), self.state),
+        resource::check_all(self.resources)?;
+        let mut pairs: Pairs = vec![
+            (self.named("response_type"), "code".into()),
+            (self.named("client_id"), self.client_id.into()),
+            (self.named("redirect_uri"), self.redirect_uri.into()),
+            (self.named("state"), self.state.into()),
         ];
-        if !scopes.is_empty() {
-            pairs.push((self.scope_param, &scopes));
+        if !self.scopes.is_empty() {
+            pairs.push((self.scope_param, self.scopes.join(self.scope_separator).into()));
         }
-        if let Some(challenge) = &challenge {
-            pairs.push((self.named("code_challenge"), challenge));
-            pairs.push((self.named("code_challenge_method"), "S256"));
+        if let Some(verifier) = self.verifier {
+            pairs.push((self.named("code_challenge"), verifier.challenge().into()));
+            pairs.push((self.named("code_challenge_method"), "S256".into()));
         }
-        let unset = |name: &&String| !self.tenant_params.contains_key(*name);
+        pairs.extend(self.resources.iter().map(|it| (RESOURCE, (*it).into())));
+        pairs.extend(self.dpop_jkt.map(|it| ("dpop_jkt", it.into())));
+        let named = |name: &str| name == RESOURCE && !self.resources.is_empty();
+        let unset = |name: &str| !self.tenant_params.contains_key(name) && !named(name);
         let app = self.app_params.iter().filter(|(name, _)| unset(name));
-        pairs.extend(app.chain(self.tenant_params).map(|(name, value)| (&**name, &**value)));
-        Ok(joined(self.endpoint, &form_pairs(pairs)))
+        let others = app.chain(self.tenant_params);
+        pairs.extend(others.map(|(name, value)| (&**name, (&**value).into())));
+        Ok(pairs)
     }
 
     fn named<'a>(&'a self, name: &'a str) -> &'a str {
@@ -141,126 +181,4 @@ pub(crate) fn joined(url: &str, pairs: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    static NONE: Params = Params::new();
-
-    fn plain() -> Authorize<'static> {
-        Authorize {
-            endpoint: "https://as.example/authorize",
-            client_id: "client 1",
-            redirect_uri: "https://us.example/connect/oauth/oa_1/callback",
-            state: "s",
-            verifier: None,
-            scopes: &["read", "write:all"],
-            scope_separator: " ",
-            scope_param: "scope",
-            app_params: &NONE,
-            tenant_params: &NONE,
-            param_names: &NONE,
-            allow_loopback_http: false,
-        }
-    }
-
-    fn params(pairs: &[(&str, &str)]) -> Params {
-        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
-    }
-
-    fn pairs(url: &str) -> Vec<(String, String)> {
-        Url::parse(url).unwrap().query_pairs().into_owned().collect()
-    }
-
-    #[test]
-    fn f_09_the_request_is_for_a_code() {
-        let expected = "https://as.example/authorize?response_type=code&client_id=client+1\
-            &redirect_uri=https%3A%2F%2Fus.example%2Fconnect%2Foauth%2Foa_1%2Fcallback\
-            &state=s&scope=read+write%3Aall";
-        assert_eq!(plain().url().unwrap(), expected);
-    }
-
-    #[test]
-    fn f_05_s256_and_never_plain() {
-        let verifier = Verifier::new("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk").unwrap();
-        let url = Authorize { verifier: Some(&verifier), ..plain() }.url().unwrap();
-        assert!(url.ends_with(
-            "&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256"
-        ));
-        assert!(!url.contains(verifier.expose()));
-    }
-
-    #[test]
-    fn f_15_reserved_parameters_cannot_be_set_by_a_tenant() {
-        for name in RESERVED.iter().chain(&["code_challenge", "code_challenge_method", "STATE"]) {
-            let tenant_params = params(&[(name, "x")]);
-            let error = Authorize { tenant_params: &tenant_params, ..plain() }.url().unwrap_err();
-            assert_eq!(error, AuthorizeError::Reserved((*name).to_owned()));
-        }
-        for name in OURS.iter().chain(&["code_challenge_method", "scope"]) {
-            let app_params = params(&[(name, "x")]);
-            assert!(Authorize { app_params: &app_params, ..plain() }.url().is_err(), "{name}");
-            let endpoint = format!("https://as.example/authorize?{name}=x");
-            assert!(Authorize { endpoint: &endpoint, ..plain() }.url().is_err(), "{name}");
-        }
-        let (names, tenant) =
-            (params(&[("client_id", "client_key")]), params(&[("client_key", "")]));
-        let renamed = Authorize { param_names: &names, tenant_params: &tenant, ..plain() };
-        assert!(renamed.url().is_err());
-    }
-
-    #[test]
-    fn f_15_other_parameters_are_added_once_and_the_tenants_win() {
-        let app = params(&[("access_type", "offline"), ("prompt", "none"), ("resource", "r")]);
-        let tenant = params(&[("prompt", "consent"), ("login_hint", "a@b")]);
-        let both = Authorize { app_params: &app, tenant_params: &tenant, ..plain() };
-        let pairs = pairs(&both.url().unwrap());
-        let find = |name: &str| pairs.iter().filter(|it| it.0 == name).count();
-        assert_eq!(find("prompt"), 1);
-        assert!(pairs.contains(&("prompt".into(), "consent".into())));
-        assert!(pairs.contains(&("access_type".into(), "offline".into())));
-        assert!(pairs.contains(&("login_hint".into(), "a@b".into())));
-    }
-
-    #[test]
-    fn the_habits_of_servers_are_followed() {
-        let names = params(&[("client_id", "client_key")]);
-        let url = Authorize {
-            endpoint: "https://as.example/authorize?v=2",
-            scope_separator: ",",
-            scope_param: "user_scope",
-            param_names: &names,
-            ..plain()
-        };
-        let url = url.url().unwrap();
-        assert!(url.starts_with("https://as.example/authorize?v=2&response_type=code&client_key="));
-        assert!(url.ends_with("&user_scope=read%2Cwrite%3Aall"), "{url}");
-        let none = Authorize { scopes: &[], ..plain() }.url().unwrap();
-        assert!(!none.contains("scope"), "{none}");
-    }
-
-    #[test]
-    fn f_14_the_endpoint_must_be_https() {
-        let endpoint = "http://127.0.0.1:9000/authorize";
-        assert!(Authorize { endpoint, ..plain() }.url().is_err());
-        assert!(Authorize { endpoint, allow_loopback_http: true, ..plain() }.url().is_ok());
-    }
-
-    proptest! {
-        #[test]
-        fn f_10_values_come_back_byte_for_byte(
-            redirect_uri in "\\PC{0,40}", state in "\\PC{1,40}", value in any::<String>(),
-        ) {
-            let tenant = params(&[("login_hint", &value)]);
-            let one = Authorize {
-                redirect_uri: &redirect_uri, state: &state, tenant_params: &tenant, ..plain()
-            };
-            let pairs = pairs(&one.url().unwrap());
-            prop_assert!(pairs.contains(&("redirect_uri".into(), redirect_uri)));
-            prop_assert!(pairs.contains(&("state".into(), state)));
-            prop_assert!(pairs.contains(&("login_hint".into(), value)));
-            prop_assert_eq!(pairs.len(), 6);
-        }
-    }
-}
+mod tests;

@@ -7,6 +7,7 @@
 //! there is no implicit grant, no `plain` challenge, no second client authentication.
 
 mod encode;
+mod secret;
 
 pub mod answer;
 pub mod assertion;
@@ -18,8 +19,8 @@ pub mod key;
 pub mod one;
 pub mod pkce;
 pub mod request;
+pub mod resource;
 pub mod revoke;
-mod secret;
 pub mod template;
 pub mod token;
 

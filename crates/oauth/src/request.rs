@@ -5,6 +5,9 @@ use zeroize::Zeroizing;
 
 use crate::Secret;
 use crate::endpoint::EndpointError;
+use crate::key::KeyError;
+use crate::resource::ResourceError;
+use crate::template::TemplateError;
 
 /// Parameters or headers from an app's file or a tenant's settings.
 pub type Params = BTreeMap<String, String>;
@@ -87,4 +90,10 @@ pub enum RequestError {
     NoClientSecret,
     #[error("two ways of client authentication at once")]
     TwoAuthentications,
+    #[error(transparent)]
+    Resource(#[from] ResourceError),
+    #[error("the request cannot be signed: {0}")]
+    Key(#[from] KeyError),
+    #[error("a template in it: {0}")]
+    Template(#[from] TemplateError),
 }

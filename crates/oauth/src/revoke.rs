@@ -101,7 +101,7 @@ impl Revoke<'_> {
 }
 
 impl Kind {
-    fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Access => "access_token",
             Self::Refresh => "refresh_token",

@@ -6,10 +6,12 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use serde_json::Value;
 use url::{Host, Url};
 use zeroize::Zeroizing;
 
 use crate::Secret;
+use crate::answer::Members;
 use crate::encode::strict;
 use crate::endpoint::{self, EndpointError};
 
@@ -47,6 +49,28 @@ pub enum TemplateError {
 /// checked where the request is made.
 pub fn fill_text(template: &str, lookup: &Lookup) -> Result<Secret, TemplateError> {
     fill(template, lookup, &mut |_, value| Ok(value.to_owned())).map(Secret::from)
+}
+
+/// Fills every text in a JSON value; names stay as they are. A value stays one text, whatever
+/// characters it has.
+pub fn fill_json(template: &Value, lookup: &Lookup) -> Result<Members, TemplateError> {
+    Ok(match template {
+        Value::String(text) => {
+            let filled = fill_text(text, lookup)?;
+            Members::new(Value::String(filled.expose().to_owned()))
+        }
+        Value::Array(items) => {
+            let items = items.iter().map(|it| fill_json(it, lookup).map(Members::into_value));
+            Members::new(Value::Array(items.collect::<Result<_, _>>()?))
+        }
+        Value::Object(members) => {
+            let filled = members
+                .iter()
+                .map(|(name, it)| Ok((name.clone(), fill_json(it, lookup)?.into_value())));
+            Members::new(Value::Object(filled.collect::<Result<_, TemplateError>>()?))
+        }
+        other => Members::new(other.clone()),
+    })
 }
 
 /// Fills a URL so that values cannot change where it leads.

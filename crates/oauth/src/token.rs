@@ -4,13 +4,15 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use zeroize::Zeroizing;
 
+use crate::assertion::CLIENT_ASSERTION_TYPE;
+use crate::authorize::joined;
 use crate::encode::{form, form_pairs};
 use crate::pkce::Verifier;
 use crate::request::{Method, Params, Request, RequestError};
-use crate::{Secret, endpoint};
+use crate::{Secret, endpoint, resource};
 
 /// What not even an app's file may set in a token request.
-const OURS: [&str; 7] = [
+const OURS: [&str; 15] = [
     "code",
     "code_verifier",
     "redirect_uri",
@@ -18,24 +20,44 @@ const OURS: [&str; 7] = [
     "client_id",
     "client_secret",
     "client_assertion",
+    "client_assertion_type",
+    "assertion",
+    "subject_token",
+    "actor_token",
+    "device_code",
+    "password",
+    "request",
+    "request_uri",
 ];
 
 /// How the client proves itself: exactly one way (RFC 6749 §2.3.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ClientAuth {
+#[derive(Debug, Clone, Copy)]
+pub enum ClientAuth<'a> {
     /// In `Authorization: Basic`.
     Basic,
     /// In the body.
     Post,
     /// A public client: its id only.
     None,
+    /// `private_key_jwt` or `client_secret_jwt` (RFC 7523 §2.2): an assertion made for this one
+    /// request by [`crate::assertion::ClientAssertion`].
+    Assertion(&'a Secret),
+    /// `tls_client_auth` or `self_signed_tls_client_auth` (RFC 8705 §2): the request must be sent
+    /// over a connection with the client's certificate, to [`crate::discovery`]'s alias if the
+    /// server has one. The body has the id only.
+    Tls,
 }
 
+/// Where the parameters stand. All but `Form` are against the standard (RFC 6749 §3.2), and all
+/// that some servers know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyFormat {
     Form,
-    /// Against the standard; some servers know nothing else.
     Json,
+    /// In the query of a POST without a body.
+    Query,
+    /// In the query of a GET.
+    Get,
 }
 
 /// A registration at the server.
@@ -43,7 +65,7 @@ pub enum BodyFormat {
 pub struct Client<'a> {
     pub id: &'a str,
     pub secret: Option<&'a Secret>,
-    pub auth: ClientAuth,
+    pub auth: ClientAuth<'a>,
 }
 
 /// Where and how a server wants to be asked. Parameters and headers are those of the app's file.
@@ -56,6 +78,8 @@ pub struct Endpoint<'a> {
     pub headers: &'a Params,
     /// A standard name to the name this server uses: `client_id` to `client_key`.
     pub param_names: &'a Params,
+    /// For whom tokens are wanted (RFC 8707 §2.2); sent in order, each as a `resource`.
+    pub resources: &'a [&'a str],
     pub allow_loopback_http: bool,
 }
 
@@ -80,7 +104,7 @@ pub fn exchange(
         ("redirect_uri", it.redirect_uri),
     ];
     pairs.extend(it.verifier.map(|it| ("code_verifier", it.expose())));
-    request(endpoint, client, pairs)
+    request(endpoint, Some(client), pairs)
 }
 
 /// The request for a new access token. No scope is sent, so that the grant stays as it is.
@@ -90,22 +114,30 @@ pub fn refresh(
     refresh_token: &Secret,
 ) -> Result<Request, RequestError> {
     let token = ("refresh_token", refresh_token.expose());
-    request(endpoint, client, vec![("grant_type", "refresh_token"), token])
+    request(endpoint, Some(client), vec![("grant_type", "refresh_token"), token])
 }
 
-fn request<'a>(
+/// Any request in which a client proves itself. Without a client, nobody does.
+pub(crate) fn request<'a>(
     endpoint: &Endpoint<'a>,
-    client: &Client<'a>,
+    client: Option<&Client<'a>>,
     mut pairs: Vec<(&'a str, &'a str)>,
 ) -> Result<Request, RequestError> {
     endpoint::check(endpoint.url, endpoint.allow_loopback_http)?;
+    resource::check_all(endpoint.resources)?;
     for name in endpoint.params.keys() {
         let renamed = endpoint.param_names.values().any(|it| it == name);
         if renamed || OURS.iter().any(|it| it.eq_ignore_ascii_case(name)) {
             return Err(RequestError::Reserved(name.clone()));
         }
     }
-    pairs.extend(credentials_in_body(client)?);
+    pairs.extend(endpoint.resources.iter().map(|it| ("resource", *it)));
+    for credential in client.map(credentials_in_body).transpose()?.unwrap_or_default() {
+        // A pushed request has the client's id already (RFC 9126 §2.1).
+        if !pairs.iter().any(|(name, _)| *name == credential.0) {
+            pairs.push(credential);
+        }
+    }
     for (name, _) in &mut pairs {
         *name = endpoint.param_names.get(*name).map_or(*name, String::as_str);
     }
@@ -117,7 +149,7 @@ fn request<'a>(
         headers: Vec::new(),
         body: None,
     };
-    authenticate(&mut request, client)?;
+    client.map_or(Ok(()), |it| authenticate(&mut request, it))?;
     add_headers(&mut request, endpoint.headers)?;
     set_body(&mut request, endpoint.format, pairs)?;
     Ok(request)
@@ -129,7 +161,12 @@ pub(crate) fn credentials_in_body<'a>(
 ) -> Result<Vec<(&'static str, &'a str)>, RequestError> {
     match (client.auth, client.secret) {
         (ClientAuth::Basic, _) => Ok(vec![]),
-        (ClientAuth::None, _) => Ok(vec![("client_id", client.id)]),
+        (ClientAuth::None | ClientAuth::Tls, _) => Ok(vec![("client_id", client.id)]),
+        (ClientAuth::Assertion(assertion), _) => Ok(vec![
+            ("client_id", client.id),
+            ("client_assertion_type", CLIENT_ASSERTION_TYPE),
+            ("client_assertion", assertion.expose()),
+        ]),
         (ClientAuth::Post, None) => Err(RequestError::NoClientSecret),
         (ClientAuth::Post, Some(secret)) => {
             Ok(vec![("client_id", client.id), ("client_secret", secret.expose())])
@@ -140,7 +177,7 @@ pub(crate) fn credentials_in_body<'a>(
 /// Sets `Authorization: Basic` where that is the way. Id and secret are form-encoded first (RFC
 /// 6749 §2.3.1), without which a `:` or `%` in them would mean something else.
 pub(crate) fn authenticate(request: &mut Request, client: &Client) -> Result<(), RequestError> {
-    if client.auth != ClientAuth::Basic {
+    if !matches!(client.auth, ClientAuth::Basic) {
         return Ok(());
     }
     let secret = client.secret.ok_or(RequestError::NoClientSecret)?;
@@ -169,6 +206,15 @@ pub(crate) fn set_body<'a>(
     let (kind, body) = match format {
         BodyFormat::Form => ("application/x-www-form-urlencoded", form_pairs(pairs)),
         BodyFormat::Json => ("application/json", json(pairs)),
+        BodyFormat::Query | BodyFormat::Get => {
+            request.url = Zeroizing::new(joined(&request.url, &form_pairs(pairs)));
+            request.headers.retain(|(name, _)| name != "content-type");
+            let get = format == BodyFormat::Get;
+            request.method = if get { Method::Get } else { Method::Post };
+            // Some servers answer 411 to a POST without a length.
+            request.body = (!get).then(|| Secret::new(""));
+            return Ok(());
+        }
     };
     request.headers.retain(|(name, _)| name != "content-type");
     request.add_header("content-type", kind)?;
@@ -208,6 +254,7 @@ mod tests {
             params: &NONE,
             headers: &NONE,
             param_names: &NONE,
+            resources: &[],
             allow_loopback_http: false,
         }
     }
@@ -216,7 +263,7 @@ mod tests {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
-    fn client(secret: &Secret, auth: ClientAuth) -> Client<'_> {
+    fn client<'a>(secret: &'a Secret, auth: ClientAuth<'a>) -> Client<'a> {
         Client { id: "id", secret: Some(secret), auth }
     }
 
@@ -269,6 +316,51 @@ mod tests {
         let twice = Endpoint { headers: &headers, ..endpoint() };
         let error = refreshed(&twice, ClientAuth::Basic).unwrap_err();
         assert_eq!(error, RequestError::TwoAuthentications);
+    }
+
+    #[test]
+    fn an_assertion_or_a_certificate_in_the_place_of_a_secret() {
+        let jwt = Secret::new("a.b.c");
+        let (secret, token) = (Secret::new("s"), Secret::new("r"));
+        let assertion = client(&secret, ClientAuth::Assertion(&jwt));
+        let request = refresh(&endpoint(), &assertion, &token).unwrap();
+        let expected = "grant_type=refresh_token&refresh_token=r&client_id=id\
+            &client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer\
+            &client_assertion=a.b.c";
+        assert_eq!(body(&request), expected);
+        assert_eq!(request.header("authorization"), None);
+        let tls = client(&secret, ClientAuth::Tls);
+        let request = refresh(&endpoint(), &tls, &token).unwrap();
+        assert_eq!(body(&request), "grant_type=refresh_token&refresh_token=r&client_id=id");
+    }
+
+    #[test]
+    fn d_03_resources_are_sent_each_by_itself() {
+        let resources = ["https://a.example/mcp", "https://b.example/x?y"];
+        let it = Endpoint { resources: &resources, ..endpoint() };
+        let request = refreshed(&it, ClientAuth::None).unwrap();
+        let expected = "grant_type=refresh_token&refresh_token=r%2F1\
+            &resource=https%3A%2F%2Fa.example%2Fmcp&resource=https%3A%2F%2Fb.example%2Fx%3Fy\
+            &client_id=id";
+        assert_eq!(body(&request), expected);
+        let it = Endpoint { resources: &["https://a.example/#x"], ..endpoint() };
+        assert!(matches!(refreshed(&it, ClientAuth::None), Err(RequestError::Resource(_))));
+    }
+
+    #[test]
+    fn t_01_parameters_in_the_query() {
+        let it = Endpoint { format: BodyFormat::Get, ..endpoint() };
+        let request = refreshed(&it, ClientAuth::Post).unwrap();
+        let pairs = "grant_type=refresh_token&refresh_token=r%2F1&client_id=id&client_secret=s%261";
+        assert_eq!(&*request.url, &format!("https://as.example/token?{pairs}"));
+        assert_eq!((request.method, request.body.is_none()), (Method::Get, true));
+        assert_eq!(request.header("content-type"), None);
+        let url = "https://as.example/token?v=2";
+        let it = Endpoint { format: BodyFormat::Query, url, ..endpoint() };
+        let request = refreshed(&it, ClientAuth::Post).unwrap();
+        assert_eq!(&*request.url, &format!("{url}&{pairs}"));
+        assert_eq!((request.method, body(&request)), (Method::Post, ""));
+        assert_eq!(format!("{request:?}"), "Request(POST as.example)");
     }
 
     #[test]

@@ -96,6 +96,8 @@ pub enum Malformed {
     TooLarge,
     #[error("a redirect")]
     Redirect,
+    #[error("no usable `{0}` in it")]
+    Missing(&'static str),
 }
 
 /// What the server said, as short printable text without anything that may be a token.

@@ -11,6 +11,15 @@ impl Members {
         Self(value)
     }
 
+    pub(crate) fn value(&self) -> &Value {
+        &self.0
+    }
+
+    /// Handed on: whoever takes it wipes it.
+    pub(crate) fn into_value(mut self) -> Value {
+        self.0.take()
+    }
+
     /// The value at a dotted path, with numbers for places in lists. A member whose own name has
     /// dots is found too. `null` counts as absent.
     pub fn get(&self, path: &str) -> Option<&Value> {

@@ -148,6 +148,7 @@ fn endpoint<'a>(app: &App, it: &'a OAuth2, url: &'a str, params: &'a Params) -> 
         params,
         headers: &it.token_headers,
         param_names: &it.param_names,
+        resources: &[],
         allow_loopback_http: app.config.egress_allow_loopback,
     }
 }

@@ -153,6 +153,8 @@ fn oauth2_url(
         app_params: &params,
         tenant_params: &BTreeMap::new(),
         param_names: &oauth.param_names,
+        resources: &[],
+        dpop_jkt: None,
         allow_loopback_http: app.config.egress_allow_loopback,
     };
     request.url().map(Secret::new).map_err(|it| wrong(&it))
