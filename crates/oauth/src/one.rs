@@ -2,6 +2,7 @@
 
 mod base;
 
+use aws_lc_rs::digest::{Algorithm, SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -12,18 +13,21 @@ pub use base::base_string;
 use crate::answer::{BODY_BYTES_MAX, Response};
 use crate::authorize::joined;
 use crate::encode::{cleaned, form_pairs, strict};
+use crate::key::{self, KeyError, SigningKey};
 use crate::request::{Method, Params, Request, RequestError};
 use crate::{Secret, endpoint};
 
 /// What is kept of an error message. Characters.
 const MESSAGE_CHARS_MAX: usize = 256;
 
-/// RFC 5849 §3.4. Signing with RSA keys is not offered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SignatureMethod {
+/// RFC 5849 §3.4. RSA-SHA1 is not offered: nothing that we build on signs with SHA-1 any more.
+#[derive(Debug, Clone, Copy)]
+pub enum SignatureMethod<'a> {
     HmacSha1,
     /// Not in the RFC; as HMAC-SHA1 with the other hash.
     HmacSha256,
+    /// Not in the RFC; as RSA-SHA1 (§3.4.3) with the other hash. The secrets are not used.
+    RsaSha256(&'a SigningKey),
     /// The secrets themselves: over TLS only.
     Plaintext,
 }
@@ -34,7 +38,7 @@ pub enum SignatureMethod {
 pub struct Signer<'a> {
     pub consumer_key: &'a str,
     pub consumer_secret: &'a Secret,
-    pub method: SignatureMethod,
+    pub method: SignatureMethod<'a>,
     pub realm: Option<&'a str>,
     pub nonce: &'a str,
     /// Seconds since 1970.
@@ -68,6 +72,18 @@ impl Signer<'_> {
         token: Option<&Token>,
     ) -> Result<Secret, RequestError> {
         self.signed(target, token, &[])
+    }
+
+    /// The same with a hash of the body, for servers that want one and bodies that are no form
+    /// (OAuth Request Body Hash, draft 4, §3.2).
+    pub fn authorization_with_body(
+        &self,
+        target: &Target,
+        token: Option<&Token>,
+        body: &[u8],
+    ) -> Result<Secret, RequestError> {
+        let hash = BASE64_STANDARD.encode(digest(self.method.hash(), body));
+        self.signed(target, token, &[("oauth_body_hash", &hash)])
     }
 
     /// The request for a request token (§2.1). `callback` is our address with which the user comes
@@ -127,31 +143,54 @@ impl Signer<'_> {
         let all: Vec<_> = oauth.iter().chain(target.form).copied().collect();
         let base = base_string(target.method, &url, &all);
         let token_secret = token.map_or("", |it| it.secret.expose());
-        let signature = self.method.sign(&base, self.consumer_secret.expose(), token_secret);
+        let signature = self.method.sign(&base, self.consumer_secret.expose(), token_secret)?;
         oauth.push(("oauth_signature", &signature));
         Ok(header(self.realm, &oauth))
     }
 }
 
-impl SignatureMethod {
+/// The parameters of a body that are signed: those of a form and of nothing else (RFC 5849
+/// §3.4.1.3.1).
+pub fn form_params(content_type: &str, body: &[u8]) -> Vec<(String, String)> {
+    let kind = content_type.split(';').next().unwrap_or_default().trim();
+    if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        return Vec::new();
+    }
+    url::form_urlencoded::parse(body).into_owned().collect()
+}
+
+impl SignatureMethod<'_> {
     fn as_str(self) -> &'static str {
         match self {
             Self::HmacSha1 => "HMAC-SHA1",
             Self::HmacSha256 => "HMAC-SHA256",
+            Self::RsaSha256(_) => "RSA-SHA256",
             Self::Plaintext => "PLAINTEXT",
         }
     }
 
-    /// RFC 5849 §3.4.2 and §3.4.4; the key is the same for all.
-    fn sign(self, base: &str, consumer: &str, token: &str) -> Zeroizing<String> {
+    /// What hashes a body: the same as in the signature.
+    fn hash(self) -> &'static Algorithm {
+        match self {
+            Self::HmacSha1 | Self::Plaintext => &SHA1_FOR_LEGACY_USE_ONLY,
+            Self::HmacSha256 | Self::RsaSha256(_) => &SHA256,
+        }
+    }
+
+    /// RFC 5849 §3.4.2 to §3.4.4; the key is the same for all but RSA.
+    fn sign(self, base: &str, consumer: &str, token: &str) -> Result<Zeroizing<String>, KeyError> {
         let key = Zeroizing::new(format!("{}&{}", strict(consumer), strict(token)));
         let algorithm = match self {
             Self::HmacSha1 => hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
             Self::HmacSha256 => hmac::HMAC_SHA256,
-            Self::Plaintext => return key,
+            Self::RsaSha256(key) => {
+                let signature = key.sign(key::Algorithm::Rs256, base.as_bytes())?;
+                return Ok(Zeroizing::new(BASE64_STANDARD.encode(signature)));
+            }
+            Self::Plaintext => return Ok(key),
         };
         let key = hmac::Key::new(algorithm, key.as_bytes());
-        Zeroizing::new(BASE64_STANDARD.encode(hmac::sign(&key, base.as_bytes())))
+        Ok(Zeroizing::new(BASE64_STANDARD.encode(hmac::sign(&key, base.as_bytes()))))
     }
 }
 

@@ -27,7 +27,8 @@ fn consumer_secret() -> Secret {
 }
 
 fn sign(base: &str, token_secret: &str) -> String {
-    SignatureMethod::HmacSha1.sign(base, "kd94hf93k423kf44", token_secret).to_string()
+    let signed = SignatureMethod::HmacSha1.sign(base, "kd94hf93k423kf44", token_secret);
+    signed.unwrap().to_string()
 }
 
 fn base(method: Method, url: &str, params: &[(&str, &str)]) -> String {
@@ -108,9 +109,9 @@ fn f_19_the_signatures_of_rfc_5849_section_1_2() {
 #[test]
 fn f_19_the_other_methods() {
     let plain = SignatureMethod::Plaintext.sign("ignored", "a&b c", "d%");
-    assert_eq!(&*plain, "a%26b%20c&d%25");
+    assert_eq!(&*plain.unwrap(), "a%26b%20c&d%25");
     let sha256 = SignatureMethod::HmacSha256.sign("GET&x&y", "kd94hf93k423kf44", "");
-    assert_eq!(&*sha256, "PEJ6mlfuyC7FMsp08Q3eveIEyv+Y4CApmuAROGZJk9U=");
+    assert_eq!(&*sha256.unwrap(), "PEJ6mlfuyC7FMsp08Q3eveIEyv+Y4CApmuAROGZJk9U=");
 }
 
 #[test]
@@ -259,5 +260,59 @@ proptest! {
         prop_assert_eq!(&pairs[0].1, &key);
         prop_assert_eq!(&pairs[1].1, &nonce);
         prop_assert_eq!(&pairs[4].1, &callback);
+    }
+}
+
+#[test]
+fn f_19_an_rsa_key_signs_what_is_verified_with_its_public_half() {
+    let key = crate::key::samples::rsa();
+    let secret = Secret::new("");
+    let it = Signer { method: SignatureMethod::RsaSha256(&key), ..signer(&secret, "n", 1) };
+    let target = Target { method: Method::Post, url: "https://api.example/v1?a=b", form: &[] };
+    let header = it.authorization_with_body(&target, None, b"{}").unwrap();
+    let part = |name: &str| {
+        let (_, after) = header.expose().split_once(&format!("{name}=\"")).unwrap();
+        let value = after.split('"').next().unwrap();
+        percent_encoding::percent_decode_str(value).decode_utf8().unwrap().into_owned()
+    };
+    assert_eq!(part("oauth_signature_method"), "RSA-SHA256");
+    // The SHA-256 of `{}`.
+    let hash = "RBNvo1WzZ4oRRq0W9+hknpT7T8If536DEMBg9hyq/4o=";
+    assert_eq!(part("oauth_body_hash"), hash);
+    let pairs = [
+        ("oauth_consumer_key", "dpf43f3p2l4k3l03"),
+        ("oauth_nonce", "n"),
+        ("oauth_signature_method", "RSA-SHA256"),
+        ("oauth_timestamp", "1"),
+        ("oauth_version", "1.0"),
+        ("oauth_body_hash", hash),
+    ];
+    let base = base(Method::Post, target.url, &pairs);
+    let expected =
+        BASE64_STANDARD.encode(key.sign(key::Algorithm::Rs256, base.as_bytes()).unwrap());
+    assert_eq!(part("oauth_signature"), expected);
+    let key = crate::key::samples::p256();
+    let it = Signer { method: SignatureMethod::RsaSha256(&key), ..signer(&secret, "n", 1) };
+    let error = it.authorization(&target, None).unwrap_err();
+    assert_eq!(error, RequestError::Key(KeyError::Algorithm(key::Algorithm::Rs256)));
+}
+
+/// Draft 4 of the body hash, §5: the body and its hash.
+#[test]
+fn f_19_the_hash_of_a_body() {
+    let secret = consumer_secret();
+    let target = Target { method: Method::Put, url: "https://www.example.com/resource", form: &[] };
+    let it = signer(&secret, "n", 1).authorization_with_body(&target, None, b"Hello World!");
+    let it = it.unwrap();
+    assert!(it.expose().contains("oauth_body_hash=\"Lve95gjOVATpfV8EL5X4nxwjKHE%3D\""));
+}
+
+#[test]
+fn f_19_only_a_form_is_signed() {
+    let form = "Application/X-WWW-Form-URLencoded; charset=utf-8";
+    let pairs = [("a".to_owned(), "1 2".to_owned()), ("a".to_owned(), String::new())];
+    assert_eq!(form_params(form, b"a=1+2&a="), pairs);
+    for other in ["application/json", "multipart/form-data; boundary=a", "", "text/plain"] {
+        assert_eq!(form_params(other, b"a=1"), []);
     }
 }

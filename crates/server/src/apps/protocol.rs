@@ -248,6 +248,8 @@ fn outgoing(request: &oauth::Request) -> Result<Request<Full<Bytes>>, EgressErro
         oauth::Method::Put => Method::PUT,
         oauth::Method::Patch => Method::PATCH,
         oauth::Method::Delete => Method::DELETE,
+        oauth::Method::Head => Method::HEAD,
+        oauth::Method::Options => Method::OPTIONS,
     };
     let mut builder = Request::builder().method(method).uri(request.url.as_str());
     for (name, value) in &request.headers {
