@@ -1,6 +1,6 @@
 //! The two ways of percent-encoding, which differ, and the texts that come from outside.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode, utf8_percent_encode};
 use zeroize::Zeroizing;
 
 /// Everything but the unreserved characters of RFC 3986 §2.3.
@@ -11,6 +11,11 @@ const TOKEN_CHARS_MIN: usize = 20;
 /// RFC 3986 with upper-case digits and `%20`, as RFC 5849 §3.6 wants it; right in a path too.
 pub(crate) fn strict(text: &str) -> String {
     utf8_percent_encode(text, STRICT).to_string()
+}
+
+/// The same for bytes that may be no text.
+pub(crate) fn strict_bytes(bytes: &[u8]) -> String {
+    percent_encode(bytes, STRICT).to_string()
 }
 
 /// `application/x-www-form-urlencoded`, as RFC 6749 Appendix B wants it: a space becomes `+`.

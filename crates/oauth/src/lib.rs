@@ -12,6 +12,7 @@ mod secret;
 pub mod answer;
 pub mod assertion;
 pub mod authorize;
+pub mod aws;
 pub mod bearer;
 pub mod callback;
 pub mod challenge;
