@@ -132,6 +132,11 @@ pub(crate) fn expires_at_ms(members: &Members, path: &str, now_ms: i64) -> Optio
     expiry::at_ms(&Rules::default(), members.get(path), now_ms)
 }
 
+/// When a token ends of which only the app's file says how long it lives.
+pub(crate) fn lifetime_end_ms(rules: &Rules, now_ms: i64) -> Option<i64> {
+    expiry::at_ms(rules, None, now_ms)
+}
+
 /// The failure in an answer of which no tokens are expected.
 pub(crate) fn failure_in(rules: &Rules, response: &Response, now_ms: i64) -> Option<Failure> {
     failure::find(rules, response, body::read(response).as_ref(), now_ms)

@@ -21,6 +21,7 @@ pub mod dpop;
 pub mod endpoint;
 pub mod exchange;
 pub mod grant;
+pub mod install;
 pub mod introspect;
 pub mod jws;
 pub mod key;
@@ -29,6 +30,7 @@ pub mod pkce;
 pub mod request;
 pub mod resource;
 pub mod revoke;
+pub mod swap;
 pub mod template;
 pub mod token;
 
