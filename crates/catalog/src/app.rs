@@ -82,6 +82,15 @@ impl App {
         if let Auth::OAuth1(it) = &self.auth { Some(it) } else { None }
     }
 
+    /// Whether an operator has to register an OAuth client before anybody can connect.
+    pub fn needs_client(&self) -> bool {
+        match &self.auth {
+            Auth::OAuth2(it) => it.client == crate::ways::ClientFrom::Registered,
+            Auth::OAuth1(_) => true,
+            _ => false,
+        }
+    }
+
     pub fn key_exchange(&self) -> Option<&crate::ways::KeyExchange> {
         if let Auth::KeyExchange(it) = &self.auth { Some(it) } else { None }
     }

@@ -51,6 +51,8 @@ pub enum ClientFrom {
     Registered,
     /// The user's own: the fields `client_id` and `client_secret` of his account.
     Fields,
+    /// None: what is shown proves everything (RFC 7523 §2.1).
+    None,
 }
 
 /// Algorithms of signatures that we make (RFC 7518 §3.1, RFC 8037).
@@ -130,7 +132,8 @@ pub struct KeyExchange {
     /// Members of the body; a name may be a dotted path in a JSON body.
     #[serde(default)]
     pub params: BTreeMap<String, String>,
-    /// Where the token lies in the answer: a dotted path, or `header:NAME`.
+    /// Where the token lies in the answer: a dotted path, `header:NAME`, or `body` where it is the
+    /// whole of it.
     pub token: String,
     pub expires_in: Option<String>,
     #[serde(default)]

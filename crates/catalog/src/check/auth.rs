@@ -38,7 +38,6 @@ impl Checks<'_> {
             Auth::OAuth1(oauth1) => self.oauth1(oauth1),
             Auth::KeyExchange(exchange) => {
                 self.key_exchange(exchange);
-                self.learns_no_token();
             }
             Auth::Keys | Auth::Basic => {
                 if !app.fields.iter().any(crate::Field::is_secret) {

@@ -31,6 +31,12 @@ impl Checks<'_> {
                 self.error(&key, "not used by this flow", "Remove it, or correct `flow`.");
             }
         }
+        if it.client == ClientFrom::None
+            && !matches!(it.flow, Flow::JwtBearer | Flow::TokenExchange | Flow::Password)
+        {
+            let fix = "Write registered or fields.";
+            self.error("oauth2.client", "this flow needs a client", fix);
+        }
         if it.client == ClientFrom::Fields {
             self.own_client(it);
         }
@@ -65,9 +71,7 @@ impl Checks<'_> {
             let fix = "A redirect URI is registered by an operator: write client = \"registered\".";
             self.error("oauth2.client", "the user's own, but he is redirected", fix);
         }
-        if it.flow != Flow::Password && it.flow != Flow::JwtBearer {
-            self.needs_field("oauth2.client", "client_id");
-        }
+        self.needs_field("oauth2.client", "client_id");
         if matches!(it.client_auth, ClientAuth::PrivateKeyJwt | ClientAuth::Tls) {
             let fix = "Use basic, post, client_secret_jwt or none.";
             self.error("oauth2.client_auth", "needs a key that users are not asked for", fix);

@@ -7,7 +7,7 @@ use zeroize::Zeroize;
 pub struct Members(Value);
 
 impl Members {
-    pub(crate) fn new(value: Value) -> Self {
+    pub fn new(value: Value) -> Self {
         Self(value)
     }
 

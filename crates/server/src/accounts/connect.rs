@@ -10,7 +10,7 @@ use super::seal::{self, Contents};
 use super::store::refreshing as rows;
 use super::{Account, Health, NewGrant, Refreshing, forecast, schedule, store};
 use crate::app::App;
-use crate::apps;
+use crate::apps::{self, asking};
 use crate::audit::Event;
 use crate::callers::{Actor, Origin};
 use crate::db::Tx;
@@ -148,8 +148,8 @@ async fn filled(app: &App, tx: &mut Tx, mut account: Account, grant: NewGrant) -
         granted_at_ms: now_ms,
         ..Refreshing::default()
     };
-    let renewable = grant.credentials.refresh_token.is_some();
     if let Ok(found) = apps::find(app, &account.tenant.project, &account.app_slug).await {
+        let renewable = asking::renewable(&found, grant.credentials.refresh_token.is_some());
         account.next_refresh_at_ms =
             schedule::next_refresh(&app.config, &found, &account, (renewable, now_ms));
         account.refreshing.ends_at_ms =

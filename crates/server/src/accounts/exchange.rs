@@ -14,7 +14,7 @@ use super::store::{self, refreshing as rows, refreshing::Candidate};
 use super::verdict::{self, Trouble};
 use super::{Account, Health, forecast, revoke, schedule};
 use crate::app::App;
-use crate::apps::protocol;
+use crate::apps::{asking, protocol};
 use crate::db::Tx;
 use crate::error::{self, Result};
 use crate::failpoint;
@@ -63,9 +63,7 @@ impl Answer {
         let (status, body) = raw.expose().split_at_checked(2).unwrap_or_default();
         let status = status.try_into().map_or(0, u16::from_be_bytes);
         let response = Response { status, retry_after: None, body };
-        let oauth2 = found.oauth2().ok_or(Trouble::NoRefreshToken)?;
-        let tokens =
-            protocol::read_tokens(oauth2, &response, received_at_ms).map_err(Trouble::Failure)?;
+        let tokens = asking::read(found, &response, received_at_ms).map_err(Trouble::Failure)?;
         Ok(Self { operation, received_at_ms, sealed, tokens })
     }
 
@@ -112,10 +110,16 @@ pub(super) async fn exchange(
         others = Some(kept);
     }
     let current = opened.contents.credentials.refresh_token.as_ref();
-    let mut tokens: Vec<Secret> = current.map(|it| Secret::new(it.expose())).into_iter().collect();
+    let again = asking::asks_again(&opened.found);
+    // What to ask with, one after the other; `None` is what the user entered.
+    let mut tokens: Vec<Option<Secret>> =
+        current.map(|it| Some(Secret::new(it.expose()))).into_iter().collect();
+    if again {
+        tokens.push(None);
+    }
     let mut tried = 0;
     loop {
-        let asked = ask(app, &account, &opened, (&tokens[tried], deadline)).await;
+        let asked = ask(app, &account, &opened, (tokens[tried].as_ref(), deadline)).await;
         let trouble = match asked {
             Ok(answer) => return keep(app, account, opened, (answer, why)).await,
             Err(trouble) => trouble,
@@ -129,7 +133,7 @@ pub(super) async fn exchange(
                 Some(kept) => kept,
                 None => candidates(app, &account, &opened).await?,
             };
-            tokens.extend(more_tokens(&opened, kept));
+            tokens.extend(more_tokens(&opened, kept).into_iter().map(Some));
         }
         if tried == tokens.len() || Instant::now() >= deadline {
             return verdict::fail_keeping(app, account, trouble, why).await;
@@ -178,10 +182,14 @@ async fn ask(
     app: &App,
     account: &Account,
     opened: &Opened,
-    (refresh_token, deadline): (&Secret, Instant),
+    (refresh_token, deadline): (Option<&Secret>, Instant),
 ) -> Result<Answer, Failed> {
-    let request = protocol::refresh_request(app, &opened.values(), &opened.client, refresh_token)
-        .map_err(|error| Trouble::settings(&error.to_string()))?;
+    let values = opened.values();
+    let request = match refresh_token {
+        Some(token) => protocol::refresh_request(app, &values, &opened.client, token),
+        None => asking::request(app, &values, &opened.client),
+    };
+    let request = request.map_err(|error| Trouble::settings(&error.to_string()))?;
     let most = deadline.saturating_duration_since(Instant::now());
     let answered = protocol::send(app, request, most).await.map_err(|error| {
         tracing::info!(app = account.app_slug, detail = error.detail(), "no answer to a refresh");
@@ -198,7 +206,8 @@ async fn ask(
     if answered.status >= STATUS_WITHOUT_TOKENS {
         return Err(refused(app, opened, &answered.response(), kept.received_at_ms).into());
     }
-    let raw = [&answered.status.to_be_bytes(), &*answered.body].concat();
+    let material = asking::material(&opened.found, &answered);
+    let raw = [&answered.status.to_be_bytes(), &*material].concat();
     let of = (&account.tenant, &account.id);
     let sealed = opened.key.seal(&place(of, account.version, &kept.operation), &raw);
     let kept = Candidate { sealed, ..kept };
@@ -222,8 +231,7 @@ async fn ask(
 
 /// Judges an answer that says no by its status.
 fn refused(app: &App, opened: &Opened, response: &Response<'_>, now_ms: i64) -> Trouble {
-    let Some(oauth2) = opened.found.oauth2() else { return Trouble::NoRefreshToken };
-    let failure = match protocol::read_tokens(oauth2, response, now_ms) {
+    let failure = match asking::read(&opened.found, response, now_ms) {
         Err(failure) => failure,
         Ok(_) => Failure::Transient { status: response.status, error: None, retry_after_s: None },
     };

@@ -9,7 +9,7 @@ use super::forecast::{self, Forecast};
 use super::store::{self, refreshing as rows};
 use super::{Account, Health, schedule, seal};
 use crate::app::App;
-use crate::apps;
+use crate::apps::{self, asking};
 use crate::audit::{self, Past};
 use crate::clock::iso;
 use crate::error::{self, Result};
@@ -90,8 +90,9 @@ fn attempt(past: Past) -> Attempt {
 pub(super) async fn set_keep_alive(app: &Arc<App>, account: Account, on: bool) -> Result<Account> {
     let mut next = account;
     next.keep_alive = on;
-    let renewable = seal::open(app, &next).await?.credentials.refresh_token.is_some();
+    let refresh_token = seal::open(app, &next).await?.credentials.refresh_token.is_some();
     if let Ok(found) = apps::find(app, &next.tenant.project, &next.app_slug).await {
+        let renewable = asking::renewable(&found, refresh_token);
         let since_ms = next.last_refreshed_at_ms.unwrap_or(next.created_at_ms);
         if next.health == Health::Healthy {
             next.next_refresh_at_ms =

@@ -3,20 +3,22 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use grantkeep_catalog::{App as CatalogApp, Auth, FieldKind};
+use grantkeep_catalog::{App as CatalogApp, FieldKind};
 use grantkeep_vault::Secret;
 use serde_json::json;
 
+use super::first::{self, First};
 use super::news::{Asker, not_connected};
 use super::{Account, Binding, Credentials, NewGrant, connect};
 use crate::app::App;
 use crate::apps::probe::{Doubt, Known, Probe};
-use crate::apps::protocol::Values;
+use crate::apps::protocol::{self, Values};
+use crate::apps::{self, asking};
 use crate::callers::Origin;
 use crate::error::{self, Error, Result};
 use crate::ids::AccountId;
+use crate::projects;
 use crate::tokens::ConnectToken;
-use crate::{apps, projects};
 
 /// Characters of an account's name that are kept.
 const NAME_CHARS_MAX: usize = 200;
@@ -111,27 +113,38 @@ async fn granted(app: &Arc<App>, token: &ConnectToken, form: Form) -> Result<New
     if token.app_slug.as_ref().is_some_and(|only| *only != found.slug) {
         return Err(error::APP_NOT_FOUND.saying("The connect token is for another app."));
     }
-    if !matches!(found.auth, Auth::Keys | Auth::Basic | Auth::None) {
+    if found.wire_auth_type() == "oauth" {
         return Err(error::INVALID_REQUEST
             .saying("This app is connected by signing in on the connect page."));
     }
     let mut fields = judge(&found, form.fields)?;
-    let known = tried(app, token, &found, &fields).await?;
-    for (name, value) in known.learned {
-        fields.insert(name, Secret::new(value));
+    fields.extend(asking::learned_from_fields(&found, &fields));
+    let first = first::token(app, &token.tenant.project, &found, &fields).await?;
+    let mut credentials = Credentials::default();
+    if let Some(first) = &first {
+        let text = |it: &grantkeep_oauth::Secret| Secret::new(it.expose());
+        credentials.access_token = Some(text(&first.tokens.access_token));
+        credentials.refresh_token = first.tokens.refresh_token.as_ref().map(text);
+        fields.extend(protocol::learned_from_tokens(&found, &first.tokens));
     }
+    let mut values = Values::of(&found, &fields);
+    values.access_token = credentials.access_token.as_ref();
+    values.client_id = first.as_ref().map(|it| it.client_id.as_str());
+    let known = tried(app, token, &values, first.as_ref()).await?;
+    fields.extend(known.learned.into_iter().map(|(name, value)| (name, Secret::new(value))));
+    credentials.fields = fields;
     let given = form.name.map(|it| it.trim().chars().take(NAME_CHARS_MAX).collect::<String>());
     Ok(NewGrant {
         tenant: token.tenant.clone(),
         user: token.user.clone(),
         external_id: token.external_id.clone(),
         app_slug: found.slug.clone(),
-        oauth_app: None,
+        oauth_app: first.as_ref().and_then(|it| it.client.clone()),
         name: given.filter(|it| !it.is_empty()).or(known.name),
         subject: known.subject,
-        credentials: Credentials { fields, ..Credentials::default() },
-        expires_at_ms: None,
-        scopes: Vec::new(),
+        credentials,
+        expires_at_ms: first.as_ref().and_then(|it| it.tokens.expires_at_ms),
+        scopes: first.and_then(|it| it.tokens.scopes).unwrap_or_default(),
         missing_scopes: Vec::new(),
         binding: form.binding,
         reconnect: form.reconnect,
@@ -171,18 +184,18 @@ fn bad_field(name: &str, why: String) -> Error {
 async fn tried(
     app: &Arc<App>,
     token: &ConnectToken,
-    found: &CatalogApp,
-    fields: &BTreeMap<String, Secret>,
+    values: &Values<'_>,
+    first: Option<&First>,
 ) -> Result<Known> {
-    let values = Values::of(found, fields);
-    let probe = Probe { app, values: &values, sign: None };
+    let probe = Probe { app, values, sign: None };
     let project = projects::find(&app.db, &token.tenant.project).await?;
     let verified = if project.require_key_test {
-        probe.verify().await.map_err(|why| doubted(found, &why))?
+        probe.verify().await.map_err(|why| doubted(values.found, &why))?
     } else {
         None
     };
-    Ok(probe.identify(verified, &|_| None).await)
+    let said = |path: &str| first.and_then(|it| it.tokens.members.text(path));
+    Ok(probe.identify(verified, &said).await)
 }
 
 fn doubted(found: &CatalogApp, why: &Doubt) -> Error {

@@ -10,6 +10,7 @@ mod connect;
 mod delete;
 mod erase;
 mod exchange;
+mod first;
 mod forecast;
 mod health;
 mod keys;

@@ -21,8 +21,8 @@ use super::store::{self, refreshing as rows};
 use super::verdict::{self, Trouble};
 use super::{Account, Health};
 use crate::app::App;
-use crate::apps;
 use crate::apps::protocol::{self, ClientKeys, Values};
+use crate::apps::{self, asking};
 use crate::audit::Event;
 use crate::callers::{Actor, Origin};
 use crate::clock::Clock;
@@ -237,22 +237,33 @@ pub(super) async fn open(app: &App, account: &Account) -> Result<Opened, Trouble
         .map_err(|_| Trouble::settings("The app is not in the catalogue any more."))?;
     let key = seal::user_key(app, account).await.map_err(Trouble::Unreadable)?;
     let contents = seal::open_with(&key, account).map_err(Trouble::Unreadable)?;
-    if contents.credentials.refresh_token.is_none() || found.oauth2().is_none() {
+    if !asking::renewable(&found, contents.credentials.refresh_token.is_some()) {
         return Err(Trouble::NoRefreshToken);
     }
-    let client = match &account.oauth_app {
-        Some(id) => apps::find_oauth_app(app, &account.tenant.project, id.as_str()).await,
-        None => Err(error::OAUTH_CLIENT_MISSING.into()),
-    };
-    let client = match client {
-        Ok(client) => ClientKeys::open(app, &client).await.map_err(Trouble::Unreadable)?,
-        Err(_) => return Err(Trouble::settings("The OAuth client that made the grant is gone.")),
-    };
+    let client = client_of(app, account, (&found, &contents)).await?;
     let mut opened = Opened { found, key, contents, client, host: String::new() };
     let url = protocol::refresh_url(app, &opened.values())
         .map_err(|error| Trouble::Settings(error.to_string()))?;
     url.host_str().unwrap_or_default().clone_into(&mut opened.host);
     Ok(opened)
+}
+
+/// The client that made the grant: the project's, or the user's own.
+async fn client_of(
+    app: &App,
+    account: &Account,
+    (found, contents): (&CatalogApp, &Contents),
+) -> Result<ClientKeys, Trouble> {
+    let Some(id) = &account.oauth_app else {
+        if found.needs_client() {
+            return Err(Trouble::settings("The OAuth client that made the grant is gone."));
+        }
+        return Ok(ClientKeys::of_fields(&contents.credentials.fields));
+    };
+    match apps::find_oauth_app(app, &account.tenant.project, id.as_str()).await {
+        Ok(client) => ClientKeys::open(app, &client).await.map_err(Trouble::Unreadable),
+        Err(_) => Err(Trouble::settings("The OAuth client that made the grant is gone.")),
+    }
 }
 
 /// Writes down how a refresh went: for the audit log, the account's history and metrics.

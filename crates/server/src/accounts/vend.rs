@@ -8,7 +8,7 @@ use super::refresh::Why;
 use super::seal::{self, Contents};
 use super::{Account, Credentials, Health, refresh, store};
 use crate::app::App;
-use crate::apps;
+use crate::apps::{self, asking};
 use crate::error::{self, Result};
 use crate::ids::AccountId;
 use crate::tenant::Tenant;
@@ -60,7 +60,7 @@ pub(super) async fn usable_of(
         return Ok(usable_with(account, contents));
     }
     let alive = account.expires_at_ms.is_none_or(|end_ms| end_ms > now_ms);
-    if contents.credentials.refresh_token.is_none() && alive {
+    if alive && !renewable(app, &account, &contents).await {
         return Ok(usable_with(account, contents));
     }
     // Without a refresh token, this is where the account is found dead.
@@ -77,6 +77,13 @@ pub(super) async fn usable_of(
         }
         Err(error) => Err(error),
     }
+}
+
+/// Whether a new token can be asked for. An app that has left the catalogue cannot be.
+async fn renewable(app: &App, account: &Account, contents: &Contents) -> bool {
+    let found = apps::find(app, &account.tenant.project, &account.app_slug).await;
+    let refresh_token = contents.credentials.refresh_token.is_some();
+    found.is_ok_and(|it| asking::renewable(&it, refresh_token))
 }
 
 async fn not_frozen(app: &App, account: &Account) -> Result<()> {

@@ -11,7 +11,7 @@ use super::refresh::{DOUBTED, Why, later, note, reauth};
 use super::store::{self, refreshing as rows};
 use super::{Account, Health, forecast, news};
 use crate::app::App;
-use crate::apps;
+use crate::apps::{self, asking};
 use crate::db::Tx;
 use crate::error::{self, Error, Kind, Result};
 use crate::failpoint;
@@ -254,8 +254,9 @@ fn gone(account: &Account, found: Option<&CatalogApp>, said: &str, now_ms: i64) 
         let answer = error::PROVIDER_UNAVAILABLE.into();
         return Verdict { outcome: DOUBTED, health, wait_ms: DOUBT_MS, answer };
     }
+    let class = found.and_then(CatalogApp::oauth2).map(|it| it.rotation.class);
     let rotates =
-        found.and_then(CatalogApp::oauth2).is_none_or(|it| it.rotation.class > RotationClass::P1);
+        class.is_none_or(|it| it > RotationClass::P1) && !found.is_some_and(asking::asks_again);
     let lost = account.refreshing.unknown_at_ms.is_some_and(|at_ms| now_ms - at_ms < LOSS_MS);
     if lost && rotates {
         return dead(

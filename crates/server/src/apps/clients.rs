@@ -68,7 +68,7 @@ pub async fn create_oauth_app(
     edit: Edit,
 ) -> Result<OAuthApp> {
     let found = super::find(app, project, app_name).await?;
-    if found.oauth2().is_none() && found.oauth1().is_none() {
+    if !found.needs_client() {
         return Err(error::INVALID_FIELD
             .saying("This app is connected with keys; it takes no OAuth client."));
     }

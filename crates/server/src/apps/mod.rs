@@ -2,6 +2,8 @@
 
 pub mod api;
 pub mod api_clients;
+pub mod asking;
+mod client_keys;
 mod clients;
 mod custom;
 pub mod probe;

@@ -13,14 +13,15 @@ use grantkeep_catalog::{
     self as catalog, App as CatalogApp, Learned, LearnedFrom, OAuth2, RevocationPlace, RevokedToken,
 };
 use grantkeep_oauth::answer::{self, ExpiresUnit, Failure, Response, Rules, Tokens};
+use grantkeep_oauth::key::KeyError;
 use grantkeep_oauth::request::Params;
 use grantkeep_oauth::template::{TemplateError, fill_text, fill_url};
-use grantkeep_oauth::token::{self, BodyFormat, Client, ClientAuth, Endpoint};
+use grantkeep_oauth::token::{self, BodyFormat, Endpoint};
 use grantkeep_oauth::{self as oauth, RequestError, revoke};
 use grantkeep_vault::Secret;
 use http_body_util::Full;
 
-use super::{OAuthApp, oauth_app_secret};
+pub use super::client_keys::ClientKeys;
 use crate::app::App;
 use crate::egress::{self, EgressError};
 use crate::error::Result;
@@ -33,36 +34,12 @@ pub enum Unaskable {
     Template(#[from] TemplateError),
     #[error("the request: {0}")]
     Request(#[from] RequestError),
+    #[error("the key: {0}")]
+    Key(#[from] KeyError),
     #[error("the app has no such request")]
     NoSuch,
     #[error("this way of client authentication needs a key that the client does not have")]
     NoClientKey,
-}
-
-/// A registration at a provider, opened for one request.
-pub struct ClientKeys {
-    pub id: String,
-    secret: Option<oauth::Secret>,
-}
-
-impl ClientKeys {
-    /// # Errors
-    /// [`crate::error::DECRYPT_FAILED`].
-    pub async fn open(app: &App, client: &OAuthApp) -> Result<Self> {
-        let secret = oauth_app_secret(app, client).await?;
-        let secret = secret.map(|it| oauth::Secret::new(it.expose()));
-        Ok(Self { id: client.client_id.clone(), secret })
-    }
-
-    fn with(&self, auth: catalog::ClientAuth) -> Result<Client<'_>, Unaskable> {
-        let auth = match auth {
-            catalog::ClientAuth::Basic => ClientAuth::Basic,
-            catalog::ClientAuth::Post => ClientAuth::Post,
-            catalog::ClientAuth::None => ClientAuth::None,
-            _ => return Err(Unaskable::NoClientKey),
-        };
-        Ok(Client { id: &self.id, secret: self.secret.as_ref(), auth })
-    }
 }
 
 /// The values that `${name}` stands for in an app's file.
@@ -106,6 +83,10 @@ impl<'a> Values<'a> {
 
 /// Where a refresh goes.
 pub fn refresh_url(app: &App, values: &Values<'_>) -> Result<url::Url, Unaskable> {
+    if let Some(it) = values.found.key_exchange() {
+        let text = values.url(app, &it.url)?;
+        return url::Url::parse(&text).map_err(|_| Unaskable::NoSuch);
+    }
     let it = values.found.oauth2().ok_or(Unaskable::NoSuch)?;
     let text = values.url(app, it.refresh_url.as_ref().unwrap_or(&it.token_url))?;
     url::Url::parse(&text).map_err(|_| Unaskable::NoSuch)
@@ -120,9 +101,13 @@ pub fn refresh_request(
 ) -> Result<oauth::Request, Unaskable> {
     let it = values.found.oauth2().ok_or(Unaskable::NoSuch)?;
     let url = refresh_url(app, values)?;
-    let endpoint = endpoint(app, it, url.as_str(), &it.refresh_params);
     let refresh_token = oauth::Secret::new(refresh_token.expose());
-    Ok(token::refresh(&endpoint, &client.with(it.client_auth)?, &refresh_token)?)
+    let params = filled(values, &it.refresh_params)?;
+    let headers = filled(values, &it.token_headers)?;
+    let resources = resources(it);
+    let endpoint = endpoint(app, it, (url.as_str(), &params, &headers), &resources);
+    let proved = client.prove(it.client_auth, (it, url.as_str()), app.clock.now_ms())?;
+    Ok(token::refresh(&endpoint, &proved.client(), &refresh_token)?)
 }
 
 /// Asks to exchange what came back from the browser for tokens (RFC 6749 section 4.1.3).
@@ -134,21 +119,44 @@ pub fn exchange_request(
 ) -> Result<oauth::Request, Unaskable> {
     let it = values.found.oauth2().ok_or(Unaskable::NoSuch)?;
     let url = values.url(app, &it.token_url)?;
-    let endpoint = endpoint(app, it, &url, &it.token_params);
-    Ok(token::exchange(&endpoint, &client.with(it.client_auth)?, exchange)?)
+    let params = filled(values, &it.token_params)?;
+    let headers = filled(values, &it.token_headers)?;
+    let resources = resources(it);
+    let endpoint = endpoint(app, it, (&url, &params, &headers), &resources);
+    let proved = client.prove(it.client_auth, (it, &url), app.clock.now_ms())?;
+    Ok(token::exchange(&endpoint, &proved.client(), exchange)?)
 }
 
-fn endpoint<'a>(app: &App, it: &'a OAuth2, url: &'a str, params: &'a Params) -> Endpoint<'a> {
+/// The resources that tokens are wanted for (RFC 8707).
+pub(super) fn resources(it: &OAuth2) -> Vec<&str> {
+    it.resource.iter().map(String::as_str).collect()
+}
+
+/// Parameters or headers of an app's file, with their placeholders filled.
+pub(super) fn filled(values: &Values<'_>, params: &Params) -> Result<Params, TemplateError> {
+    let fill = |(name, text): (&String, &String)| {
+        Ok((name.clone(), values.text(text)?.expose().to_owned()))
+    };
+    params.iter().map(fill).collect()
+}
+
+pub(super) fn endpoint<'a>(
+    app: &App,
+    it: &'a OAuth2,
+    (url, params, headers): (&'a str, &'a Params, &'a Params),
+    resources: &'a [&'a str],
+) -> Endpoint<'a> {
     Endpoint {
         url,
-        format: match it.body_format {
-            catalog::BodyFormat::Form => BodyFormat::Form,
-            catalog::BodyFormat::Json => BodyFormat::Json,
+        format: match (it.token_method, it.body_format) {
+            (catalog::Method::Get, _) => BodyFormat::Get,
+            (_, catalog::BodyFormat::Form) => BodyFormat::Form,
+            (_, catalog::BodyFormat::Json) => BodyFormat::Json,
         },
         params,
-        headers: &it.token_headers,
+        headers,
         param_names: &it.param_names,
-        resources: &[],
+        resources,
         allow_loopback_http: app.config.egress_allow_loopback,
     }
 }
@@ -189,6 +197,7 @@ pub fn revocation_request(
     };
     // A server with a request of its own need not know the hint.
     let standard = place == revoke::Place::Form && it.param == "token";
+    let proved = client.prove(auth, (oauth2, &url), app.clock.now_ms())?;
     let request = revoke::Revoke {
         method: method(it.method),
         url: &url,
@@ -197,7 +206,7 @@ pub fn revocation_request(
         hint: standard.then_some(kind),
         params: &it.params,
         headers: &it.headers,
-        client: (auth != catalog::ClientAuth::None).then(|| client.with(auth)).transpose()?,
+        client: (auth != catalog::ClientAuth::None).then(|| proved.client()),
         allow_loopback_http: app.config.egress_allow_loopback,
     };
     Ok(request.request(&token)?)
@@ -300,17 +309,21 @@ fn rules(it: &OAuth2, nth: usize) -> Rules<'_> {
         refresh_token: path(&places.refresh_token, nth, "refresh_token"),
         scope: path(&places.scope, nth, "scope"),
         expires_in: path(&places.expires_in, nth, "expires_in"),
-        expires_unit: match places.expires_unit {
-            catalog::ExpiresUnit::Seconds => ExpiresUnit::Seconds,
-            catalog::ExpiresUnit::Milliseconds => ExpiresUnit::Milliseconds,
-            catalog::ExpiresUnit::EpochSeconds => ExpiresUnit::EpochSeconds,
-        },
+        expires_unit: unit(places.expires_unit),
         lifetime_s: places.lifetime_s,
         scope_separator: &it.scopes.separator,
         token_type_any: places.token_type_any,
         error: &places.error,
         errors: &places.errors,
         ..Rules::default()
+    }
+}
+
+pub(super) fn unit(unit: catalog::ExpiresUnit) -> ExpiresUnit {
+    match unit {
+        catalog::ExpiresUnit::Seconds => ExpiresUnit::Seconds,
+        catalog::ExpiresUnit::Milliseconds => ExpiresUnit::Milliseconds,
+        catalog::ExpiresUnit::EpochSeconds => ExpiresUnit::EpochSeconds,
     }
 }
 

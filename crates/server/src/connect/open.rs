@@ -200,7 +200,7 @@ async fn client_for(
         return Err(error::NOT_FOUND.into());
     }
     let project = &token.tenant.project;
-    if found.oauth2().is_none() && found.oauth1().is_none() {
+    if found.wire_auth_type() != "oauth" {
         return if named.is_some() { Err(error::NOT_FOUND.into()) } else { Ok(None) };
     }
     let client = match named.or(fixed) {

@@ -106,6 +106,8 @@ impl World {
             app_params: &oauth2.authorization_params,
             tenant_params: &none,
             param_names: &oauth2.param_names,
+            resources: &[],
+            dpop_jkt: None,
             allow_loopback_http: true,
         };
         let back = self.provider.approve(&authorize.url().unwrap(), person).unwrap();

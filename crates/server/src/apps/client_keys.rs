@@ -1,0 +1,112 @@
+//! Who asks: an OAuth client, opened for one request, and how it proves itself.
+
+use std::collections::BTreeMap;
+
+use grantkeep_catalog as catalog;
+use grantkeep_oauth::assertion::ClientAssertion;
+use grantkeep_oauth::jws::{Signing, Stamp};
+use grantkeep_oauth::key::{Algorithm, SigningKey};
+use grantkeep_oauth::token::{Client, ClientAuth};
+use grantkeep_oauth::{self as oauth};
+use grantkeep_vault::{Secret, token};
+
+use super::protocol::Unaskable;
+use super::{OAuthApp, oauth_app_secret};
+use crate::app::App;
+use crate::error::Result;
+
+/// The fields that hold a user's own client.
+const CLIENT_ID: &str = "client_id";
+const CLIENT_SECRET: &str = "client_secret";
+/// Bytes of randomness in a `jti`.
+const JTI_BYTES: usize = 16;
+
+/// A registration at a provider, opened for one request.
+#[derive(Default)]
+pub struct ClientKeys {
+    pub id: String,
+    secret: Option<oauth::Secret>,
+    key: Option<SigningKey>,
+}
+
+impl ClientKeys {
+    /// # Errors
+    /// [`crate::error::DECRYPT_FAILED`].
+    pub async fn open(app: &App, client: &OAuthApp) -> Result<Self> {
+        let secret = oauth_app_secret(app, client).await?;
+        let secret = secret.map(|it| oauth::Secret::new(it.expose()));
+        Ok(Self { id: client.client_id.clone(), secret, key: None })
+    }
+
+    /// The user's own client, as he entered it.
+    pub fn of_fields(fields: &BTreeMap<String, Secret>) -> Self {
+        let id = fields.get(CLIENT_ID).map(|it| it.expose().to_owned());
+        let secret = fields.get(CLIENT_SECRET).map(|it| oauth::Secret::new(it.expose()));
+        Self { id: id.unwrap_or_default(), secret, key: None }
+    }
+
+    pub fn key(&self) -> Result<&SigningKey, Unaskable> {
+        self.key.as_ref().ok_or(Unaskable::NoClientKey)
+    }
+
+    /// What the client proves itself with in one request to a server of this app.
+    pub(super) fn prove(
+        &self,
+        auth: catalog::ClientAuth,
+        (it, url): (&catalog::OAuth2, &str),
+        now_ms: i64,
+    ) -> Result<Proved<'_>, Unaskable> {
+        let jti = token::base64url("", JTI_BYTES);
+        let assertion = ClientAssertion {
+            client_id: &self.id,
+            audience: it.client_assertion_audience.as_deref().unwrap_or(url),
+            stamp: Stamp { jti: jti.expose(), now_s: now_ms / 1_000 },
+        };
+        let assertion = match auth {
+            catalog::ClientAuth::PrivateKeyJwt => {
+                Some(assertion.by_key(&signing(self.key()?, it.client_signing_alg))?)
+            }
+            catalog::ClientAuth::ClientSecretJwt => {
+                let secret = self.secret.as_ref();
+                let secret = secret.ok_or(oauth::RequestError::NoClientSecret)?;
+                Some(assertion.by_secret(secret))
+            }
+            _ => None,
+        };
+        Ok(Proved { keys: self, auth, assertion })
+    }
+}
+
+/// How a key signs: with the algorithm of the app's file, or its own.
+pub(super) fn signing(key: &SigningKey, alg: Option<catalog::SigningAlg>) -> Signing<'_> {
+    let own = Signing::with(key);
+    let algorithm = match alg {
+        None => own.algorithm,
+        Some(catalog::SigningAlg::RS256) => Algorithm::Rs256,
+        Some(catalog::SigningAlg::PS256) => Algorithm::Ps256,
+        Some(catalog::SigningAlg::ES256) => Algorithm::Es256,
+        Some(catalog::SigningAlg::ES384) => Algorithm::Es384,
+        Some(catalog::SigningAlg::EdDSA) => Algorithm::EdDsa,
+    };
+    Signing { algorithm, ..own }
+}
+
+/// A client with its proof for one request.
+pub(super) struct Proved<'a> {
+    keys: &'a ClientKeys,
+    auth: catalog::ClientAuth,
+    assertion: Option<oauth::Secret>,
+}
+
+impl Proved<'_> {
+    pub fn client(&self) -> Client<'_> {
+        let auth = match (self.auth, &self.assertion) {
+            (_, Some(assertion)) => ClientAuth::Assertion(assertion),
+            (catalog::ClientAuth::Basic, _) => ClientAuth::Basic,
+            (catalog::ClientAuth::Tls, _) => ClientAuth::Tls,
+            (catalog::ClientAuth::None, _) => ClientAuth::None,
+            _ => ClientAuth::Post,
+        };
+        Client { id: &self.keys.id, secret: self.keys.secret.as_ref(), auth }
+    }
+}
