@@ -30,6 +30,10 @@ use crate::projects::{self, Freezes};
 const TRUST: Duration = Duration::from_secs(1);
 /// Apps of projects remembered at once, and names that none of theirs has.
 const CUSTOM_APPS_MAX: u64 = 1_000;
+/// Servers whose nonce for proofs is remembered (RFC 9449 section 8.2), and for how long. One that
+/// has ended costs one more request.
+const NONCES_MAX: u64 = 10_000;
+const NONCE_LIFE: Duration = Duration::from_hours(1);
 /// Callers remembered at once.
 const CALLERS_MAX: u64 = 10_000;
 
@@ -60,6 +64,7 @@ pub struct App {
     projects: Cache<ProjectId, ()>,
     freezes: Cache<(), Arc<Freezes>>,
     custom_apps: Cache<(ProjectId, String), Option<Arc<CatalogApp>>>,
+    dpop_nonces: Cache<String, String>,
 }
 
 /// What an [`App`] is put together from.
@@ -80,6 +85,7 @@ impl App {
         let callers = Cache::builder().max_capacity(CALLERS_MAX).time_to_live(TRUST).build();
         let projects = Cache::builder().max_capacity(CALLERS_MAX).time_to_live(TRUST).build();
         let custom_apps = Cache::builder().max_capacity(CUSTOM_APPS_MAX).time_to_live(TRUST);
+        let dpop_nonces = Cache::builder().max_capacity(NONCES_MAX).time_to_live(NONCE_LIFE);
         let journal = Journal::new(&config.data_dir);
         let per_second = NonZeroU32::new(config.refresh_per_provider_per_second);
         let quota = Quota::per_second(per_second.unwrap_or(NonZeroU32::MIN));
@@ -105,6 +111,7 @@ impl App {
             projects,
             freezes,
             custom_apps: custom_apps.build(),
+            dpop_nonces: dpop_nonces.build(),
         })
     }
 
@@ -153,6 +160,15 @@ impl App {
 
     pub(crate) async fn forget_freezes(&self) {
         self.freezes.invalidate(&()).await;
+    }
+
+    /// The last nonce that a server handed out for proofs.
+    pub(crate) async fn dpop_nonce(&self, origin: &str) -> Option<String> {
+        self.dpop_nonces.get(origin).await
+    }
+
+    pub(crate) async fn learn_dpop_nonce(&self, origin: String, nonce: String) {
+        self.dpop_nonces.insert(origin, nonce).await;
     }
 
     /// A project's own app, or that it has none of this name; at most [`TRUST`] old.

@@ -14,6 +14,7 @@ use super::store::{self, refreshing as rows, refreshing::Candidate};
 use super::verdict::{self, Trouble};
 use super::{Account, Health, forecast, revoke, schedule};
 use crate::app::App;
+use crate::apps::bound::{self, NotAsked};
 use crate::apps::{asking, protocol};
 use crate::db::Tx;
 use crate::error::{self, Result};
@@ -185,17 +186,14 @@ async fn ask(
     (refresh_token, deadline): (Option<&Secret>, Instant),
 ) -> Result<Answer, Failed> {
     let values = opened.values();
-    let request = match refresh_token {
+    let build = || match refresh_token {
         Some(token) => protocol::refresh_request(app, &values, &opened.client, token),
         None => asking::request(app, &values, &opened.client),
     };
-    let request = request.map_err(|error| Trouble::settings(&error.to_string()))?;
+    let proof_key = opened.contents.credentials.dpop_key.as_ref();
     let most = deadline.saturating_duration_since(Instant::now());
-    let answered = protocol::send(app, request, most).await.map_err(|error| {
-        tracing::info!(app = account.app_slug, detail = error.detail(), "no answer to a refresh");
-        app.breakers.failed(&opened.host, app.clock.now_ms());
-        Trouble::NoAnswer { sent: error.maybe_sent() }
-    })?;
+    let answered = bound::send(app, &build, proof_key, most).await;
+    let answered = answered.map_err(|error| unanswered(app, account, opened, error))?;
     failpoint::reached("refresh.answered");
     let kept = Candidate {
         operation: OperationId::mint(),
@@ -227,6 +225,16 @@ async fn ask(
         }
         Failed { trouble, kept: unreadable.then_some(sealed) }
     })
+}
+
+fn unanswered(app: &App, account: &Account, opened: &Opened, error: NotAsked) -> Trouble {
+    let error = match error {
+        NotAsked::Unaskable(why) => return Trouble::settings(&why.to_string()),
+        NotAsked::NoAnswer(error) => error,
+    };
+    tracing::info!(app = account.app_slug, detail = error.detail(), "no answer to a refresh");
+    app.breakers.failed(&opened.host, app.clock.now_ms());
+    Trouble::NoAnswer { sent: error.maybe_sent() }
 }
 
 /// Judges an answer that says no by its status.

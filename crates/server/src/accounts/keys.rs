@@ -187,7 +187,7 @@ async fn tried(
     values: &Values<'_>,
     first: Option<&First>,
 ) -> Result<Known> {
-    let probe = Probe { app, values, sign: None };
+    let probe = Probe { app, values, sign: None, proof_key: None };
     let project = projects::find(&app.db, &token.tenant.project).await?;
     let verified = if project.require_key_test {
         probe.verify().await.map_err(|why| doubted(values.found, &why))?

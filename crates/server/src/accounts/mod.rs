@@ -178,6 +178,8 @@ pub struct Credentials {
     pub refresh_token: Option<Secret>,
     /// OAuth 1.0a: the secret that signs beside `access_token`.
     pub token_secret: Option<Secret>,
+    /// The key to which the tokens are bound (RFC 9449). Never handed out.
+    pub dpop_key: Option<Secret>,
     /// The app's own fields: keys as typed, and what was learnt from token answers.
     pub fields: BTreeMap<String, Secret>,
 }

@@ -37,6 +37,8 @@ struct Writing<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     token_secret: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    dpop_key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     subject: Option<&'a str>,
     fields: BTreeMap<&'a str, &'a str>,
 }
@@ -47,6 +49,7 @@ struct Reading {
     refresh_token: Option<String>,
     former_refresh_token: Option<String>,
     token_secret: Option<String>,
+    dpop_key: Option<String>,
     subject: Option<String>,
     fields: BTreeMap<String, String>,
 }
@@ -59,6 +62,7 @@ pub(super) fn pack(contents: &Contents) -> Result<Zeroizing<Vec<u8>>> {
         refresh_token: credentials.refresh_token.as_ref().map(Secret::expose),
         former_refresh_token: contents.former_refresh_token.as_ref().map(Secret::expose),
         token_secret: credentials.token_secret.as_ref().map(Secret::expose),
+        dpop_key: credentials.dpop_key.as_ref().map(Secret::expose),
         subject: contents.subject.as_deref(),
         fields: credentials.fields.iter().map(|(name, it)| (name.as_str(), it.expose())).collect(),
     };
@@ -78,6 +82,7 @@ pub(super) fn unpack(bytes: &[u8]) -> Result<Contents> {
             access_token: read.access_token.map(Secret::new),
             refresh_token: read.refresh_token.map(Secret::new),
             token_secret: read.token_secret.map(Secret::new),
+            dpop_key: read.dpop_key.map(Secret::new),
             fields: read.fields.into_iter().map(|(name, it)| (name, Secret::new(it))).collect(),
         },
         subject: read.subject,
@@ -131,6 +136,7 @@ mod tests {
                 access_token: Some(Secret::new("a")),
                 refresh_token: Some(Secret::new("r2")),
                 token_secret: None,
+                dpop_key: Some(Secret::new("d")),
                 fields: fields
                     .iter()
                     .map(|(name, value)| ((*name).to_owned(), Secret::new(*value)))

@@ -3,6 +3,8 @@
 pub mod api;
 pub mod api_clients;
 pub mod asking;
+pub mod aws4;
+pub mod bound;
 mod client_keys;
 mod clients;
 mod custom;

@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use grantkeep_catalog::{Expect, Identity, IdentityFrom, LearnedFrom, Verify};
+use grantkeep_oauth::aws::{Payload, Target};
 use grantkeep_oauth::request::Params;
 use grantkeep_oauth::{self as oauth, Secret};
+use grantkeep_vault::Secret as Stored;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::protocol::{self, Unaskable, Values};
+use super::protocol::{self, Answered, Unaskable, Values};
+use super::{aws4, bound};
 use crate::app::App;
 use crate::egress::EgressError;
 
@@ -28,6 +31,8 @@ pub struct Probe<'a> {
     pub values: &'a Values<'a>,
     /// For OAuth 1.0a.
     pub sign: Option<&'a Sign<'a>>,
+    /// The key that the access token is bound to, if it is (RFC 9449).
+    pub proof_key: Option<&'a Stored>,
 }
 
 /// What an app says of an account.
@@ -131,13 +136,34 @@ impl Probe<'_> {
     }
 
     async fn ask(&self, it: &Verify) -> Result<Value, Doubt> {
-        let answered = protocol::send(self.app, self.request(it)?, QUESTION).await?;
+        let answered = self.answer(it).await?;
         let (status, expect) = (answered.status, &it.expect);
         if matches!(status, 408 | 425 | 429 | 500..) && !expect.status.contains(&status) {
             return Err(Doubt::Unavailable(status));
         }
         let body = serde_json::from_slice(&answered.body).unwrap_or(Value::Null);
         if meets(expect, status, &body) { Ok(body) } else { Err(Doubt::Refused(status)) }
+    }
+
+    /// With a proof where the token is bound; once more where the server wants its nonce in it.
+    async fn answer(&self, it: &Verify) -> Result<Answered, Doubt> {
+        let bound = self.proof_key.zip(self.values.access_token);
+        let Some(bound) = bound else {
+            return Ok(protocol::send(self.app, self.request(it)?, QUESTION).await?);
+        };
+        let answered = self.proved(it, bound).await?;
+        if bound::wants_nonce(&answered) { self.proved(it, bound).await } else { Ok(answered) }
+    }
+
+    async fn proved(&self, it: &Verify, bound: (&Stored, &Stored)) -> Result<Answered, Doubt> {
+        let mut request = self.request(it)?;
+        let url = request.url.clone();
+        let proof = bound::prove_call(self.app, (request.method.as_str(), &url), bound).await?;
+        request.headers.retain(|(name, _)| name != "authorization");
+        request.headers.extend(proof);
+        let answered = protocol::send(self.app, request, QUESTION).await?;
+        bound::learn_nonce(self.app, &url, &answered.headers).await;
+        Ok(answered)
     }
 
     /// The app's request, signed as the proxy signs: its own headers come last and replace those of
@@ -175,6 +201,14 @@ impl Probe<'_> {
         if body.is_some() {
             let json = || Secret::new("application/json");
             headers.entry("content-type".to_owned()).or_insert_with(json);
+        }
+        if let Some(aws4) = proxy.and_then(|it| it.aws4.as_ref()) {
+            let plain: Vec<_> = headers.iter().map(|(it, text)| (&**it, text.expose())).collect();
+            let bytes = body.as_ref().map_or(&b""[..], |it| it.expose().as_bytes());
+            let payload = Payload::Bytes(bytes);
+            let target = Target { method: method.as_str(), url: &url, headers: &plain, payload };
+            let signed = aws4::sign(self.app, (values, aws4), &target)?;
+            headers.extend(signed.into_iter().map(|(name, it)| (name.to_owned(), it)));
         }
         Ok(oauth::Request { method, url, headers: headers.into_iter().collect(), body })
     }

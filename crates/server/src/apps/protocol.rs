@@ -13,15 +13,18 @@ use grantkeep_catalog::{
     self as catalog, App as CatalogApp, Learned, LearnedFrom, OAuth2, RevocationPlace, RevokedToken,
 };
 use grantkeep_oauth::answer::{self, ExpiresUnit, Failure, Response, Rules, Tokens};
+use grantkeep_oauth::authorize::{Authorize, RequestObject};
+use grantkeep_oauth::jws::Stamp;
 use grantkeep_oauth::key::KeyError;
 use grantkeep_oauth::request::Params;
 use grantkeep_oauth::template::{TemplateError, fill_text, fill_url};
 use grantkeep_oauth::token::{self, BodyFormat, Endpoint};
 use grantkeep_oauth::{self as oauth, RequestError, revoke};
-use grantkeep_vault::Secret;
+use grantkeep_vault::{Secret, token as random};
 use http_body_util::Full;
 
 pub use super::client_keys::ClientKeys;
+use super::client_keys::signing;
 use crate::app::App;
 use crate::egress::{self, EgressError};
 use crate::error::Result;
@@ -128,12 +131,12 @@ pub fn exchange_request(
 }
 
 /// The resources that tokens are wanted for (RFC 8707).
-pub(super) fn resources(it: &OAuth2) -> Vec<&str> {
+pub fn resources(it: &OAuth2) -> Vec<&str> {
     it.resource.iter().map(String::as_str).collect()
 }
 
 /// Parameters or headers of an app's file, with their placeholders filled.
-pub(super) fn filled(values: &Values<'_>, params: &Params) -> Result<Params, TemplateError> {
+pub fn filled(values: &Values<'_>, params: &Params) -> Result<Params, TemplateError> {
     let fill = |(name, text): (&String, &String)| {
         Ok((name.clone(), values.text(text)?.expose().to_owned()))
     };
@@ -159,6 +162,40 @@ pub(super) fn endpoint<'a>(
         resources,
         allow_loopback_http: app.config.egress_allow_loopback,
     }
+}
+
+/// The authorization request as a signed object (RFC 9101), for the issuer or, where that is not
+/// known, for the endpoint itself.
+pub fn request_object(
+    app: &App,
+    it: &OAuth2,
+    (request, client): (&Authorize<'_>, &ClientKeys),
+) -> Result<oauth::Secret, Unaskable> {
+    let jti = random::base64url("", 16);
+    let how = RequestObject {
+        signing: signing(client.key()?, it.client_signing_alg),
+        audience: it.issuer.as_deref().unwrap_or(request.endpoint),
+        stamp: Stamp { jti: jti.expose(), now_s: app.clock.now_ms() / 1_000 },
+    };
+    Ok(request.object(&how)?)
+}
+
+/// Asks a server to keep an authorization request (RFC 9126 section 2.1).
+pub fn push_request(
+    app: &App,
+    (values, client): (&Values<'_>, &ClientKeys),
+    request: &Authorize<'_>,
+    object: Option<&oauth::Secret>,
+) -> Result<oauth::Request, Unaskable> {
+    let it = values.found.oauth2().ok_or(Unaskable::NoSuch)?;
+    let url = values.url(app, it.par_url.as_ref().ok_or(Unaskable::NoSuch)?)?;
+    let (params, headers) = (Params::new(), filled(values, &it.token_headers)?);
+    let endpoint = endpoint(app, it, (&url, &params, &headers), &[]);
+    let proved = client.prove(it.client_auth, (it, &url), app.clock.now_ms())?;
+    Ok(match object {
+        Some(object) => request.push_object(&endpoint, &proved.client(), object)?,
+        None => request.push(&endpoint, &proved.client())?,
+    })
 }
 
 /// Which token the app's revocation takes: the refresh token ends the whole grant (RFC 7009 section
@@ -313,6 +350,7 @@ fn rules(it: &OAuth2, nth: usize) -> Rules<'_> {
         lifetime_s: places.lifetime_s,
         scope_separator: &it.scopes.separator,
         token_type_any: places.token_type_any,
+        dpop: it.dpop,
         error: &places.error,
         errors: &places.errors,
         ..Rules::default()

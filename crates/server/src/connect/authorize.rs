@@ -1,11 +1,8 @@
 //! Leaving for the provider: the ticket is taken, the browser is bound, the address is made.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use grantkeep_catalog::{App as CatalogApp, OAuth2};
-use grantkeep_oauth::authorize::Authorize;
-use grantkeep_oauth::pkce::Verifier;
+use grantkeep_catalog::App as CatalogApp;
 use grantkeep_vault::{Secret, token};
 use url::Url;
 
@@ -13,10 +10,9 @@ use super::failure::Failure;
 use super::finish::Asked;
 use super::secrets::Kept;
 use super::store::Departure;
-use super::{Flow, Mode, Session, State, callback, ending, funnel, oauth1, start, store};
+use super::{Flow, Mode, Session, State, callback, ending, funnel, oauth1, oauth2, start, store};
 use crate::app::App;
-use crate::apps::protocol::Values;
-use crate::apps::{self, OAuthApp};
+use crate::apps;
 use crate::callers::Origin;
 use crate::error::{self, Error, Result};
 use crate::ids::FlowId;
@@ -84,16 +80,10 @@ async fn prepare(app: &Arc<App>, flow: &Flow, session: &Session) -> Result<Leavi
     // 256 bits each, from the system's generator (RFC 9700 section 4.7.1).
     let state = token::base64url("", 32);
     let cookie = token::base64url("", 32);
+    let asked = Asked { app, found: &found, client: &client, flow, product: &product };
     let url = match (found.oauth2(), found.oauth1()) {
-        (Some(oauth), _) => {
-            let verifier = if oauth.pkce { Some(token::base64url("", 32)) } else { None };
-            kept.verifier = verifier;
-            oauth2_url(app, (&found, oauth), &client, flow, (&kept, &state)).map_err(ours)?
-        }
-        (None, Some(_)) => {
-            let asked = Asked { app, found: &found, client: &client, flow, product: &product };
-            oauth1::begin(&asked, &mut kept).await?
-        }
+        (Some(_), _) => oauth2::begin(&asked, &mut kept, &state).await?,
+        (None, Some(_)) => oauth1::begin(&asked, &mut kept).await?,
         (None, None) => return Err(ours(error::INTERNAL.logging("the app has no OAuth any more"))),
     };
     let departure = Departure {
@@ -116,48 +106,6 @@ async fn prepare(app: &Arc<App>, flow: &Flow, session: &Session) -> Result<Leavi
         link = Some((session.token_hash, browser));
     }
     Ok(Leaving { url, cookie, link })
-}
-
-/// The address of the consent page (RFC 6749 section 4.1.1). Made anew, and judged anew, for each
-/// flow.
-fn oauth2_url(
-    app: &App,
-    (found, oauth): (&CatalogApp, &OAuth2),
-    client: &OAuthApp,
-    flow: &Flow,
-    (kept, state): (&Kept, &Secret),
-) -> Result<Secret> {
-    let wrong = |why: &dyn std::fmt::Display| error::INTERNAL.logging(why);
-    let mut values = Values::of(found, &kept.fields);
-    values.client_id = Some(&client.client_id);
-    let endpoint = values.url(app, &oauth.authorization_url).map_err(|it| wrong(&it))?;
-    let verifier = match &kept.verifier {
-        Some(text) => Some(Verifier::new(text.expose()).map_err(|it| wrong(&it))?),
-        None => None,
-    };
-    let mut params = BTreeMap::new();
-    for (name, text) in &oauth.authorization_params {
-        let value = values.text(text).map_err(|it| wrong(&it))?;
-        params.insert(name.clone(), value.expose().to_owned());
-    }
-    let scopes: Vec<&str> = flow.asked_scopes.iter().map(String::as_str).collect();
-    let request = Authorize {
-        endpoint: &endpoint,
-        client_id: &client.client_id,
-        redirect_uri: &flow.redirect_uri,
-        state: state.expose(),
-        verifier: verifier.as_ref(),
-        scopes: &scopes,
-        scope_separator: &oauth.scopes.separator,
-        scope_param: &oauth.scopes.param,
-        app_params: &params,
-        tenant_params: &BTreeMap::new(),
-        param_names: &oauth.param_names,
-        resources: &[],
-        dpop_jkt: None,
-        allow_loopback_http: app.config.egress_allow_loopback,
-    };
-    request.url().map(Secret::new).map_err(|it| wrong(&it))
 }
 
 /// The host where the person will sign in, for recognition. `None` while a part of it is not known.

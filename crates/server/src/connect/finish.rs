@@ -115,18 +115,15 @@ impl Asked<'_> {
     async fn exchange(&self, kept: &Kept, code: &oauth::Secret) -> Result<Got, Failure> {
         let keys = ClientKeys::open(self.app, self.client).await;
         let keys = keys.map_err(|it| Failure::of(&it, self.product))?;
-        let oauth2 =
-            self.found.oauth2().ok_or_else(|| Failure::callback_invalid(&self.found.name))?;
+        let oauth2 = self.oauth2()?;
         let verifier = kept.verifier.as_ref().map(|it| Verifier::new(it.expose()));
         let verifier = verifier.transpose().map_err(|it| self.unaskable(&it))?;
         let exchange =
             Exchange { code, redirect_uri: &self.flow.redirect_uri, verifier: verifier.as_ref() };
         let mut values = Values::of(self.found, &kept.fields);
         values.client_id = Some(&keys.id);
-        let request = protocol::exchange_request(self.app, &values, &keys, &exchange)
-            .map_err(|it| self.unaskable(&it))?;
-        let answered =
-            protocol::send(self.app, request, EXCHANGE).await.map_err(|it| self.no_answer(&it))?;
+        let build = || protocol::exchange_request(self.app, &values, &keys, &exchange);
+        let answered = self.ask_tokens(kept, &build, EXCHANGE).await?;
         let now_ms = self.app.clock.now_ms();
         let tokens = protocol::read_tokens(oauth2, &answered.response(), now_ms);
         Ok(got(tokens.map_err(|it| self.refused(&it))?))
@@ -193,12 +190,15 @@ async fn grant(
     for (name, value) in learned(found, &got.said, others) {
         fields.insert(name, Secret::new(value));
     }
+    // A server that knows nothing of proofs gives tokens that anybody can use.
+    let bound = got.said.text("token_type").is_some_and(|it| it.eq_ignore_ascii_case("dpop"));
     let scopes = got.scopes.unwrap_or_else(|| flow.asked_scopes.clone());
     let missing_scopes = missing(found, &flow.asked_scopes, &scopes);
     let mut credentials = Credentials {
         access_token: Some(got.access_token),
         refresh_token: got.refresh_token,
         token_secret: got.token_secret,
+        dpop_key: kept.dpop_key.filter(|_| bound),
         fields,
     };
     let known = identify(asked, &mut credentials, &got.said).await;
@@ -268,7 +268,8 @@ async fn identify(asked: &Asked<'_>, credentials: &mut Credentials, said: &Said)
         oauth1::authorization(asked, consumer_secret.as_ref()?, token, (method, url))
     };
     let sign: Option<&Sign<'_>> = if consumer_secret.is_some() { Some(&signed) } else { None };
-    let probe = Probe { app: asked.app, values: &values, sign };
+    let probe =
+        Probe { app: asked.app, values: &values, sign, proof_key: credentials.dpop_key.as_ref() };
     let mut known = probe.identify(None, &|path| said.text(path)).await;
     for (name, value) in known.learned.drain(..) {
         credentials.fields.insert(name, Secret::new(value));

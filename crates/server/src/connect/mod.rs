@@ -21,6 +21,7 @@ mod hold;
 mod keys;
 mod landing;
 mod oauth1;
+mod oauth2;
 mod open;
 mod pages;
 mod scopes;

@@ -19,6 +19,8 @@ const BYTES_EXPECTED: usize = 1_024;
 pub(super) struct Kept {
     /// PKCE (RFC 7636 section 4.1).
     pub verifier: Option<Secret>,
+    /// The key to which the tokens will be bound (RFC 9449).
+    pub dpop_key: Option<Secret>,
     /// OAuth 1.0a: what the provider calls the flow.
     pub request_token: Option<Secret>,
     /// OAuth 1.0a: what signs beside it.
@@ -37,6 +39,8 @@ pub(super) struct Kept {
 #[derive(Serialize)]
 struct Writing<'a> {
     verifier: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dpop_key: Option<&'a str>,
     request_token: Option<&'a str>,
     request_secret: Option<&'a str>,
     fields: BTreeMap<&'a str, &'a str>,
@@ -48,6 +52,7 @@ struct Writing<'a> {
 #[derive(Deserialize)]
 struct Reading {
     verifier: Option<String>,
+    dpop_key: Option<String>,
     request_token: Option<String>,
     request_secret: Option<String>,
     fields: BTreeMap<String, String>,
@@ -71,6 +76,7 @@ impl Kept {
     pub fn seal(&self, key: &OwnerKey, flow: &Flow) -> Result<Vec<u8>> {
         let writing = Writing {
             verifier: self.verifier.as_ref().map(Secret::expose),
+            dpop_key: self.dpop_key.as_ref().map(Secret::expose),
             request_token: self.request_token.as_ref().map(Secret::expose),
             request_secret: self.request_secret.as_ref().map(Secret::expose),
             fields: self.fields.iter().map(|(name, it)| (name.as_str(), it.expose())).collect(),
@@ -93,6 +99,7 @@ impl Kept {
             .map_err(|_| error::DECRYPT_FAILED.logging("a flow's secrets are in no known form"))?;
         Ok(Self {
             verifier: read.verifier.map(Secret::new),
+            dpop_key: read.dpop_key.map(Secret::new),
             request_token: read.request_token.map(Secret::new),
             request_secret: read.request_secret.map(Secret::new),
             fields: read.fields.into_iter().map(|(name, it)| (name, Secret::new(it))).collect(),

@@ -72,6 +72,7 @@ impl World {
                 access_token: Some(Secret::new(tokens.access_token.expose())),
                 refresh_token: tokens.refresh_token.map(|it| Secret::new(it.expose())),
                 token_secret: None,
+                dpop_key: None,
                 fields: BTreeMap::from([("workspace".to_owned(), Secret::new("acme"))]),
             },
             expires_at_ms: tokens.expires_at_ms,
