@@ -1,5 +1,7 @@
 //! Users who sign in on another device (RFC 8628).
 
+use std::time::Duration;
+
 use crate::answer::{self, Failure, Malformed, Response, Rules, Tokens};
 use crate::encode::cleaned;
 use crate::request::{Request, RequestError};
@@ -74,13 +76,10 @@ pub fn read_start(
     })
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped before")]
+/// A number that is none, or less than nothing, is as good as not said.
 fn whole_seconds(interval_s: f64) -> u64 {
-    // Not a number is as good as not said.
-    if interval_s.is_nan() {
-        return INTERVAL_S;
-    }
-    interval_s.ceil().clamp(1.0, INTERVAL_S_MAX as f64) as u64
+    let told = Duration::try_from_secs_f64(interval_s.ceil()).map(|it| it.as_secs());
+    told.unwrap_or(INTERVAL_S).clamp(1, INTERVAL_S_MAX)
 }
 
 /// The request that asks whether the user has signed in (RFC 8628 §3.4).
@@ -203,7 +202,7 @@ mod tests {
         assert_eq!(it.interval_s, INTERVAL_S_MAX);
         assert_eq!(it.expires_at_ms, NOW_MS + LIFE_S_MAX * 1_000);
         let it = with("A", "https://x.example/", r#","interval":-3"#).unwrap();
-        assert_eq!((it.interval_s, it.expires_at_ms), (1, NOW_MS + LIFE_S * 1_000));
+        assert_eq!((it.interval_s, it.expires_at_ms), (INTERVAL_S, NOW_MS + LIFE_S * 1_000));
         for uri in ["javascript:alert(1)", "http://x.example/", "https://u:p@x.example/", ""] {
             let error = with("A", uri, "").unwrap_err();
             assert_eq!(error, Failure::Malformed(Malformed::Missing("verification_uri")), "{uri}");

@@ -97,9 +97,8 @@ pub fn nonce(header: Option<&str>) -> Option<&str> {
 
 /// The nonce with which a refused token request is to be sent again, once (RFC 9449 §8).
 pub fn retry_token<'a>(response: &Response, header: Option<&'a str>) -> Option<&'a str> {
-    let error = match answer::failure_in(&Rules::default(), response, 0)? {
-        Failure::Refused(it) | Failure::Client(it) | Failure::Grant(it) => it,
-        _ => return None,
+    let Failure::Refused(error) = answer::failure_in(&Rules::default(), response, 0)? else {
+        return None;
     };
     nonce(header).filter(|_| error.code == USE_NONCE)
 }

@@ -72,7 +72,7 @@ pub fn read(rules: &Rules, response: &Response, now_ms: i64) -> Result<Exchanged
         return Err(Failure::Malformed(Malformed::TokenType));
     }
     let issued_token_type = tokens.members.text("issued_token_type");
-    Ok(Exchanged { issued_token_type, not_for_apis, tokens })
+    Ok(Exchanged { tokens, issued_token_type, not_for_apis })
 }
 
 #[cfg(test)]

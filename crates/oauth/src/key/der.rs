@@ -48,7 +48,10 @@ fn element(der: &[u8], tag: u8) -> Result<(&[u8], &[u8]), KeyError> {
                 let (bytes, rest) = rest.split_at_checked(long - 0x80)?;
                 let long = bytes.len() > 4;
                 let size = bytes.iter().fold(0, |size, it| size << 8 | usize::from(*it));
-                if long { return None } else { (size, rest) }
+                if long {
+                    return None;
+                }
+                (size, rest)
             }
         };
         (found == tag).then(|| rest.split_at_checked(size))?
