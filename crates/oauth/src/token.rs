@@ -132,17 +132,21 @@ pub(crate) fn request<'a>(
         }
     }
     pairs.extend(endpoint.resources.iter().map(|it| ("resource", *it)));
-    for credential in client.map(credentials_in_body).transpose()?.unwrap_or_default() {
+    for (name, _) in &mut pairs {
+        *name = named(endpoint, name);
+    }
+    for (name, value) in client.map(credentials_in_body).transpose()?.unwrap_or_default() {
+        let name = named(endpoint, name);
         // A pushed request has the client's id already (RFC 9126 §2.1).
-        if !pairs.iter().any(|(name, _)| *name == credential.0) {
-            pairs.push(credential);
+        if !pairs.iter().any(|(it, _)| *it == name) {
+            pairs.push((name, value));
         }
     }
-    for (name, _) in &mut pairs {
-        *name = endpoint.param_names.get(*name).map_or(*name, String::as_str);
-    }
-    pairs.retain(|(name, _)| !endpoint.params.contains_key(*name));
-    pairs.extend(endpoint.params.iter().map(|(name, value)| (&**name, &**value)));
+    // The same resources as in the authorization request (RFC 8707 §2.2), whatever the file says.
+    let settled = |name: &str| name == "resource" && !endpoint.resources.is_empty();
+    pairs.retain(|(name, _)| settled(name) || !endpoint.params.contains_key(*name));
+    let params = endpoint.params.iter().filter(|(name, _)| !settled(name));
+    pairs.extend(params.map(|(name, value)| (&**name, &**value)));
     let mut request = Request {
         method: Method::Post,
         url: Zeroizing::new(endpoint.url.to_owned()),
@@ -153,6 +157,10 @@ pub(crate) fn request<'a>(
     add_headers(&mut request, endpoint.headers)?;
     set_body(&mut request, endpoint.format, pairs)?;
     Ok(request)
+}
+
+fn named<'a>(endpoint: &Endpoint<'a>, name: &'a str) -> &'a str {
+    endpoint.param_names.get(name).map_or(name, String::as_str)
 }
 
 /// What of the client's credentials stands in the body.
@@ -343,6 +351,9 @@ mod tests {
             &resource=https%3A%2F%2Fa.example%2Fmcp&resource=https%3A%2F%2Fb.example%2Fx%3Fy\
             &client_id=id";
         assert_eq!(body(&request), expected);
+        let file = params(&[("resource", "urn:other")]);
+        let it = Endpoint { params: &file, ..it };
+        assert_eq!(body(&refreshed(&it, ClientAuth::None).unwrap()), expected);
         let it = Endpoint { resources: &["https://a.example/#x"], ..endpoint() };
         assert!(matches!(refreshed(&it, ClientAuth::None), Err(RequestError::Resource(_))));
     }

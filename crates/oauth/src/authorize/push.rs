@@ -5,11 +5,13 @@ use crate::answer::{self, Failure, Malformed, Response, Rules};
 use crate::authorize::{Authorize, AuthorizeError, joined};
 use crate::encode::form_pairs;
 use crate::endpoint;
-use crate::request::{Request, RequestError};
+use crate::request::{Params, Request, RequestError};
 use crate::token::{Client, Endpoint, request};
 
 /// Characters of a reference that is believed.
 const REQUEST_URI_CHARS_MAX: usize = 2_048;
+
+static NONE: Params = Params::new();
 
 /// Where the server keeps a pushed request. Good for one use (RFC 9126 §4).
 #[derive(Debug)]
@@ -21,11 +23,10 @@ pub struct Pushed {
 
 impl Authorize<'_> {
     /// The request that pushes this one (RFC 9126 §2.1). The client proves itself as it does at
-    /// the token endpoint; `endpoint.resources` stays empty, they are in here.
+    /// the token endpoint. Of `endpoint` the resources are not used, they are in here.
     pub fn push(&self, endpoint: &Endpoint, client: &Client) -> Result<Request, RequestError> {
         let pairs = self.pairs()?;
-        let pairs = pairs.iter().map(|(name, value)| (*name, &**value)).collect();
-        request(endpoint, Some(client), pairs)
+        send(endpoint, client, pairs.iter().map(|(name, value)| (*name, &**value)).collect())
     }
 
     /// The same with a signed object in it (RFC 9126 §3): nothing else is pushed beside.
@@ -37,7 +38,8 @@ impl Authorize<'_> {
     ) -> Result<Request, RequestError> {
         self.pairs()?;
         let id = (self.named("client_id"), self.client_id);
-        request(endpoint, Some(client), vec![id, ("request", object.expose())])
+        let endpoint = Endpoint { params: &NONE, ..*endpoint };
+        send(&endpoint, client, vec![id, ("request", object.expose())])
     }
 
     /// The address to which the browser is sent for a pushed request: with the client's id and the
@@ -52,6 +54,19 @@ impl Authorize<'_> {
         let id = (self.named("client_id"), self.client_id);
         Ok(joined(self.endpoint, &form_pairs([id, by])))
     }
+}
+
+fn send<'a>(
+    endpoint: &Endpoint<'a>,
+    client: &Client<'a>,
+    pairs: Vec<(&'a str, &'a str)>,
+) -> Result<Request, RequestError> {
+    // What holds for the browser's request holds here: nothing replaces what is asked.
+    let replaced = |name: &&String| pairs.iter().any(|(it, _)| it == name);
+    if let Some(name) = endpoint.params.keys().find(replaced) {
+        return Err(RequestError::Reserved(name.clone()));
+    }
+    request(&Endpoint { resources: &[], ..*endpoint }, Some(client), pairs)
 }
 
 /// Reads the answer to a push (RFC 9126 §2.2).

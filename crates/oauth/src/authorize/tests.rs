@@ -244,7 +244,9 @@ fn d_05_an_object_has_everything_and_the_address_nothing_beside() {
         format!("https://as.example/authorize?client_id=client+1&request={}", object.expose());
     assert_eq!(it.object_url(&object).unwrap(), expected);
     let client = Client { id: "client 1", secret: None, auth: ClientAuth::Tls };
-    let request = it.push_object(&pushing(), &client, &object).unwrap();
+    let more = params(&[("scope", "all"), ("audience", "x")]);
+    let endpoint = Endpoint { params: &more, ..pushing() };
+    let request = it.push_object(&endpoint, &client, &object).unwrap();
     let expected = format!("client_id=client+1&request={}", object.expose());
     assert_eq!(request.body.unwrap().expose(), expected);
 }
@@ -259,4 +261,23 @@ fn d_05_no_parameter_can_pose_as_a_claim() {
         let it = Authorize { tenant_params: &tenant_params, ..plain() };
         assert_eq!(it.object(&how).unwrap_err(), RequestError::Reserved(name.to_owned()));
     }
+}
+
+#[test]
+fn d_04_settings_of_the_endpoint_change_nothing_of_what_is_pushed() {
+    let client = Client { id: "client 1", secret: None, auth: ClientAuth::None };
+    for name in ["state", "response_type", "scope", "redirect_uri"] {
+        let more = params(&[(name, "x")]);
+        let endpoint = Endpoint { params: &more, ..pushing() };
+        let error = plain().push(&endpoint, &client).unwrap_err();
+        assert_eq!(error, RequestError::Reserved(name.to_owned()));
+    }
+    let names = params(&[("client_id", "client_key")]);
+    let endpoint = Endpoint { param_names: &names, resources: &["urn:x"], ..pushing() };
+    let it = Authorize { param_names: &names, ..plain() };
+    let request = it.push(&endpoint, &client).unwrap();
+    let body = request.body.unwrap();
+    let pairs: Vec<_> = url::form_urlencoded::parse(body.expose().as_bytes()).collect();
+    let ids = pairs.iter().filter(|(name, _)| name.starts_with("client_")).count();
+    assert_eq!((ids, pairs.len()), (1, 5), "{pairs:?}");
 }
