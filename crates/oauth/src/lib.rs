@@ -7,6 +7,7 @@
 //! there is no implicit grant, no `plain` challenge, no second client authentication.
 
 mod encode;
+mod json;
 mod secret;
 
 pub mod answer;
@@ -17,6 +18,7 @@ pub mod bearer;
 pub mod callback;
 pub mod challenge;
 pub mod device;
+pub mod discovery;
 pub mod dpop;
 pub mod endpoint;
 pub mod exchange;
@@ -34,5 +36,6 @@ pub mod swap;
 pub mod template;
 pub mod token;
 
+pub use json::JsonError;
 pub use request::{Method, Params, Request, RequestError};
 pub use secret::Secret;
