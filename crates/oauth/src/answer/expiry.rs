@@ -25,12 +25,15 @@ pub enum ExpiresUnit {
     EpochMilliseconds,
 }
 
-/// A value that says nothing (absent, empty, a word) gives way to the app's own lifetime; zero and
-/// less mean now.
+/// A date is the moment itself, whatever the unit. A value that says nothing (absent, empty, a
+/// word) gives way to the app's own lifetime; zero and less mean now.
 pub(super) fn at_ms(rules: &Rules, value: Option<&Value>, now_ms: i64) -> Option<i64> {
+    let from_now = |seconds: Option<f64>| Some(now_ms.saturating_add(to_ms(seconds?)));
     let told = value.and_then(|value| match rules.expires_unit {
-        ExpiresUnit::Seconds => Some(now_ms.saturating_add(to_ms(number(value)?))),
-        ExpiresUnit::Milliseconds => Some(now_ms.saturating_add(to_ms(number(value)? / 1e3))),
+        ExpiresUnit::Seconds => from_now(number(value)).or_else(|| date_ms(value)),
+        ExpiresUnit::Milliseconds => {
+            from_now(number(value).map(|it| it / 1e3)).or_else(|| date_ms(value))
+        }
         ExpiresUnit::EpochSeconds => number(value).map(to_ms).or_else(|| date_ms(value)),
         ExpiresUnit::EpochMilliseconds => {
             number(value).map(|it| to_ms(it / 1e3)).or_else(|| date_ms(value))

@@ -378,3 +378,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_date_is_understood_whatever_the_unit() {
+    for expires_unit in [
+        ExpiresUnit::Seconds,
+        ExpiresUnit::Milliseconds,
+        ExpiresUnit::EpochSeconds,
+        ExpiresUnit::EpochMilliseconds,
+    ] {
+        let rules = Rules { expires_in: "expires_at", expires_unit, ..Rules::default() };
+        for text in ["2023-11-14T23:13:20Z", "2023-11-15T01:13:20+02:00"] {
+            let it = read_with(&rules, 200, &json!({"access_token": "t", "expires_at": text}));
+            assert_eq!(it.unwrap().expires_at_ms, Some(NOW_MS + 3_600_000), "{expires_unit:?}");
+        }
+    }
+}
