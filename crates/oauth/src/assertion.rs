@@ -48,8 +48,13 @@ impl ClientAssertion<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::grant::Wanted;
     use crate::jws::tests::read;
     use crate::key::samples;
+    use crate::request::{Method, Params};
+    use crate::revoke::{Place, Revoke};
+    use crate::token::{BodyFormat, Client, ClientAuth, Endpoint};
+    use crate::{device, grant, introspect, token};
 
     #[test]
     fn an_assertion_says_who_to_whom_and_for_how_long() {
@@ -66,6 +71,50 @@ mod tests {
         });
         assert_eq!(claims, expected);
         const { assert!(LIFE_S <= 300) };
+    }
+
+    #[test]
+    fn an_assertion_goes_wherever_a_client_proves_itself() {
+        let (jwt, token, none) = (Secret::new("a.b.c"), Secret::new("t"), Params::new());
+        let client = Client { id: "c", secret: None, auth: ClientAuth::Assertion(&jwt) };
+        let endpoint = Endpoint {
+            url: "https://as.example/x",
+            format: BodyFormat::Form,
+            params: &none,
+            headers: &none,
+            param_names: &none,
+            resources: &[],
+            allow_loopback_http: false,
+        };
+        let revoke = Revoke {
+            method: Method::Post,
+            url: "https://as.example/x",
+            place: Place::Form,
+            param: "token",
+            hint: None,
+            params: &none,
+            headers: &none,
+            client: Some(client),
+            allow_loopback_http: false,
+        };
+        for request in [
+            grant::client_credentials(&endpoint, &client, &Wanted::default()),
+            token::refresh(&endpoint, &client, &token),
+            device::start(&endpoint, &client, "s"),
+            device::poll(&endpoint, &client, &token),
+            introspect::ask(&endpoint, &client, &token, None),
+            revoke.request(&token),
+        ] {
+            let body = request.unwrap().body.unwrap();
+            let pairs = url::form_urlencoded::parse(body.expose().as_bytes());
+            let proofs: Vec<_> = pairs.filter(|(name, _)| name.starts_with("client_")).collect();
+            let expected = [
+                ("client_id".into(), "c".into()),
+                ("client_assertion_type".into(), CLIENT_ASSERTION_TYPE.into()),
+                ("client_assertion".into(), "a.b.c".into()),
+            ];
+            assert_eq!(proofs, expected);
+        }
     }
 
     #[test]

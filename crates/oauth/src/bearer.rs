@@ -3,10 +3,11 @@
 
 use serde_json::{Map, Value};
 
-use crate::Secret;
 use crate::answer::Members;
 use crate::jws::{self, Signing, Stamp};
+use crate::key::{KEY_BYTES_MAX, KeyError, SigningKey};
 use crate::request::RequestError;
+use crate::{Secret, endpoint};
 
 /// No assertion is good for longer. Seconds; what most servers accept at most.
 pub const LIFE_S_MAX: i64 = 3_600;
@@ -52,6 +53,42 @@ impl Claims<'_> {
         ]);
         add(&mut claims, self.others)?;
         Ok(signing.jwt(Some("JWT"), &claims)?)
+    }
+}
+
+/// The file in which Google hands out the key of a service account.
+#[derive(Debug)]
+pub struct ServiceAccount {
+    /// Named as the server knows it.
+    pub key: SigningKey,
+    /// The issuer of its assertions.
+    pub email: String,
+    /// Where they are sent, and their audience. It comes from whoever gave the file: to be compared
+    /// with the app's own, or to be judged as any address.
+    pub token_url: String,
+}
+
+impl ServiceAccount {
+    /// # Errors
+    /// [`KeyError::Member`] names what is missing, or not as it must be.
+    pub fn read(text: &Secret, allow_loopback_http: bool) -> Result<Self, KeyError> {
+        if text.expose().len() > KEY_BYTES_MAX {
+            return Err(KeyError::TooLong);
+        }
+        let members = serde_json::from_str(text.expose()).map_err(|_| KeyError::NotKey)?;
+        let members = Members::new(members);
+        let get = |name| members.text(name).filter(|it| !it.is_empty());
+        if get("type").as_deref() != Some("service_account") {
+            return Err(KeyError::Member("type"));
+        }
+        let pem = get("private_key").ok_or(KeyError::Member("private_key"))?;
+        let key = SigningKey::read(&Secret::new(pem))?;
+        let kid = get("private_key_id").ok_or(KeyError::Member("private_key_id"))?;
+        let token_url = get("token_uri").ok_or(KeyError::Member("token_uri"))?;
+        endpoint::check(&token_url, allow_loopback_http)
+            .map_err(|_| KeyError::Member("token_uri"))?;
+        let email = get("client_email").ok_or(KeyError::Member("client_email"))?;
+        Ok(Self { key: key.with_kid(kid), email, token_url })
     }
 }
 
@@ -121,5 +158,35 @@ mod tests {
             let error = it.jwt(&Signing::with(&key)).unwrap_err();
             assert_eq!(error, RequestError::Reserved(name.to_owned()));
         }
+    }
+
+    #[test]
+    fn the_file_of_a_service_account() {
+        let file = |name: &str, value: &str| {
+            let mut file = json!({
+                "type": "service_account", "project_id": "p", "private_key_id": "k1",
+                "private_key": samples::RSA_PKCS8, "client_email": "robot@p.example",
+                "token_uri": "https://as.example/token",
+            });
+            file[name] = value.into();
+            ServiceAccount::read(&Secret::new(file.to_string()), false)
+        };
+        let it = file("client_id", "1").unwrap();
+        assert_eq!((it.key.kid(), it.email.as_str()), (Some("k1"), "robot@p.example"));
+        assert_eq!(it.token_url, "https://as.example/token");
+        assert!(!format!("{it:?}").contains("BEGIN"));
+        for (name, value) in [
+            ("type", "authorized_user"),
+            ("private_key", ""),
+            ("private_key_id", ""),
+            ("client_email", ""),
+            ("token_uri", "http://as.example/token"),
+            ("token_uri", "javascript:x"),
+        ] {
+            assert_eq!(file(name, value).unwrap_err(), KeyError::Member(name), "{value}");
+        }
+        assert_eq!(file("private_key", "x").unwrap_err(), KeyError::NotKey);
+        let error = ServiceAccount::read(&Secret::new("x"), false).unwrap_err();
+        assert_eq!(error, KeyError::NotKey);
     }
 }
