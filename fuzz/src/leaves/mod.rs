@@ -2,29 +2,35 @@
 
 pub mod callback;
 pub mod catalog_file;
+pub mod challenge;
 pub mod endpoint;
 pub mod host_rule;
 pub mod key_form;
+pub mod metadata;
 pub mod oauth1_answer;
 pub mod revocation_answer;
 pub mod root_key;
 pub mod sealed_value;
+pub mod signing_key;
 pub mod template;
 pub mod token_answer;
 
 /// A target's name, which is that of its corpus too, and its body.
 pub type Target = (&'static str, fn(&[u8]));
 
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 14] = [
     ("callback", callback::run),
     ("catalog_file", catalog_file::run),
+    ("challenge", challenge::run),
     ("endpoint", endpoint::run),
     ("host_rule", host_rule::run),
     ("key_form", key_form::run),
+    ("metadata", metadata::run),
     ("oauth1_answer", oauth1_answer::run),
     ("revocation_answer", revocation_answer::run),
     ("root_key", root_key::run),
     ("sealed_value", sealed_value::run),
+    ("signing_key", signing_key::run),
     ("template", template::run),
     ("token_answer", token_answer::run),
 ];
