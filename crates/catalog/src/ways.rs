@@ -111,9 +111,11 @@ pub struct Installation {
     /// The parameter of the redirect that names the installation; a learnt field of that name
     /// stands in `token_url`.
     pub param: String,
-    /// Seconds that the JWT is good for.
-    #[serde(default = "ten_minutes")]
-    pub jwt_life_s: u32,
+    /// Where the person's code is exchanged for a token of his own.
+    pub user_token_url: String,
+    /// What only somebody can open who has the installation: asked with the person's token, since
+    /// the installation's id comes from a browser.
+    pub check_url: String,
 }
 
 /// Keys that are swapped for a session token, again whenever it ends.
@@ -165,10 +167,6 @@ fn rs256() -> SigningAlg {
 
 fn hour() -> u32 {
     3_600
-}
-
-fn ten_minutes() -> u32 {
-    600
 }
 
 fn post() -> Method {

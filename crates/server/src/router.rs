@@ -159,6 +159,7 @@ fn connect_page() -> OpenApiRouter<Arc<App>> {
         .route("/connect/session/cancel", post(connect::api::cancel))
         .route("/connect/start/{flow}", get(connect::web::start_page).post(connect::web::start))
         .route("/connect/oauth/{oauth_app}/callback", get(connect::web::returned))
+        .route("/connect/device/{flow}", get(connect::web::device))
         .route("/connect/result/{flow}", get(connect::web::result))
 }
 

@@ -59,6 +59,10 @@ impl Checks<'_> {
             let fix = "Add [learned.NAME] from = \"callback\".";
             self.error("oauth2.installation.param", "is not learnt", fix);
         }
+        if let Some(installation) = &it.installation {
+            self.url("oauth2.installation.user_token_url", &installation.user_token_url, &[]);
+            self.url("oauth2.installation.check_url", &installation.check_url, &[]);
+        }
         if it.flow == Flow::Password {
             for name in ["username", "password"] {
                 self.needs_field("oauth2.flow", name);

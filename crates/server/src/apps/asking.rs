@@ -12,7 +12,7 @@ use grantkeep_oauth::grant::{self, Wanted};
 use grantkeep_oauth::jws::Stamp;
 use grantkeep_oauth::key::SigningKey;
 use grantkeep_oauth::swap::{Body, Swap};
-use grantkeep_oauth::{self as oauth, exchange, swap};
+use grantkeep_oauth::{self as oauth, exchange, install, swap};
 use grantkeep_vault::{Secret, token};
 use serde_json::{Map, Value};
 
@@ -46,7 +46,7 @@ pub fn asks_again(found: &CatalogApp) -> bool {
 pub fn request(
     app: &App,
     values: &Values<'_>,
-    client: &ClientKeys,
+    keys: &ClientKeys,
 ) -> Result<oauth::Request, Unaskable> {
     if let Some(it) = values.found.key_exchange() {
         return swap_keys(app, values, it);
@@ -57,7 +57,7 @@ pub fn request(
     let params = protocol::filled(values, &it.token_params)?;
     let headers = protocol::filled(values, &it.token_headers)?;
     let endpoint = protocol::endpoint(app, it, (&url, &params, &headers), &resources);
-    let proved = client.prove(it.client_auth, (it, &url), app.clock.now_ms())?;
+    let proved = keys.prove(it.client_auth, (it, &url), app.clock.now_ms())?;
     let client = proved.client();
     let client = (it.client != ClientFrom::None).then_some(&client);
     let scope = it.scopes.asked().join(&it.scopes.separator);
@@ -79,9 +79,16 @@ pub fn request(
             grant::jwt_bearer(&endpoint, client, &assertion, &wanted)?
         }
         Flow::TokenExchange => swap_tokens(values, it, (&endpoint, client), &scope)?,
-        Flow::AuthorizationCode | Flow::DeviceCode | Flow::Installation => {
-            return Err(Unaskable::NoSuch);
+        Flow::Installation => {
+            let now_s = app.clock.now_ms() / 1_000;
+            let signing = signing(keys.key()?, it.client_signing_alg);
+            let jwt = install::app_jwt(&keys.id, &signing, now_s)?;
+            let allow_loopback_http = app.config.egress_allow_loopback;
+            let headers = &headers;
+            install::Installation { url: &url, headers, body: None, allow_loopback_http }
+                .request(&jwt)?
         }
+        Flow::AuthorizationCode | Flow::DeviceCode => return Err(Unaskable::NoSuch),
     })
 }
 
@@ -219,6 +226,9 @@ pub fn read(found: &CatalogApp, response: &Response<'_>, now_ms: i64) -> Result<
     let Some(it) = found.oauth2() else {
         return Err(Failure::Malformed(Malformed::NoAccessToken));
     };
+    if it.flow == Flow::Installation {
+        return install::read(response, now_ms);
+    }
     let own = it.client != ClientFrom::Registered;
     protocol::read_tokens(it, response, now_ms).map_err(|failure| match failure {
         Failure::Client(said) if own => Failure::Grant(said),

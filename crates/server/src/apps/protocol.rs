@@ -14,6 +14,7 @@ use grantkeep_catalog::{
 };
 use grantkeep_oauth::answer::{self, ExpiresUnit, Failure, Response, Rules, Tokens};
 use grantkeep_oauth::authorize::{Authorize, RequestObject};
+use grantkeep_oauth::device::{self, Polled};
 use grantkeep_oauth::jws::Stamp;
 use grantkeep_oauth::key::KeyError;
 use grantkeep_oauth::request::Params;
@@ -121,7 +122,8 @@ pub fn exchange_request(
     exchange: &token::Exchange<'_>,
 ) -> Result<oauth::Request, Unaskable> {
     let it = values.found.oauth2().ok_or(Unaskable::NoSuch)?;
-    let url = values.url(app, &it.token_url)?;
+    let installed = it.installation.as_ref().map(|it| &it.user_token_url);
+    let url = values.url(app, installed.unwrap_or(&it.token_url))?;
     let params = filled(values, &it.token_params)?;
     let headers = filled(values, &it.token_headers)?;
     let resources = resources(it);
@@ -196,6 +198,42 @@ pub fn push_request(
         Some(object) => request.push_object(&endpoint, &proved.client(), object)?,
         None => request.push(&endpoint, &proved.client())?,
     })
+}
+
+/// Asks for the code of a device flow (RFC 8628 section 3.1).
+pub fn device_request(
+    app: &App,
+    (values, client): (&Values<'_>, &ClientKeys),
+    scope: &str,
+) -> Result<oauth::Request, Unaskable> {
+    let it = values.found.oauth2().ok_or(Unaskable::NoSuch)?;
+    let url = it.device_authorization_url.as_ref().ok_or(Unaskable::NoSuch)?;
+    let url = values.url(app, url)?;
+    let params = filled(values, &it.authorization_params)?;
+    let headers = filled(values, &it.token_headers)?;
+    let endpoint = endpoint(app, it, (&url, &params, &headers), &[]);
+    let proved = client.prove(it.client_auth, (it, &url), app.clock.now_ms())?;
+    Ok(device::start(&endpoint, &proved.client(), scope)?)
+}
+
+/// Asks whether the person has entered the code (RFC 8628 section 3.4).
+pub fn poll_request(
+    app: &App,
+    (values, client): (&Values<'_>, &ClientKeys),
+    code: &oauth::Secret,
+) -> Result<oauth::Request, Unaskable> {
+    let it = values.found.oauth2().ok_or(Unaskable::NoSuch)?;
+    let url = values.url(app, &it.token_url)?;
+    let params = filled(values, &it.token_params)?;
+    let headers = filled(values, &it.token_headers)?;
+    let endpoint = endpoint(app, it, (&url, &params, &headers), &[]);
+    let proved = client.prove(it.client_auth, (it, &url), app.clock.now_ms())?;
+    Ok(device::poll(&endpoint, &proved.client(), code)?)
+}
+
+/// Reads the answer to [`poll_request`], which was sent after `interval_s`.
+pub fn read_poll(it: &OAuth2, response: &Response<'_>, now_ms: i64, interval_s: u64) -> Polled {
+    device::read_poll(&rules(it, 0), response, now_ms, interval_s)
 }
 
 /// Which token the app's revocation takes: the refresh token ends the whole grant (RFC 7009 section

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use grantkeep_catalog::App as CatalogApp;
+use grantkeep_catalog::{App as CatalogApp, Flow as Way};
 use grantkeep_vault::{Secret, token};
 use url::Url;
 
@@ -10,7 +10,9 @@ use super::failure::Failure;
 use super::finish::Asked;
 use super::secrets::Kept;
 use super::store::Departure;
-use super::{Flow, Mode, Session, State, callback, ending, funnel, oauth1, oauth2, start, store};
+use super::{
+    Flow, Mode, Session, State, callback, device, ending, funnel, oauth1, oauth2, start, store,
+};
 use crate::app::App;
 use crate::apps;
 use crate::callers::Origin;
@@ -82,6 +84,9 @@ async fn prepare(app: &Arc<App>, flow: &Flow, session: &Session) -> Result<Leavi
     let cookie = token::base64url("", 32);
     let asked = Asked { app, found: &found, client: &client, flow, product: &product };
     let url = match (found.oauth2(), found.oauth1()) {
+        (Some(it), _) if it.flow == Way::DeviceCode => {
+            device::begin(&asked, &mut kept, &state).await?
+        }
         (Some(_), _) => oauth2::begin(&asked, &mut kept, &state).await?,
         (None, Some(_)) => oauth1::begin(&asked, &mut kept).await?,
         (None, None) => return Err(ours(error::INTERNAL.logging("the app has no OAuth any more"))),

@@ -89,6 +89,20 @@ impl Failure {
         Self::new("user_mismatch", text)
     }
 
+    /// The app's way in gives the tokens at once, and the project wants to confirm before.
+    pub fn not_confirmable(app: &str) -> Self {
+        let text = format!("{app} cannot be connected by a link that has to be confirmed.");
+        Self::new("not_confirmable", text)
+    }
+
+    /// The installation that was named is not of the person who came back with it.
+    pub fn installation_foreign(app: &str) -> Self {
+        let text = format!(
+            "{app} does not let you use the installation that was named, so nothing was connected."
+        );
+        Self::new("installation_foreign", text)
+    }
+
     pub fn cancelled() -> Self {
         Self::new("cancelled", "The sign-in was ended. Start it again.")
     }

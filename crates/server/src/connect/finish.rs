@@ -13,7 +13,7 @@ use grantkeep_vault::Secret;
 
 use super::failure::Failure;
 use super::secrets::Kept;
-use super::{Flow, Session, funnel, oauth1, scopes, store};
+use super::{Flow, Session, funnel, installation, oauth1, scopes, store};
 use crate::accounts::{self, Credentials, NewGrant};
 use crate::app::App;
 use crate::apps::probe::{Known, Probe, Sign};
@@ -30,7 +30,12 @@ const EXCHANGE: Duration = Duration::from_secs(30);
 /// What the browser brought.
 pub(super) enum Granted {
     Code(oauth::Secret),
-    Verifier { token: oauth::Secret, verifier: oauth::Secret },
+    Verifier {
+        token: oauth::Secret,
+        verifier: oauth::Secret,
+    },
+    /// The tokens themselves, of a device flow.
+    Tokens(Box<Got>),
 }
 
 /// All that is needed, so that it can go on alone.
@@ -75,7 +80,9 @@ impl Said {
 /// Exchanges, names and stores. Once the provider has granted, nothing but the store can prevent
 /// the account.
 pub(super) async fn finish(run: Run) -> Result<AccountId, Failure> {
-    let Run { app, flow, session, product, granted, others, origin } = &run;
+    let Run { app, flow, session, product, granted, others, origin } = run;
+    let (app, flow, session, product) = (&app, &flow, &session, product.as_str());
+    let (others, origin) = (&others, &origin);
     let ours = |error: Error| {
         tracing::warn!(flow = %flow.id, code = error.kind().code, "a flow could not be finished");
         Failure::of(&error, product)
@@ -87,9 +94,13 @@ pub(super) async fn finish(run: Run) -> Result<AccountId, Failure> {
     let kept = Kept::open(&key, flow).map_err(ours)?;
     let asked = Asked { app, found: &found, client: &client, flow, product };
     let got = match granted {
-        Granted::Code(code) => asked.exchange(&kept, code).await?,
+        Granted::Tokens(got) => *got,
+        Granted::Code(code) => {
+            let user = asked.exchange(&kept, &code).await?;
+            installation::tokens_of(&asked, &kept, user, others).await?
+        }
         Granted::Verifier { token, verifier } => {
-            oauth1::exchange(&asked, &kept, (token, verifier)).await?
+            oauth1::exchange(&asked, &kept, (&token, &verifier)).await?
         }
     };
     let grant = grant(&asked, session, kept, got, others).await;
@@ -166,7 +177,7 @@ impl Asked<'_> {
     }
 }
 
-fn got(tokens: Tokens) -> Got {
+pub(super) fn got(tokens: Tokens) -> Got {
     let ours = |it: oauth::Secret| Secret::new(it.expose());
     Got {
         access_token: ours(tokens.access_token),

@@ -47,6 +47,7 @@ pub(super) async fn grant(run: Run) -> Result<Secret, Failure> {
             }
             verifier
         }
+        Granted::Tokens(_) => return Err(Failure::context_mismatch()),
     };
     kept.returned = Some(Secret::new(returned.expose()));
     kept.others = others;

@@ -9,6 +9,7 @@ use grantkeep_catalog::{App as CatalogApp, Auth};
 use grantkeep_vault::token;
 use url::Url;
 
+use super::device::Device;
 use super::failure::{Failure, words};
 use super::open::{NotOpened, Opened};
 use super::view::{self, boot_json};
@@ -286,6 +287,34 @@ pub(super) fn start(
     };
     let guard = Guard { leads_to: leads_to(found, project), ..CLOSED };
     answer(app, StatusCode::OK, &page, (&nonce, &guard))
+}
+
+/// The code of a device flow.
+pub(super) fn device(
+    app: &App,
+    (flow, held): (&Flow, &Device),
+    project: &Project,
+    found: &CatalogApp,
+) -> Result<Response<Body>> {
+    let around = Surroundings {
+        project: Some(project),
+        environment: Some(flow.tenant.environment),
+        embedded: false,
+    };
+    let id = flow.id.as_str().to_owned();
+    let boot = view::FlowBoot { flow: id, popup: false, state: "waiting", by_link: false };
+    let host = Url::parse(&held.verification_uri).ok();
+    let host = host.and_then(|it| it.host_str().map(str::to_owned)).unwrap_or_default();
+    let nonce = nonce();
+    let page = view::DevicePage {
+        page: frame(&around, &nonce, &boot)?,
+        app: shown_app(found),
+        user_code: held.user_code.clone(),
+        host,
+        link: held.verification_uri_complete.as_ref().unwrap_or(&held.verification_uri).clone(),
+        again_s: held.interval_s + 1,
+    };
+    answer(app, StatusCode::OK, &page, (&nonce, &CLOSED))
 }
 
 /// The end of a flow, where no redirect was asked for.

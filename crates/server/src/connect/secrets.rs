@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::Flow;
+use super::device::Device;
 use super::fields::Typed;
 use crate::error::{self, Result};
 use crate::keys::unreadable;
@@ -19,6 +20,8 @@ const BYTES_EXPECTED: usize = 1_024;
 pub(super) struct Kept {
     /// PKCE (RFC 7636 section 4.1).
     pub verifier: Option<Secret>,
+    /// A device flow (RFC 8628): the code, and when to ask again.
+    pub device: Option<Device>,
     /// The key to which the tokens will be bound (RFC 9449).
     pub dpop_key: Option<Secret>,
     /// OAuth 1.0a: what the provider calls the flow.
@@ -40,6 +43,8 @@ pub(super) struct Kept {
 struct Writing<'a> {
     verifier: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<&'a Device>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     dpop_key: Option<&'a str>,
     request_token: Option<&'a str>,
     request_secret: Option<&'a str>,
@@ -52,6 +57,7 @@ struct Writing<'a> {
 #[derive(Deserialize)]
 struct Reading {
     verifier: Option<String>,
+    device: Option<Device>,
     dpop_key: Option<String>,
     request_token: Option<String>,
     request_secret: Option<String>,
@@ -76,6 +82,7 @@ impl Kept {
     pub fn seal(&self, key: &OwnerKey, flow: &Flow) -> Result<Vec<u8>> {
         let writing = Writing {
             verifier: self.verifier.as_ref().map(Secret::expose),
+            device: self.device.as_ref(),
             dpop_key: self.dpop_key.as_ref().map(Secret::expose),
             request_token: self.request_token.as_ref().map(Secret::expose),
             request_secret: self.request_secret.as_ref().map(Secret::expose),
@@ -99,6 +106,7 @@ impl Kept {
             .map_err(|_| error::DECRYPT_FAILED.logging("a flow's secrets are in no known form"))?;
         Ok(Self {
             verifier: read.verifier.map(Secret::new),
+            device: read.device,
             dpop_key: read.dpop_key.map(Secret::new),
             request_token: read.request_token.map(Secret::new),
             request_secret: read.request_secret.map(Secret::new),

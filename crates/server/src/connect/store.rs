@@ -340,6 +340,16 @@ pub(super) async fn set_authorizing(
     Ok(done == 1)
 }
 
+/// Keeps what a flow whose browser has left needs later.
+pub(super) async fn set_kept(db: &Db, flow: &Flow, sealed: &[u8]) -> sqlx::Result<()> {
+    let sql = "update connect_flows set sealed = $3 \
+               where project_id = $1 and id = $2 and state = 'authorizing'";
+    on!(db.write(), conn => sqlx::query(sql)
+        .bind(&flow.tenant.project).bind(&flow.id).bind(sealed)
+        .execute(conn).await?.rows_affected());
+    Ok(())
+}
+
 /// A flow whose browser has left, and what must be true of the browser that comes back.
 #[derive(FromRow)]
 pub(super) struct LeftRow {

@@ -215,6 +215,22 @@ pub struct StartPage {
     pub action: String,
 }
 
+/// `GET /connect/device/{flow}`: the code to be entered at the app. Loads itself again until the
+/// flow has ended.
+#[derive(Template)]
+#[template(path = "connect/device.html")]
+pub struct DevicePage {
+    pub page: Frame,
+    pub app: App,
+    pub user_code: String,
+    /// Of the address where the code is entered.
+    pub host: String,
+    /// The address itself, with the code in it where the app offers that.
+    pub link: String,
+    /// Seconds until the page is loaded again.
+    pub again_s: u64,
+}
+
 /// The end of the callback: in the popup, or on a page of its own after a Connect Link without
 /// redirects.
 #[derive(Template)]

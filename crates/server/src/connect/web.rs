@@ -11,7 +11,7 @@ use grantkeep_vault::{Secret, token};
 use super::authorize::{self, Leaving, Left};
 use super::callback::{Came, Return};
 use super::open::{NotOpened, Shown, Visit, open};
-use super::{FLOW_LIFE_MS, Flow, Session, State as FlowState, callback, landing, pages};
+use super::{FLOW_LIFE_MS, Flow, Session, State as FlowState, callback, device, landing, pages};
 use crate::app::App;
 use crate::callers::Origin;
 use crate::error::{self, Error, Result};
@@ -205,6 +205,38 @@ pub(crate) async fn returned(
             Err(error) => Err(error),
         },
     )
+}
+
+/// `GET /connect/device/{flow}`: the code of a device flow, or how it ended.
+pub(crate) async fn device(
+    State(app): State<Arc<App>>,
+    from: From,
+    Path(flow): Path<String>,
+    request: Request,
+) -> Response<Body> {
+    if let Some(answer) = not_a_visit(request.method(), request.headers()) {
+        return answer;
+    }
+    let headers = request.headers().clone();
+    finish(&app, device_of(&app, &flow, &headers, &origin(from)).await)
+}
+
+async fn device_of(
+    app: &Arc<App>,
+    flow: &str,
+    headers: &HeaderMap,
+    origin: &Origin,
+) -> Result<Response<Body>> {
+    let id = FlowId::parse(flow).ok_or(error::NOT_FOUND)?;
+    match device::look(app, &id, headers, origin).await? {
+        device::Shown::Over(over) => end(app, &over.0, &over.1).await,
+        device::Shown::Waiting(it) => {
+            let (flow, held) = &*it;
+            let project = projects::find(&app.db, &flow.tenant.project).await?;
+            let found = apps::find(app, &flow.tenant.project, &flow.app_slug).await?;
+            pages::device(app, (flow, held), &project, &found)
+        }
+    }
 }
 
 /// To the product, which knows whose browser this is.
