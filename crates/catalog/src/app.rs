@@ -18,6 +18,7 @@ pub struct App {
     pub name: String,
     /// One sentence: what the app is.
     pub description: String,
+    /// Empty where no source tells.
     pub homepage: String,
     /// Names from [`crate::categories::ALL`].
     pub categories: Vec<String>,
@@ -49,8 +50,13 @@ pub struct App {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Evidence {
-    /// How many independent lists say the same; 1 with `single_source`.
+    /// How many independent sources say the same.
     pub confirmed: u32,
+    /// Left out in the file: `confirmed` from two sources on, `single_source` below.
+    status: Option<Status>,
+    /// What has to be known before anybody can connect. Empty: the app is connectable.
+    #[serde(default)]
+    pub missing: Vec<String>,
     /// The day the facts were last compared, `YYYY-MM-DD`.
     pub checked_on: String,
     /// What is doubtful, for the next person who looks.
@@ -58,7 +64,45 @@ pub struct Evidence {
     pub notes: Vec<String>,
 }
 
+/// How well the facts of a file are known. No address is called to find out: `Confirmed` means that
+/// independent sources say the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Something is missing or only remembered; see [`Evidence::missing`].
+    Incomplete,
+    SingleSource,
+    Confirmed,
+}
+
+impl Status {
+    /// The word in files and answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Incomplete => "incomplete",
+            Self::SingleSource => "single_source",
+            Self::Confirmed => "confirmed",
+        }
+    }
+}
+
+impl Evidence {
+    pub fn status(&self) -> Status {
+        match self.status {
+            Some(status) => status,
+            None if !self.missing.is_empty() => Status::Incomplete,
+            None if self.confirmed >= 2 => Status::Confirmed,
+            None => Status::SingleSource,
+        }
+    }
+}
+
 impl App {
+    /// Whether enough is known to connect.
+    pub fn is_connectable(&self) -> bool {
+        self.evidence.missing.is_empty()
+    }
+
     /// The monochrome SVG of the app's icon, if one is compiled in.
     pub fn icon_svg(&self) -> Option<&'static str> {
         crate::embedded::icon(self.icon.as_deref()?)
@@ -71,6 +115,7 @@ impl App {
             Auth::OAuth2(_) | Auth::OAuth1(_) => "oauth",
             Auth::Keys | Auth::Basic | Auth::KeyExchange(_) => "keys",
             Auth::None => "none",
+            Auth::Incomplete(kind) => kind,
         }
     }
 

@@ -21,6 +21,8 @@ pub enum Auth {
     /// Keys too, which together make an HTTP Basic user and password.
     Basic,
     None,
+    /// Too little is known to connect, see [`crate::Evidence::missing`]; the kind in wire words.
+    Incomplete(&'static str),
 }
 
 /// An authorization server and its habits. URLs may hold `${field}`.

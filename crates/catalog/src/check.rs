@@ -131,7 +131,14 @@ impl Checks<'_> {
         if app.icon.is_some() && app.icon_svg().is_none() {
             self.warn("icon", "no such file in icons/", "Add the SVG or remove the key.");
         }
-        self.url("homepage", &app.homepage, &[]);
+        if app.homepage.is_empty() {
+            self.warn("homepage", "missing", "Give the app's own site.");
+        } else {
+            self.url("homepage", &app.homepage, &[]);
+        }
+        if app.categories.is_empty() {
+            self.warn("categories", "none", "Use the names in src/categories.rs.");
+        }
     }
 
     fn fields(&mut self) {
@@ -211,8 +218,12 @@ impl Checks<'_> {
 
     fn evidence(&mut self) {
         let evidence = &self.app.evidence;
-        if evidence.confirmed == 0 {
+        if evidence.confirmed == 0 && evidence.status() != crate::Status::Incomplete {
             self.error("evidence.confirmed", "nobody says so", "Name at least one source.");
+        }
+        if evidence.status() != crate::Status::Incomplete && !evidence.missing.is_empty() {
+            let fix = "Leave status out, or write status = \"incomplete\".";
+            self.error("evidence.status", "known, but something is missing", fix);
         }
         if !is_day(&evidence.checked_on) {
             self.error("evidence.checked_on", "not a day", "Write YYYY-MM-DD.");

@@ -20,7 +20,9 @@ struct Written {
     slug: String,
     name: String,
     description: String,
+    #[serde(default)]
     homepage: String,
+    #[serde(default)]
     categories: Vec<String>,
     popularity: u8,
     icon: Option<String>,
@@ -96,7 +98,7 @@ fn auth(path: &str, written: &Written) -> Result<Auth, Problem> {
             let wrong = format!("a [{table}] table, but `auth` is another kind");
             return Err(Problem::error(place, wrong, format!("Write auth = \"{table}\".")));
         }
-        if !present && kind == written.auth {
+        if !present && kind == written.auth && written.evidence.missing.is_empty() {
             let wrong = format!("auth = \"{table}\" without a [{table}] table");
             return Err(Problem::error(place, wrong, format!("Add a [{table}] table.")));
         }
@@ -110,9 +112,11 @@ fn auth(path: &str, written: &Written) -> Result<Auth, Problem> {
         Kind::KeyExchange => exchange(),
         Kind::Keys => Some(Auth::Keys),
         Kind::Basic => Some(Auth::Basic),
-        Kind::None => None,
+        Kind::None => Some(Auth::None),
     };
-    Ok(auth.unwrap_or(Auth::None))
+    // Without its table only where something is missing, as was seen above.
+    let kind = if written.auth == Kind::KeyExchange { "keys" } else { "oauth" };
+    Ok(auth.unwrap_or(Auth::Incomplete(kind)))
 }
 
 fn line(text: &str, at: usize) -> usize {

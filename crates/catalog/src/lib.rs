@@ -21,7 +21,7 @@ mod file;
 mod ids;
 
 pub use api::{Expect, Identity, IdentityFrom, Method, Proxy, Verify};
-pub use app::{App, Evidence};
+pub use app::{App, Evidence, Status};
 pub use auth::{
     Auth, BodyFormat, ClientAuth, ExpiresUnit, GrantLife, OAuth1, OAuth2, Profiles, Reuse,
     Revocation, RevocationPlace, RevokedToken, Rotation, RotationClass, Scopes, SignatureMethod,

@@ -40,12 +40,13 @@ impl Checks<'_> {
                 self.key_exchange(exchange);
             }
             Auth::Keys | Auth::Basic => {
-                if !app.fields.iter().any(crate::Field::is_secret) {
+                if app.is_connectable() && !app.fields.iter().any(crate::Field::is_secret) {
                     self.error("fields", "no secret is asked for", "Add a password field.");
                 }
                 self.learns_no_token();
             }
             Auth::None => self.learns_no_token(),
+            Auth::Incomplete(_) => {}
         }
     }
 

@@ -74,13 +74,11 @@ impl Checks<'_> {
             self.header("proxy.headers", name, value, &[]);
             injected.extend(placeholders::names(value).unwrap_or_default());
         }
-        for value in proxy.query.values() {
-            self.names("proxy.query", value, &[]);
-            injected.extend(placeholders::names(value).unwrap_or_default());
-        }
-        for value in proxy.body.values() {
-            self.names("proxy.body", value, &[]);
-            injected.extend(placeholders::names(value).unwrap_or_default());
+        for (key, values) in [("proxy.query", &proxy.query), ("proxy.body", &proxy.body)] {
+            for value in values.values() {
+                self.names(key, value, &[]);
+                injected.extend(placeholders::names(value).unwrap_or_default());
+            }
         }
         if let Some(aws4) = &proxy.aws4 {
             self.aws4(aws4);
@@ -93,7 +91,7 @@ impl Checks<'_> {
                 || app.learned.get(*name).is_some_and(|it| it.secret)
         };
         let signs = matches!(app.auth, Auth::OAuth1(_) | Auth::None);
-        if !signs && !injected.iter().any(secret) {
+        if app.is_connectable() && !signs && !injected.iter().any(secret) {
             let fix = "Put the credential into headers, query or body.";
             self.error("proxy", "no credential is added to requests", fix);
         }
