@@ -1,6 +1,7 @@
 //! The repository's own tasks: `cargo xtask <task>`. Standard library only, so it builds in a
 //! second.
 
+mod catalog;
 mod counts;
 mod mutants;
 mod place;
@@ -24,6 +25,7 @@ Tasks:
               run that with the server and stop: cargo xtask postgres cargo nextest run
   torture     Kill the real server while it refreshes tokens, or race several of them, and count
               what is lost: cargo xtask torture refresh | race; --help says more
+  catalog     Make app files from a list of facts; without arguments it says more
   help        Print this
 
 Options of test:
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         Some((&"test", options)) => test::Options::parse(options).map(|it| test::run(&it)),
         Some((&"postgres", [])) => postgres::serve().map(|()| true),
         Some((&"postgres", [program, arguments @ ..])) => postgres::around(program, arguments),
+        Some((&"catalog", arguments)) => catalog::run(arguments),
         Some((&"torture", arguments)) => torture::run(arguments),
         Some((&("help" | "--help" | "-h"), _)) => {
             print!("{HELP}{}", steps::table());
