@@ -237,8 +237,8 @@ impl Checks<'_> {
     /// Names that are filled without being asked or learnt.
     fn built_in(&self) -> &'static [&'static str] {
         match self.app.auth {
-            Auth::OAuth2(_) | Auth::OAuth1(_) | Auth::KeyExchange(_) => placeholders::OAUTH2,
-            _ => &[],
+            Auth::Keys | Auth::Basic | Auth::None => &[],
+            _ => placeholders::OAUTH2,
         }
     }
 
