@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::exchange::{self, KeyExchange};
 use crate::facts::Facts;
 use crate::hosts::Names;
 use crate::oauth::{self, OAuth1, OAuth2};
@@ -15,9 +16,19 @@ const POPULARITY_MAX: usize = 59;
 pub(crate) enum Kind {
     OAuth2,
     OAuth1,
+    /// OAuth 2 without a browser, with the user's own client.
+    ClientCredentials,
+    /// Keys that are swapped for a token.
+    KeyExchange,
     Keys,
     Basic,
     None,
+}
+
+impl Kind {
+    pub(crate) fn has_token(self) -> bool {
+        !matches!(self, Self::Keys | Self::Basic | Self::None)
+    }
 }
 
 pub(crate) struct Draft {
@@ -32,6 +43,7 @@ pub(crate) struct Draft {
     pub kind: Kind,
     pub oauth2: Option<OAuth2>,
     pub oauth1: Option<OAuth1>,
+    pub exchange: Option<KeyExchange>,
     pub fields: Vec<Field>,
     pub learned: BTreeMap<String, Learned>,
     pub verify: Option<String>,
@@ -76,6 +88,8 @@ impl Draft {
         let kind = match facts.auth.kind.as_str() {
             "oauth2" => Kind::OAuth2,
             "oauth1" => Kind::OAuth1,
+            "client_credentials" => Kind::ClientCredentials,
+            "token_exchange" => Kind::KeyExchange,
             "basic" => Kind::Basic,
             "api_key" => Kind::Keys,
             "none" => Kind::None,
@@ -86,6 +100,8 @@ impl Draft {
         match kind {
             Kind::OAuth2 => oauth::oauth2(facts, &mut names, &mut draft),
             Kind::OAuth1 => oauth::oauth1(facts, &mut names, &mut draft),
+            Kind::ClientCredentials => exchange::client(facts, &mut names, &mut draft),
+            Kind::KeyExchange => exchange::keys(facts, &mut names, &mut draft),
             _ => {}
         }
         requests::fill(facts, &mut names, &mut draft);
@@ -114,6 +130,7 @@ impl Draft {
             kind,
             oauth2: None,
             oauth1: None,
+            exchange: None,
             fields: Vec::new(),
             learned: BTreeMap::new(),
             verify: None,
@@ -134,6 +151,11 @@ impl Draft {
 
     pub(crate) fn is_oauth(&self) -> bool {
         matches!(self.kind, Kind::OAuth2 | Kind::OAuth1)
+    }
+
+    /// Whether requests carry a token, and not what the user entered.
+    pub(crate) fn has_token(&self) -> bool {
+        self.kind.has_token()
     }
 
     /// What is missing of an app with keys.
@@ -170,7 +192,7 @@ impl Draft {
         if self.is_oauth() {
             self.forget_unused();
         }
-        if matches!(self.kind, Kind::Keys | Kind::Basic) {
+        if !self.is_oauth() && self.kind != Kind::None {
             let plain =
                 |it: &&&str| self.fields.iter().any(|field| field.name == ***it && !field.secret);
             self.identity = NAMING.iter().find(plain).map(|it| (*it).to_owned());
@@ -229,6 +251,10 @@ impl Draft {
                 self.notes.extend(proxy.note("cannot be written in a file yet"));
                 true
             }
+            ("key_exchange", _) => self.exchange.take().is_some_and(|_| {
+                self.missing.push("an exchange of keys that holds together");
+                true
+            }),
             ("oauth2", Some(it)) => match key.split('.').nth(1) {
                 Some("revocation") => it.revocation_url.take().is_some(),
                 Some("scopes") => !std::mem::take(&mut it.scopes).is_empty(),

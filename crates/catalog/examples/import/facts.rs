@@ -52,6 +52,7 @@ pub(crate) struct AuthFacts {
     pub token_request_auth: Option<String>,
     pub token_request_auth_assumed: bool,
     pub body_format: Option<String>,
+    pub token_request_method: Option<String>,
     /// Some list sends it on purpose.
     pub pkce: bool,
     /// `false`: known to break.
@@ -67,14 +68,26 @@ pub(crate) struct AuthFacts {
 #[serde(default)]
 pub(crate) struct RefreshFacts {
     pub params: Table,
+    pub token_lifetime_ms: Option<u64>,
 }
 
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct AnswerFacts {
+    pub paths: PathFacts,
     pub access_token_path: Option<String>,
     pub metadata: Vec<String>,
     pub callback_query_metadata: Vec<String>,
+}
+
+/// Where things lie in the answer to an exchange of keys.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct PathFacts {
+    pub token: String,
+    pub token_expiration: Option<String>,
+    /// `expireIn`: a number of seconds; `expireAt`: a moment, in a form that nobody tells.
+    pub token_expiration_strategy: Option<String>,
 }
 
 /// Something asked before connecting, or learnt by it.

@@ -139,11 +139,12 @@ impl Names {
         if !written.chars().all(plain) || NOT_NAMES.contains(&written) {
             return Err(Why::Unwritable);
         }
-        let oauth = matches!(self.kind, Kind::OAuth2 | Kind::OAuth1);
-        if oauth && written == "client_id" {
+        let oauth = self.kind.has_token();
+        let own = self.field(written).is_some();
+        if oauth && !own && written == "client_id" {
             return Ok("oauth_client_id".to_owned());
         }
-        if oauth && written == "client_secret" {
+        if oauth && !own && written == "client_secret" {
             return Err(Why::Unwritable);
         }
         let name = snake(written).ok_or(Why::Unwritable)?;

@@ -5,6 +5,7 @@
 //! What is not known is left out, so that the strictest default counts, and said in `notes`.
 
 mod draft;
+mod exchange;
 mod facts;
 mod hosts;
 mod oauth;

@@ -27,6 +27,7 @@ const OWN: &[&str] = &[
 
 #[derive(Default)]
 pub(crate) struct OAuth2 {
+    /// Empty where the client asks for itself.
     pub authorization_url: String,
     pub token_url: String,
     pub refresh_url: Option<String>,
@@ -162,7 +163,7 @@ fn url(
     }
 }
 
-fn separator(facts: &Facts, draft: &mut Draft) -> String {
+pub(crate) fn separator(facts: &Facts, draft: &mut Draft) -> String {
     match facts.auth.scope_separator.as_deref() {
         // Both are a space by the time that it stands in a URL.
         Some("%20" | "+") => {
@@ -177,7 +178,7 @@ fn separator(facts: &Facts, draft: &mut Draft) -> String {
     }
 }
 
-fn scopes(list: &[String], separator: &str) -> Vec<String> {
+pub(crate) fn scopes(list: &[String], separator: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for scope in list.iter().flat_map(|it| it.split(separator)).flat_map(str::split_whitespace) {
         if !scope.contains("${") && !found.iter().any(|it| it == scope) {
@@ -187,7 +188,7 @@ fn scopes(list: &[String], separator: &str) -> Vec<String> {
     found
 }
 
-fn params(table: &Table, names: &mut Names) -> BTreeMap<String, String> {
+pub(crate) fn params(table: &Table, names: &mut Names) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     for (name, value) in texts(table) {
         if OWN.contains(&name) {
@@ -200,7 +201,7 @@ fn params(table: &Table, names: &mut Names) -> BTreeMap<String, String> {
     found
 }
 
-fn headers(table: &Table, names: &mut Names) -> BTreeMap<String, String> {
+pub(crate) fn headers(table: &Table, names: &mut Names) -> BTreeMap<String, String> {
     let mut found = params(table, names);
     found.retain(|name, _| !matches!(name.as_str(), "content-type" | "authorization"));
     found

@@ -72,13 +72,13 @@ pub(crate) fn fill(facts: &Facts, names: &mut Names, draft: &mut Draft) {
         }
         Some(Ok(url)) => proxy.base_url = url,
     }
-    let open = draft.kind == Kind::None || is_placed(facts, names) || draft.is_oauth();
+    let open = draft.kind == Kind::None || is_placed(facts, names) || draft.has_token();
     if !open {
         draft.notes.push(format!("The API is at {}", proxy.base_url));
         return;
     }
     let has_credential = draft.kind == Kind::None
-        || draft.kind == Kind::OAuth1
+        || draft.has_token()
         || !(proxy.headers.is_empty() && proxy.query.is_empty() && proxy.body.is_empty())
         || proxy.base_url.contains("${");
     if !has_credential {
@@ -92,6 +92,14 @@ pub(crate) fn fill(facts: &Facts, names: &mut Names, draft: &mut Draft) {
         }
     }
     verify(facts, names, draft, &mut proxy);
+    if draft.kind.has_token()
+        && draft.kind != Kind::OAuth1
+        && !proxy.texts().contains("${oauth_access_token}")
+    {
+        let bearer = "Bearer ${oauth_access_token}".to_owned();
+        proxy.headers.entry("authorization".to_owned()).or_insert(bearer);
+        draft.notes.push("That the API takes the token as a bearer is assumed.".to_owned());
+    }
     draft.proxy = Some(proxy);
 }
 

@@ -122,6 +122,7 @@ pub(crate) fn purpose(facts: &Facts) -> String {
     match facts.auth.kind.as_str() {
         "oauth2" | "oauth1" => format!("use {} in your name", facts.name),
         "none" => format!("use {}", facts.name),
+        "client_credentials" => format!("use {} with a client of your own", facts.name),
         _ => format!("use {} with the credentials that you enter", facts.name),
     }
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use crate::CHECKED_ON;
 use crate::draft::{Draft, Field, Host, Kind};
+use crate::exchange::KeyExchange;
 use crate::oauth::{OAuth1, OAuth2};
 use crate::requests::Proxy;
 use crate::words;
@@ -30,8 +31,9 @@ pub(crate) fn text(draft: &Draft) -> String {
         &mut out,
         "auth",
         match draft.kind {
-            Kind::OAuth2 => "oauth2",
+            Kind::OAuth2 | Kind::ClientCredentials => "oauth2",
             Kind::OAuth1 => "oauth1",
+            Kind::KeyExchange => "key_exchange",
             Kind::Keys => "keys",
             Kind::Basic => "basic",
             Kind::None => "none",
@@ -45,6 +47,9 @@ pub(crate) fn text(draft: &Draft) -> String {
     }
     if let Some(it) = &draft.oauth1 {
         oauth1(&mut out, it);
+    }
+    if let Some(it) = &draft.exchange {
+        exchange(&mut out, it);
     }
     for (name, learned) in &draft.learned {
         let _ = write!(out, "\n[learned.{name}]\n");
@@ -111,7 +116,11 @@ fn host(out: &mut String, host: Option<&Host>) {
 
 fn oauth2(out: &mut String, oauth2: &OAuth2) {
     out.push_str("\n[oauth2]\n");
-    pair(out, "authorization_url", &oauth2.authorization_url);
+    if oauth2.authorization_url.is_empty() {
+        out.push_str("flow = \"client_credentials\"\nclient = \"fields\"\n");
+    } else {
+        pair(out, "authorization_url", &oauth2.authorization_url);
+    }
     pair(out, "token_url", &oauth2.token_url);
     if let Some(url) = &oauth2.refresh_url {
         pair(out, "refresh_url", url);
@@ -156,6 +165,26 @@ fn oauth1(out: &mut String, oauth1: &OAuth1) {
     if oauth1.plaintext {
         pair(out, "signature_method", "PLAINTEXT");
     }
+}
+
+fn exchange(out: &mut String, exchange: &KeyExchange) {
+    out.push_str("\n[key_exchange]\n");
+    if exchange.get {
+        pair(out, "method", "GET");
+    }
+    pair(out, "url", &exchange.url);
+    if exchange.json {
+        pair(out, "body_format", "json");
+    }
+    pair(out, "token", &exchange.token);
+    if let Some(path) = &exchange.expires_in {
+        pair(out, "expires_in", path);
+    }
+    if let Some(seconds) = exchange.lifetime_s {
+        let _ = writeln!(out, "lifetime_s = {seconds}");
+    }
+    table(out, "key_exchange.headers", &exchange.headers);
+    table(out, "key_exchange.params", &exchange.params);
 }
 
 fn proxy(out: &mut String, proxy: &Proxy) {
