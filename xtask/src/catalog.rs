@@ -8,6 +8,9 @@ Usage: cargo xtask catalog <task>
   import FILE [--check] [--without=TEXT]...
       Write a file for every app of a JSON-lines list of facts that has none yet. --check only
       counts; --without leaves out the apps whose file would hold the text.
+  icons FOLDER
+      Write the shapes and colours that app files name, from the npm package simple-icons, unpacked
+      in FOLDER.
 ";
 
 /// An example of the catalogue's crate does the work: this package keeps to the standard library.
@@ -17,6 +20,7 @@ Usage: cargo xtask catalog <task>
 pub fn run(arguments: &[&str]) -> Result<bool, String> {
     match arguments.split_first() {
         Some((&"import", rest)) if !rest.is_empty() => example("import", rest),
+        Some((&"icons", [folder])) => example("icons", &[folder]),
         _ => Err(HELP.to_owned()),
     }
 }

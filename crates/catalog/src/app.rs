@@ -24,9 +24,9 @@ pub struct App {
     pub categories: Vec<String>,
     /// 0 to 100; lists show heavier apps first.
     pub popularity: u8,
-    /// Name in Simple Icons; [`App::icon_svg`] gives the shape.
+    /// Name in Simple Icons; [`App::icon_shape`] gives the shape.
     pub icon: Option<String>,
-    /// `#rrggbb`, for the letter tile or behind the icon.
+    /// `#rrggbb`, for the letter tile or behind the icon; see [`App::brand_color`].
     pub color: Option<String>,
     /// Names that people still search for.
     pub former_names: Vec<String>,
@@ -76,6 +76,22 @@ pub enum Status {
 }
 
 impl Status {
+    /// What is written, or else what follows from the rest.
+    pub(crate) fn of(written: Option<Self>, connectable: bool, confirmed: u32) -> Self {
+        match written {
+            Some(status) => status,
+            None if !connectable => Self::Incomplete,
+            None if confirmed >= 2 => Self::Confirmed,
+            None => Self::SingleSource,
+        }
+    }
+
+    /// The status of that word.
+    pub fn named(word: &str) -> Option<Self> {
+        let all = [Self::Incomplete, Self::SingleSource, Self::Confirmed];
+        all.into_iter().find(|it| it.as_str() == word)
+    }
+
     /// The word in files and answers.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -88,12 +104,7 @@ impl Status {
 
 impl Evidence {
     pub fn status(&self) -> Status {
-        match self.status {
-            Some(status) => status,
-            None if !self.missing.is_empty() => Status::Incomplete,
-            None if self.confirmed >= 2 => Status::Confirmed,
-            None => Status::SingleSource,
-        }
+        Status::of(self.status, self.missing.is_empty(), self.confirmed)
     }
 }
 
@@ -103,9 +114,18 @@ impl App {
         self.evidence.missing.is_empty()
     }
 
-    /// The monochrome SVG of the app's icon, if one is compiled in.
-    pub fn icon_svg(&self) -> Option<&'static str> {
-        crate::embedded::icon(self.icon.as_deref()?)
+    /// The path data of the app's icon on a square of 24 units, if one is compiled in.
+    pub fn icon_shape(&self) -> Option<&'static str> {
+        crate::Catalog::builtin_icon(self.icon.as_deref()?).map(|(shape, _)| shape)
+    }
+
+    /// The app's colour, `#rrggbb`: its own, or that of its icon.
+    pub fn brand_color(&self) -> Option<String> {
+        let of_icon = || {
+            let (_, [red, green, blue]) = crate::Catalog::builtin_icon(self.icon.as_deref()?)?;
+            Some(format!("#{red:02x}{green:02x}{blue:02x}"))
+        };
+        self.color.clone().or_else(of_icon)
     }
 
     /// `keys`, `oauth` or `none`: how wire-compatible clients name the kind of credential.
@@ -115,7 +135,8 @@ impl App {
             Auth::OAuth2(_) | Auth::OAuth1(_) => "oauth",
             Auth::Keys | Auth::Basic | Auth::KeyExchange(_) => "keys",
             Auth::None => "none",
-            Auth::Incomplete(kind) => kind,
+            Auth::Incomplete("key_exchange") => "keys",
+            Auth::Incomplete(_) => "oauth",
         }
     }
 

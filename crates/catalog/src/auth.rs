@@ -21,7 +21,8 @@ pub enum Auth {
     /// Keys too, which together make an HTTP Basic user and password.
     Basic,
     None,
-    /// Too little is known to connect, see [`crate::Evidence::missing`]; the kind in wire words.
+    /// Too little is known to connect, see [`crate::Evidence::missing`]; the kind as the
+    /// file says it.
     Incomplete(&'static str),
 }
 

@@ -1,14 +1,18 @@
 //! The catalogue: all apps, by slug and by id.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock};
-use std::{fs, io};
+use std::sync::{Arc, LazyLock, OnceLock};
+use std::{fmt, fs, io};
 
 use crate::app::App;
+use crate::blob::{AppAt, Blob, BlobError};
 use crate::categories::{self, Category};
 use crate::check::{self, Options, Problem};
-use crate::{embedded, file};
+use crate::entry::Entry;
+use crate::{embedded, file, ids, pack, search};
 
 /// Bytes of one app file, at most.
 pub const FILE_BYTES_MAX: u64 = 256 * 1024;
@@ -16,18 +20,31 @@ pub const FILE_BYTES_MAX: u64 = 256 * 1024;
 /// Folders below the given one that are read, at most.
 const FOLDER_DEPTH_MAX: usize = 4;
 
-/// All apps. Cheap to look up in, never changes; make a new one to add files.
-#[derive(Clone, Debug, Default)]
-pub struct Catalog {
-    /// Sorted by slug.
-    apps: Vec<Arc<App>>,
-    by_slug: HashMap<String, usize>,
-    by_id: HashMap<String, usize>,
+/// All apps. Cheap to copy and to look up in, never changes; make a new one to add files.
+#[derive(Clone, Default)]
+pub struct Catalog(Arc<Index>);
+
+/// By slug; apps themselves are read when they are first asked for.
+#[derive(Default)]
+struct Index {
+    slots: Vec<Slot>,
+    /// The number in an app's id, and its place in `slots`, by number.
+    ids: Vec<(u64, usize)>,
+}
+
+#[derive(Clone)]
+struct Slot {
+    entry: Entry,
+    app: OnceLock<Arc<App>>,
+    /// Where the app lies, unless it is in `app` from the beginning.
+    packed: Option<(Arc<Blob>, Range<usize>)>,
 }
 
 /// Why app files were not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
+    #[error(transparent)]
+    Blob(#[from] BlobError),
     #[error("cannot read {path}: {source}")]
     Read { path: PathBuf, source: io::Error },
     /// Every problem in every file, so that they can be mended in one go.
@@ -35,22 +52,58 @@ pub enum LoadError {
     Problems(Vec<Problem>),
 }
 
+/// What is compiled in. The crate's tests read all of it and hold every file to [`check::file`].
+static BUILTIN: LazyLock<(Catalog, Arc<Blob>)> = LazyLock::new(|| {
+    let opened = Blob::open(Cow::Borrowed(embedded::BYTES));
+    let (blob, lines) = opened.unwrap_or_else(|_| (Blob::empty(), Vec::new()));
+    let blob = Arc::new(blob);
+    (Catalog::of(Slot::packed(&blob, lines)), blob)
+});
+
 impl Catalog {
-    /// The apps that are compiled in. Parsed at the first call, which takes 0.3 ms per app in a
-    /// debug
-    /// build, so call it when the server starts; the crate's tests hold every file to
-    /// [`check::file`], so nothing is checked again here.
+    /// The apps that are compiled in. The first call reads the index, in a few milliseconds.
     pub fn builtin() -> &'static Self {
-        static BUILTIN: LazyLock<Catalog> = LazyLock::new(|| {
-            let read = |(path, text): &(&str, &str)| file::read(path, text).ok();
-            Catalog::of(embedded::APP_FILES.iter().filter_map(read).map(Arc::new).collect())
-        });
-        &BUILTIN
+        &BUILTIN.0
     }
 
-    /// Path and text of the files that are compiled in, for checks and for copying.
-    pub fn builtin_files() -> &'static [(&'static str, &'static str)] {
-        embedded::APP_FILES
+    /// Path data and colour of an icon that is compiled in.
+    pub(crate) fn builtin_icon(name: &str) -> Option<(&'static str, [u8; 3])> {
+        BUILTIN.1.icon(name)
+    }
+
+    /// Bytes of what is compiled in.
+    pub fn builtin_bytes() -> usize {
+        embedded::BYTES.len()
+    }
+
+    /// A catalogue from packed bytes, see [`Catalog::pack`]. Every app is read and checked once.
+    ///
+    /// # Errors
+    /// [`LoadError::Blob`] when the bytes are no catalogue or of another format,
+    /// [`LoadError::Problems`] when an app in them says what this program does not know.
+    pub fn from_packed(bytes: Vec<u8>, options: Options) -> Result<Self, LoadError> {
+        let (blob, lines) = Blob::open(Cow::Owned(bytes))?;
+        let catalog = Self::of(Slot::packed(&Arc::new(blob), lines));
+        let problems = catalog.0.slots.iter().flat_map(|slot| match slot.read() {
+            Ok(app) => check::app(&app.slug, &app, options),
+            Err(problem) => vec![problem],
+        });
+        let problems: Vec<_> = problems.filter(is_error).collect();
+        if problems.is_empty() { Ok(catalog) } else { Err(LoadError::Problems(problems)) }
+    }
+
+    /// Packs app files (path and text) into bytes for [`Catalog::from_packed`].
+    ///
+    /// # Errors
+    /// [`LoadError::Problems`] with all problems of all files.
+    pub fn pack<'a>(
+        files: impl IntoIterator<Item = (&'a str, &'a str)> + Clone,
+        options: Options,
+    ) -> Result<Vec<u8>, LoadError> {
+        Self::from_files(files.clone(), options)?;
+        let fix = "Mend the file.";
+        pack::pack(files, &[])
+            .map_err(|why| LoadError::Problems(vec![Problem::error("", why, fix)]))
     }
 
     /// A catalogue of these files (path and text) alone.
@@ -61,21 +114,22 @@ impl Catalog {
         files: impl IntoIterator<Item = (&'a str, &'a str)>,
         options: Options,
     ) -> Result<Self, LoadError> {
-        let mut apps: Vec<Arc<App>> = Vec::new();
+        let mut apps: Vec<Slot> = Vec::new();
+        let mut slugs = HashSet::new();
         let mut problems = Vec::new();
         for (path, text) in files {
             match file::read(path, text) {
                 Ok(app) => {
                     let errors = check::app(path, &app, options).into_iter().filter(is_error);
                     problems.extend(errors);
-                    if apps.iter().any(|it| it.slug == app.slug) {
+                    if !slugs.insert(app.slug.clone()) {
                         problems.push(Problem::error(
                             format!("{path}: slug"),
                             format!("`{}` is the slug of another file too", app.slug),
                             "Give each app a slug of its own.",
                         ));
                     }
-                    apps.push(Arc::new(app));
+                    apps.push(Slot::read_from_file(app));
                 }
                 Err(problem) => problems.push(problem),
             }
@@ -90,35 +144,52 @@ impl Catalog {
     /// [`LoadError::Read`] when the folder or a file cannot be read, [`LoadError::Problems`] as for
     /// [`Catalog::from_files`].
     pub fn with_dir(&self, folder: &Path, options: Options) -> Result<Self, LoadError> {
+        let files = Self::files_in(folder)?;
+        let pairs = files.iter().map(|(path, text)| (path.as_str(), text.as_str()));
+        Ok(self.with(&Self::from_files(pairs, options)?))
+    }
+
+    /// Path and text of the `.toml` files under a folder, in the order of their paths.
+    ///
+    /// # Errors
+    /// [`LoadError::Read`] when the folder or a file cannot be read.
+    pub fn files_in(folder: &Path) -> Result<Vec<(String, String)>, LoadError> {
         let mut files = Vec::new();
         gather(folder, 0, &mut files)?;
         files.sort();
-        let pairs = files.iter().map(|(path, text)| (path.as_str(), text.as_str()));
-        Ok(self.with(&Self::from_files(pairs, options)?))
+        Ok(files)
     }
 
     /// This catalogue and another; where both have an app, the other's is taken.
     #[must_use]
     pub fn with(&self, other: &Self) -> Self {
-        let kept = self.apps.iter().filter(|it| other.get(&it.slug).is_none());
-        Self::of(kept.chain(&other.apps).cloned().collect())
+        let kept = self.0.slots.iter().filter(|it| other.slot(&it.entry.slug).is_none());
+        Self::of(kept.chain(&other.0.slots).cloned().collect())
     }
 
-    fn of(mut apps: Vec<Arc<App>>) -> Self {
-        apps.sort_by(|a, b| a.slug.cmp(&b.slug));
-        let by_slug = apps.iter().enumerate().map(|(at, it)| (it.slug.clone(), at)).collect();
-        let by_id = apps.iter().enumerate().map(|(at, it)| (it.id.clone(), at)).collect();
-        Self { apps, by_slug, by_id }
+    fn of(mut slots: Vec<Slot>) -> Self {
+        slots.sort_by(|a, b| a.entry.slug.cmp(&b.entry.slug));
+        let number = |(at, slot): (usize, &Slot)| (ids::number(&slot.entry.slug), at);
+        let mut ids: Vec<(u64, usize)> = slots.iter().enumerate().map(number).collect();
+        ids.sort_unstable();
+        Self(Arc::new(Index { slots, ids }))
+    }
+
+    fn slot(&self, slug: &str) -> Option<&Slot> {
+        let at = self.0.slots.binary_search_by(|it| (*it.entry.slug).cmp(slug)).ok()?;
+        self.0.slots.get(at)
     }
 
     /// The app of that slug.
     pub fn get(&self, slug: &str) -> Option<Arc<App>> {
-        self.apps.get(*self.by_slug.get(slug)?).cloned()
+        self.slot(slug)?.app()
     }
 
     /// The app of that id (`app_...`).
     pub fn get_by_id(&self, id: &str) -> Option<Arc<App>> {
-        self.apps.get(*self.by_id.get(id)?).cloned()
+        let number = ids::number_of("app_", id)?;
+        let at = self.0.ids.binary_search_by_key(&number, |(it, _)| *it).ok()?;
+        self.0.slots.get(self.0.ids.get(at)?.1)?.app()
     }
 
     /// The app of that slug or id: clients may send either.
@@ -126,26 +197,22 @@ impl Catalog {
         self.get(slug_or_id).or_else(|| self.get_by_id(slug_or_id))
     }
 
-    /// All apps, by slug.
-    pub fn all(&self) -> &[Arc<App>] {
-        &self.apps
+    /// A line for each app, by slug, without reading the apps.
+    pub fn entries(&self) -> impl ExactSizeIterator<Item = &Entry> {
+        self.0.slots.iter().map(|it| &it.entry)
     }
 
-    /// The apps whose name, slug or former name holds the query, best first: equal, then beginning
-    /// with it, then a word beginning with it, then anywhere; the more popular first among equals.
-    /// Case, spaces, `_`, `-` and `.` make no difference. An empty query finds all.
-    pub fn search(&self, query: &str) -> Vec<&App> {
-        let query = Folded::of(query);
-        let rank = |app: &App| -> Option<u8> {
-            let names = [&app.name, &app.slug].into_iter().chain(&app.former_names);
-            names.filter_map(|name| Folded::of(name).rank(&query)).min()
-        };
-        let mut found: Vec<(u8, &App)> =
-            self.apps.iter().filter_map(|app| Some((rank(app)?, &**app))).collect();
-        found.sort_by(|(a, left), (b, right)| {
-            (a, right.popularity, &left.slug).cmp(&(b, left.popularity, &right.slug))
-        });
-        found.into_iter().map(|(_, app)| app).collect()
+    /// All apps, by slug. Each is read the first time, so lists use [`Catalog::entries`].
+    pub fn apps(&self) -> impl Iterator<Item = Arc<App>> {
+        self.0.slots.iter().filter_map(Slot::app)
+    }
+
+    /// The apps whose name, slug or former name fits the query, best first: equal, then beginning
+    /// with it, then a word that begins with it, then all its words, then anywhere; where nothing
+    /// begins with it, also with a typing error or two. The more popular first among equals.
+    /// Case, spaces and punctuation make no difference. An empty query finds all.
+    pub fn search(&self, query: &str) -> Vec<&Entry> {
+        search::search(self.entries(), query)
     }
 
     /// The categories, by name, whether or not an app is in them.
@@ -154,35 +221,41 @@ impl Catalog {
     }
 }
 
-/// A text as search sees it: lower-case words.
-struct Folded {
-    words: Vec<String>,
-    joined: String,
-}
-
-impl Folded {
-    fn of(text: &str) -> Self {
-        let lower = text.to_lowercase();
-        let words: Vec<String> = lower
-            .split(|it: char| !it.is_alphanumeric())
-            .filter(|it| !it.is_empty())
-            .map(ToOwned::to_owned)
-            .collect();
-        let joined = words.concat();
-        Self { words, joined }
+impl Slot {
+    /// Apps of a kind that this program does not know are left out.
+    fn packed(blob: &Arc<Blob>, lines: Vec<AppAt>) -> Vec<Self> {
+        let slot = |line| {
+            let (entry, tree) = Entry::of_line(line);
+            let packed = Some((blob.clone(), tree));
+            Some(Self { entry: entry?, app: OnceLock::new(), packed })
+        };
+        lines.into_iter().filter_map(slot).collect()
     }
 
-    fn rank(&self, query: &Self) -> Option<u8> {
-        let begins_at = |at: usize| self.words[at..].concat().starts_with(&query.joined);
-        if self.joined == query.joined {
-            Some(0)
-        } else if self.joined.starts_with(&query.joined) {
-            Some(1)
-        } else if (1..self.words.len()).any(begins_at) {
-            Some(2)
-        } else {
-            self.joined.contains(&query.joined).then_some(3)
+    fn read_from_file(app: App) -> Self {
+        let entry = Entry::of_app(&app);
+        Self { entry, app: OnceLock::from(Arc::new(app)), packed: None }
+    }
+
+    fn read(&self) -> Result<Arc<App>, Problem> {
+        if let Some(app) = self.app.get() {
+            return Ok(app.clone());
         }
+        let Some((blob, tree)) = &self.packed else {
+            return Err(Problem::error(&*self.entry.slug, "is nowhere", "Report this."));
+        };
+        let app = Arc::new(file::unpack(blob, &self.entry.slug, tree)?);
+        Ok(self.app.get_or_init(|| app).clone())
+    }
+
+    fn app(&self) -> Option<Arc<App>> {
+        self.read().ok()
+    }
+}
+
+impl fmt::Debug for Catalog {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Catalog of {} apps", self.0.slots.len())
     }
 }
 

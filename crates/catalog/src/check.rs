@@ -128,8 +128,9 @@ impl Checks<'_> {
         if app.color.as_deref().is_some_and(|it| !is_color(it)) {
             self.error("color", "not a colour", "Write # and six hexadecimal digits.");
         }
-        if app.icon.is_some() && app.icon_svg().is_none() {
-            self.warn("icon", "no such file in icons/", "Add the SVG or remove the key.");
+        if app.icon.is_some() && app.icon_shape().is_none() {
+            let fix = "Run `cargo xtask catalog icons`, or remove the key.";
+            self.warn("icon", "not in icons/simple-icons.tsv", fix);
         }
         if app.homepage.is_empty() {
             self.warn("homepage", "missing", "Give the app's own site.");

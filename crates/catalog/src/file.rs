@@ -1,12 +1,14 @@
 //! One app file: from TOML text to [`App`].
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use serde::Deserialize;
 
 use crate::api::{Identity, Proxy, Verify};
 use crate::app::{App, Evidence};
 use crate::auth::{Auth, OAuth1, OAuth2};
+use crate::blob::Blob;
 use crate::check::Problem;
 use crate::fields::{Field, Learned};
 use crate::ids;
@@ -64,6 +66,18 @@ pub(crate) fn read(path: &str, text: &str) -> Result<App, Problem> {
         };
         Problem::error(place, error.message(), hint(error.message()))
     })?;
+    finished(path, written)
+}
+
+/// Reads a packed app, whose file was good when it was packed.
+pub(crate) fn unpack(blob: &Blob, slug: &str, tree: &Range<usize>) -> Result<App, Problem> {
+    let written = blob.read::<Written>(tree).map_err(|error| {
+        Problem::error(slug, error.to_string(), "Pack the app's file again with this program.")
+    })?;
+    finished(slug, written)
+}
+
+fn finished(path: &str, written: Written) -> Result<App, Problem> {
     let auth = auth(path, &written)?;
     Ok(App {
         id: ids::stable("app_", &written.slug),
@@ -115,7 +129,11 @@ fn auth(path: &str, written: &Written) -> Result<Auth, Problem> {
         Kind::None => Some(Auth::None),
     };
     // Without its table only where something is missing, as was seen above.
-    let kind = if written.auth == Kind::KeyExchange { "keys" } else { "oauth" };
+    let kind = match written.auth {
+        Kind::KeyExchange => "key_exchange",
+        Kind::Oauth1 => "oauth1",
+        _ => "oauth2",
+    };
     Ok(auth.unwrap_or(Auth::Incomplete(kind)))
 }
 

@@ -15,10 +15,15 @@ pub mod fields;
 pub mod placeholders;
 pub mod ways;
 
+mod blob;
 mod catalog;
 mod embedded;
+mod entry;
 mod file;
+mod fold;
 mod ids;
+mod pack;
+mod search;
 
 pub use api::{Expect, Identity, IdentityFrom, Method, Proxy, Verify};
 pub use app::{App, Evidence, Status};
@@ -27,9 +32,11 @@ pub use auth::{
     Revocation, RevocationPlace, RevokedToken, Rotation, RotationClass, Scopes, SignatureMethod,
     TokenAnswer,
 };
+pub use blob::BlobError;
 pub use catalog::{Catalog, LoadError};
 pub use categories::Category;
 pub use check::{Options, Problem, Severity};
+pub use entry::{Entry, Filter};
 pub use fields::{Choice, Field, FieldError, FieldKind, HostForm, HostRule, Learned, LearnedFrom};
 pub use ways::{
     Aws4, ClientFrom, Flow, Installation, JwtGrant, KeyExchange, SigningAlg, TokenExchange,

@@ -247,7 +247,7 @@ fn a_folder_adds_apps_and_wins() {
     std::fs::write(folder.path().join("slack.toml"), own).unwrap();
     let builtin = Catalog::builtin();
     let catalog = builtin.with_dir(folder.path(), Options::default()).unwrap();
-    assert_eq!(catalog.all().len(), builtin.all().len() + 1);
+    assert_eq!(catalog.entries().len(), builtin.entries().len() + 1);
     assert_eq!(catalog.get("acme").unwrap().name, "Acme");
     let slack = catalog.get("slack").unwrap();
     assert_eq!(slack.name, "Acme");

@@ -27,6 +27,8 @@ kinds! {
     INVALID_REQUEST = 400 "invalid_request" "The request cannot be understood.";
     INVALID_JSON = 400 "invalid_json" "The body is not valid JSON.";
     INVALID_TYPE = 400 "invalid_type" "A field has the wrong type.";
+    APP_INCOMPLETE = 400 "app_incomplete"
+        "Too little is known of this app to connect it. Add a file of your own for it.";
     INVALID_PARAMETER = 400 "invalid_parameter"
         "A query parameter has a value that is not allowed.";
     INVALID_LIMIT = 400 "invalid_limit" "`limit` must be a whole number from 1 to 100.";

@@ -59,7 +59,7 @@ fn run(file: &Path, check_only: bool, without: &[String]) -> io::Result<()> {
     let facts = facts::read(&text).map_err(io::Error::other)?;
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let mut taken: BTreeSet<String> =
-        Catalog::builtin_files().iter().filter_map(|(path, _)| stem(path)).collect();
+        Catalog::builtin().entries().map(|it| it.slug.clone().into_owned()).collect();
     let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
     let second = facts.iter().filter_map(Facts::second_ways).collect::<Vec<_>>();
     for facts in facts.iter().chain(&second) {
@@ -118,8 +118,4 @@ fn file_of(facts: &Facts) -> Option<(Draft, String)> {
 /// The key that a problem is about.
 fn key(problem: &Problem) -> String {
     problem.place.split_once(": ").map(|(_, key)| key.to_owned()).unwrap_or_default()
-}
-
-fn stem(path: &str) -> Option<String> {
-    path.rsplit('/').next()?.strip_suffix(".toml").map(ToOwned::to_owned)
 }

@@ -1,11 +1,10 @@
 //! `/v1/connect/apps` and `/v1/connect/app_categories`: the catalogue over HTTP.
 
-use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use grantkeep_catalog::{App as CatalogApp, Category};
+use grantkeep_catalog::{Category, Entry, Filter, Status};
 use serde::Serialize;
 
 use super::view::{AppView, app_view};
@@ -37,11 +36,16 @@ impl From<Category> for CategoryView {
 
 /// Lists apps, the most used first.
 ///
-/// `q` searches names, slugs and former names. `sort_key` is `name`, `name_slug` or
-/// `featured_weight`; `category_ids` may be repeated.
+/// `q` searches names, slugs and former names, and forgives typing errors. `sort_key` is `name`,
+/// `name_slug` or `featured_weight`; `category_ids` may be repeated. `auth_type` is `oauth`, `keys`
+/// or `none`; `evidence` is how well an app is known: `confirmed`, `single_source` or `incomplete`;
+/// `confirmed_min` is how many sources must say the same. Apps of which too little is known to
+/// connect them are listed with `include_unconnectable` only.
 #[utoipa::path(get, path = "/v1/connect/apps", tag = "Apps",
     params(("q" = Option<String>, Query), ("sort_key" = Option<String>, Query),
         ("sort_direction" = Option<String>, Query), ("category_ids" = Option<Vec<String>>, Query),
+        ("auth_type" = Option<String>, Query), ("evidence" = Option<String>, Query),
+        ("confirmed_min" = Option<u32>, Query), ("include_unconnectable" = Option<bool>, Query),
         ("has_components" = Option<bool>, Query), ("has_actions" = Option<bool>, Query),
         ("has_triggers" = Option<bool>, Query), ("limit" = Option<i64>, Query),
         ("after" = Option<String>, Query), ("before" = Option<String>, Query)),
@@ -54,19 +58,21 @@ pub(crate) async fn list(
 ) -> Result<axum::Json<Listed<AppView>>> {
     let wish = Wish::of(&query)?;
     let page = Page::of(&query, &app.cursors, format!("apps\n{wish:?}"))?;
-    let mut found: Vec<&CatalogApp> = app.catalog.search(wish.part.unwrap_or_default());
-    found.retain(|it| wish.takes(&app, it));
+    let mut found: Vec<&Entry> = app.catalog.search(wish.part.unwrap_or_default());
+    let categories = wish.category_names(&app);
+    found.retain(|it| wish.filter.takes(it) && wish.fits(it, &categories));
     if let Some(key) = wish.sort_key {
-        found.sort_by(|one, other| by(key, one, other));
+        sort(&mut found, key);
         if wish.descending {
             found.reverse();
         }
     }
     let total = i64::try_from(found.len()).unwrap_or(i64::MAX);
-    let boundary = |it: &&CatalogApp| Boundary { key: 0, id: it.slug.clone() };
+    let boundary = |it: &&Entry| Boundary { key: 0, id: it.slug.clone().into_owned() };
     let cut = page.cut(found, boundary);
     let (items, page_info) = page.answer(&app.cursors, cut, total, boundary);
-    let data = items.into_iter().map(|it| app_view(&app, it)).collect();
+    let full = |it: &Entry| app.catalog.get(&it.slug).map(|found| app_view(&app, &found));
+    let data = items.into_iter().filter_map(full).collect();
     Ok(axum::Json(Listed { data, page_info }))
 }
 
@@ -77,6 +83,7 @@ struct Wish<'a> {
     sort_key: Option<&'a str>,
     descending: bool,
     categories: BTreeSet<&'a str>,
+    filter: Filter,
     /// Only apps that have components, of which there are none yet.
     with_components: bool,
 }
@@ -105,24 +112,55 @@ impl<'a> Wish<'a> {
             with_components |= query.flag(name)? == Some(true);
         }
         let categories = query.all("category_ids").flat_map(|it| it.split(',')).collect();
-        Ok(Self { part, sort_key, descending, categories, with_components })
+        let filter = filter(query)?;
+        Ok(Self { part, sort_key, descending, categories, filter, with_components })
     }
 
-    fn takes(&self, app: &App, found: &CatalogApp) -> bool {
-        let named = |it: &Category| found.categories.iter().any(|name| *name == it.name);
+    /// The names of the categories that were asked for.
+    fn category_names(&self, app: &App) -> Vec<&'static str> {
         let asked = |it: &Category| self.categories.contains(it.id.as_str());
-        let fits = self.categories.is_empty()
-            || app.catalog.categories().iter().any(|it| asked(it) && named(it));
+        app.catalog.categories().iter().filter(|it| asked(it)).map(|it| it.name).collect()
+    }
+
+    fn fits(&self, found: &Entry, categories: &[&str]) -> bool {
+        let fits = self.categories.is_empty() || categories.iter().any(|it| found.is_in(it));
         fits && !self.with_components
     }
 }
 
-fn by(key: &str, one: &CatalogApp, other: &CatalogApp) -> Ordering {
+fn filter(query: &Query) -> Result<Filter> {
+    let auth_type = query.one("auth_type")?.map(str::to_owned);
+    if auth_type.as_deref().is_some_and(|it| !["oauth", "keys", "none"].contains(&it)) {
+        return Err(error::INVALID_PARAMETER.saying("`auth_type` must be oauth, keys or none."));
+    }
+    let wrong = || {
+        let text = "`evidence` must be confirmed, single_source or incomplete.";
+        error::INVALID_PARAMETER.saying(text)
+    };
+    let named = |word: &str| Status::named(word).ok_or_else(wrong);
+    let number = |word: &str| {
+        let text = "`confirmed_min` must be a number.";
+        word.parse().map_err(|_| error::INVALID_PARAMETER.saying(text))
+    };
+    let evidence = query.one("evidence")?.map(named).transpose()?;
+    // Who asks for what is incomplete wants to see it.
+    let unconnectable = query.flag("include_unconnectable")?;
+    Ok(Filter {
+        auth_type,
+        evidence,
+        confirmed_min: query.one("confirmed_min")?.map(number).transpose()?.unwrap_or(0),
+        unconnectable: unconnectable.unwrap_or(evidence == Some(Status::Incomplete)),
+    })
+}
+
+fn sort(found: &mut [&Entry], key: &str) {
     match key {
-        "name" => one.name.to_lowercase().cmp(&other.name.to_lowercase()),
-        "name_slug" => one.slug.cmp(&other.slug),
+        "name" => found.sort_by_cached_key(|it| it.name.to_lowercase()),
+        "name_slug" => found.sort_by(|one, other| one.slug.cmp(&other.slug)),
         // Descending is the rule here, so that equals still come in the order of their names.
-        _ => one.popularity.cmp(&other.popularity).then_with(|| other.slug.cmp(&one.slug)),
+        _ => found.sort_by(|one, other| {
+            one.popularity.cmp(&other.popularity).then_with(|| other.slug.cmp(&one.slug))
+        }),
     }
 }
 

@@ -26,15 +26,29 @@ use crate::app::App;
 use crate::error::{self, Result};
 use crate::ids::ProjectId;
 
-/// Finds an app by slug or by id: in the catalogue, else among the project's own.
+/// Finds an app by slug or by id: in the catalogue, else among the project's own. One that the
+/// catalogue knows too little of does not stand in the way of a project that knows more.
 ///
 /// # Errors
-/// [`error::APP_NOT_FOUND`].
+/// [`error::APP_NOT_FOUND`], and [`error::APP_INCOMPLETE`] with what is missing.
 pub async fn find(app: &App, project: &ProjectId, name: &str) -> Result<Arc<CatalogApp>> {
-    if let Some(found) = app.catalog.find(name) {
-        return Ok(found);
+    let listed = app.catalog.find(name);
+    if let Some(found) = listed.as_ref().filter(|it| it.is_connectable()) {
+        return Ok(found.clone());
     }
-    custom::find(app, project, name).await?.ok_or_else(|| error::APP_NOT_FOUND.into())
+    match (custom::find(app, project, name).await?, listed) {
+        (Some(own), _) => Ok(own),
+        (None, Some(listed)) => Err(incomplete(&listed)),
+        (None, None) => Err(error::APP_NOT_FOUND.into()),
+    }
+}
+
+fn incomplete(found: &CatalogApp) -> error::Error {
+    let missing = found.evidence.missing.join("; ");
+    error::APP_INCOMPLETE.saying(format!(
+        "Too little is known of {} to connect it. Missing: {missing}. Add a file of your own for it.",
+        found.name
+    ))
 }
 
 /// Finds an app of the catalogue, for callers that belong to no project.

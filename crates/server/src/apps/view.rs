@@ -28,6 +28,17 @@ pub struct ProxyView {
     base_proxy_target_url: String,
 }
 
+/// How well an app is known.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct EvidenceView {
+    /// `confirmed`, `single_source` or `incomplete`.
+    status: &'static str,
+    /// How many independent sources say the same.
+    confirmed: u32,
+    /// Whether enough is known to connect.
+    connectable: bool,
+}
+
 /// An app of the catalogue. Strict clients want every field.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct AppView {
@@ -35,6 +46,7 @@ pub struct AppView {
     name: String,
     oauth_app_id: Option<String>,
     connect: ProxyView,
+    evidence: EvidenceView,
     #[serde(flatten)]
     facts: AppFacts,
 }
@@ -86,6 +98,11 @@ pub fn app_view(app: &App, found: &CatalogApp) -> AppView {
             allowed_domains: domains,
             // Wire clients write a field of the account with two braces.
             base_proxy_target_url: base.replace("${", "{{").replace('}', "}}"),
+        },
+        evidence: EvidenceView {
+            status: found.evidence.status().as_str(),
+            confirmed: found.evidence.confirmed,
+            connectable: found.is_connectable(),
         },
         facts: facts(app, found),
     }

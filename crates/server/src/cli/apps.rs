@@ -1,8 +1,9 @@
 //! `grantkeep apps`: the catalogue, and checks of app files.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use grantkeep_catalog::{App, Catalog, Options, Problem, Severity, check};
+use grantkeep_catalog::{Catalog, Entry, Filter, Options, Problem, Severity, Status, check};
 use serde_json::{Value, json};
 
 use super::{Failure, Shell, output};
@@ -11,65 +12,144 @@ use super::{Failure, Shell, output};
 pub(super) enum Command {
     /// List apps, the most used first.
     List {
-        /// Part of a name; former names count.
+        /// What somebody might type: part of a name, words, a former name; errors are forgiven.
         query: Option<String>,
+        #[command(flatten)]
+        wish: Wish,
     },
     /// Show what is known of an app.
     Show {
         /// The app's slug, such as `github`.
         slug: String,
     },
-    /// Check app files and explain what is wrong in them. Without files: those built in and those
-    /// in `catalog_dir`.
+    /// Check app files and explain what is wrong in them. Without files: those in `catalog_dir`.
     #[command(after_help = "Example:\n  grantkeep apps check my-apps/acme.toml")]
-    Check { files: Vec<PathBuf> },
+    Check {
+        files: Vec<PathBuf>,
+        /// Check the apps built in too, and count all by kind and by how well they are known.
+        #[arg(long, conflicts_with = "files")]
+        all: bool,
+    },
+}
+
+#[derive(clap::Args)]
+pub(super) struct Wish {
+    /// `oauth`, `keys`, `none`, or a word of app files, such as `basic`.
+    #[arg(long, value_name = "KIND")]
+    auth_type: Option<String>,
+    /// How well an app is known.
+    #[arg(long, value_parser = ["confirmed", "single_source", "incomplete"])]
+    evidence: Option<String>,
+    /// How many sources must say the same.
+    #[arg(long, default_value_t = 0, value_name = "NUMBER")]
+    confirmed_min: u32,
+    /// Apps too of which too little is known to connect them.
+    #[arg(long)]
+    include_unconnectable: bool,
+}
+
+impl Wish {
+    fn filter(self) -> Filter {
+        let evidence = self.evidence.as_deref().and_then(Status::named);
+        Filter {
+            auth_type: self.auth_type,
+            evidence,
+            confirmed_min: self.confirmed_min,
+            unconnectable: self.include_unconnectable || evidence == Some(Status::Incomplete),
+        }
+    }
 }
 
 pub(super) fn run(shell: &Shell, command: Command) -> Result<(), Failure> {
     let config = shell.load()?.config;
-    if let Command::Check { files } = command {
+    if let Command::Check { files, all } = command {
         let options = Options { allow_loopback: config.egress_allow_loopback };
-        return check_files(shell, files, config.catalog_dir, options);
+        check_files(shell, files, config.catalog_dir.clone(), options)?;
+        if all {
+            check_catalog(&crate::boot::catalog(&config)?, options)?;
+            count(shell, &crate::boot::catalog(&config)?);
+        }
+        return Ok(());
     }
     let catalog = crate::boot::catalog(&config)?;
     match command {
-        Command::List { query } => list(shell, &catalog, query.as_deref().unwrap_or_default()),
+        Command::List { query, wish } => {
+            list(shell, &catalog, query.as_deref().unwrap_or_default(), &wish.filter());
+        }
         Command::Show { slug } => show(shell, &catalog, &slug)?,
         Command::Check { .. } => {}
     }
     Ok(())
 }
 
-fn list(shell: &Shell, catalog: &Catalog, query: &str) {
+fn list(shell: &Shell, catalog: &Catalog, query: &str, filter: &Filter) {
     let mut found = catalog.search(query);
-    if query.is_empty() {
-        found.sort_by_key(|it| (std::cmp::Reverse(it.popularity), &it.slug));
-    }
+    found.retain(|it| filter.takes(it));
+    let categories = |it: &Entry| it.categories().collect::<Vec<_>>();
     if shell.json {
-        let view = |it: &&App| {
-            json!({ "slug": it.slug, "name": it.name, "auth_type": it.wire_auth_type(),
-                "categories": it.categories, "confirmed": it.evidence.confirmed })
+        let view = |it: &&Entry| {
+            json!({ "slug": it.slug, "name": it.name, "auth_type": it.wire_auth_type,
+                "categories": categories(it), "confirmed": it.confirmed,
+                "evidence": it.status.as_str(), "connectable": it.connectable })
         };
         output::json(&Value::Array(found.iter().map(view).collect()));
         return;
     }
     let count = found.len();
-    let row = |it: &App| {
+    let row = |it: &Entry| {
         vec![
-            it.slug.clone(),
-            it.name.clone(),
-            it.wire_auth_type().to_owned(),
-            it.categories.join(", "),
+            it.slug.to_string(),
+            it.name.to_string(),
+            it.wire_auth_type.to_owned(),
+            it.status.as_str().to_owned(),
+            categories(it).join(", "),
         ]
     };
-    output::table(&["SLUG", "NAME", "AUTH", "CATEGORIES"], found.into_iter().map(row).collect());
+    let header = &["SLUG", "NAME", "AUTH", "KNOWN", "CATEGORIES"];
+    output::table(header, found.into_iter().map(row).collect());
     output::note(&format!("{count} app(s)"));
+}
+
+/// What is compiled in or packed was checked when it was made; this looks again.
+fn check_catalog(catalog: &Catalog, options: Options) -> Result<(), Failure> {
+    let problems = catalog.apps().flat_map(|it| check::app(&it.slug, &it, options));
+    let errors: Vec<_> = problems.filter(is_error).map(|it| it.to_string()).collect();
+    if errors.is_empty() { Ok(()) } else { Err(Failure::Other(errors.join("\n"))) }
+}
+
+/// How many apps there are of each kind, and how well they are known.
+fn count(shell: &Shell, catalog: &Catalog) {
+    let statuses = [Status::Confirmed, Status::SingleSource, Status::Incomplete];
+    // Connectable by status, and those that are not.
+    let mut kinds: BTreeMap<&str, [usize; 4]> = BTreeMap::new();
+    for entry in catalog.entries() {
+        let at = statuses.iter().position(|it| *it == entry.status).unwrap_or(2);
+        for kind in [entry.auth, "all"] {
+            kinds.entry(kind).or_default()[if entry.connectable { at } else { 3 }] += 1;
+        }
+    }
+    let all = kinds.remove("all").unwrap_or_default();
+    let kinds: Vec<_> = kinds.into_iter().chain([("all", all)]).collect();
+    if shell.json {
+        let view = |(kind, [confirmed, single, incomplete, not]): &(&str, [usize; 4])| {
+            json!({ "auth": kind, "connectable": confirmed + single + incomplete,
+                "confirmed": confirmed, "single_source": single, "not_connectable": not })
+        };
+        output::json(&Value::Array(kinds.iter().map(view).collect()));
+        return;
+    }
+    let row = |(kind, [confirmed, single, incomplete, not]): (&str, [usize; 4])| {
+        let connectable = confirmed + single + incomplete;
+        let numbers = [connectable, confirmed, single, not, connectable + not];
+        std::iter::once(kind.to_owned()).chain(numbers.iter().map(ToString::to_string)).collect()
+    };
+    let header = &["AUTH", "CONNECTABLE", "CONFIRMED", "ONE SOURCE", "NOT CONNECTABLE", "ALL"];
+    output::table(header, kinds.into_iter().map(row).collect());
 }
 
 fn show(shell: &Shell, catalog: &Catalog, slug: &str) -> Result<(), Failure> {
     let Some(app) = catalog.find(slug) else {
-        let near: Vec<_> =
-            catalog.search(slug).into_iter().take(3).map(|it| it.slug.as_str()).collect();
+        let near: Vec<_> = catalog.search(slug).into_iter().take(3).map(|it| &*it.slug).collect();
         let hint = if near.is_empty() {
             String::new()
         } else {
@@ -86,6 +166,7 @@ fn show(shell: &Shell, catalog: &Catalog, slug: &str) -> Result<(), Failure> {
             "categories": app.categories, "scopes": scopes, "fields": fields,
             "api": hosts, "confirmed": app.evidence.confirmed,
             "checked_on": app.evidence.checked_on,
+            "evidence": app.evidence.status().as_str(), "missing": app.evidence.missing,
             "notes": app.evidence.notes }));
         return Ok(());
     }
@@ -100,8 +181,9 @@ fn show(shell: &Shell, catalog: &Catalog, slug: &str) -> Result<(), Failure> {
         ("API", hosts),
         (
             "confirmed by",
-            format!("{} list(s), {}", app.evidence.confirmed, app.evidence.checked_on),
+            format!("{} source(s), {}", app.evidence.confirmed, app.evidence.checked_on),
         ),
+        ("missing", app.evidence.missing.join("; ")),
     ];
     rows.extend(app.evidence.notes.iter().map(|note| ("note", note.clone())));
     for (name, value) in rows.into_iter().filter(|(_, value)| !value.is_empty()) {
@@ -117,12 +199,10 @@ fn check_files(
     options: Options,
 ) -> Result<(), Failure> {
     let mut texts: Vec<(String, String)> = Vec::new();
-    if files.is_empty() {
-        let builtin = Catalog::builtin_files().iter();
-        texts.extend(builtin.map(|(path, text)| ((*path).to_owned(), (*text).to_owned())));
-        if let Some(dir) = dir {
-            Catalog::builtin().with_dir(&dir, options).map_err(crate::boot::BootError::from)?;
-        }
+    if files.is_empty()
+        && let Some(dir) = dir
+    {
+        texts = Catalog::files_in(&dir).map_err(crate::boot::BootError::from)?;
     }
     for file in files {
         let text = std::fs::read_to_string(&file)

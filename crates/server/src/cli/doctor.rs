@@ -174,7 +174,10 @@ async fn store(config: &Config) -> Vec<Finding> {
 
 fn catalog(config: &Config) -> Finding {
     match boot::catalog(config) {
-        Ok(catalog) => good("catalogue", format!("{} apps", catalog.all().len())),
+        Ok(catalog) => {
+            let connectable = catalog.entries().filter(|it| it.connectable).count();
+            good("catalogue", format!("{connectable} apps that can be connected"))
+        }
         Err(error) => bad("catalogue", error.to_string()),
     }
 }
