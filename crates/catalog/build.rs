@@ -49,7 +49,7 @@ fn icons(text: &str) -> Result<Vec<pack::IconData<'_>>, String> {
     let mut found = Vec::new();
     for line in text.lines() {
         let icon = icon(line);
-        found.push(icon.ok_or_else(|| format!("not an icon: {:.40}", line))?);
+        found.push(icon.ok_or_else(|| format!("not an icon: {line:.40}"))?);
     }
     found.sort_by(|a, b| a.name.cmp(b.name));
     Ok(found)

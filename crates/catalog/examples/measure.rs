@@ -40,9 +40,14 @@ fn main() {
     print("look-up, again", slugs.iter().map(look).collect());
     let ids: Vec<String> = catalog.entries().map(grantkeep_catalog::Entry::id).collect();
     print("look-up by id", ids.iter().map(|it| timed(|| catalog.find(it).is_some())).collect());
-    let rounds = (0..ROUNDS).flat_map(|_| QUERIES);
-    let search = |query: &&str| timed(|| catalog.search(query).len() <= apps);
-    print("search", rounds.map(search).collect());
+    let search = |query: &str| timed(|| catalog.search(query).len() <= apps);
+    let mut all = Vec::new();
+    for query in QUERIES {
+        let times: Vec<_> = (0..ROUNDS).map(|_| search(query)).collect();
+        print(&format!("search for {query:?}"), times.clone());
+        all.extend(times);
+    }
+    print("search for all of these", all);
 }
 
 fn timed(work: impl FnOnce() -> bool) -> Duration {

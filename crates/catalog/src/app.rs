@@ -132,11 +132,11 @@ impl App {
     pub fn wire_auth_type(&self) -> &'static str {
         match &self.auth {
             Auth::OAuth2(it) if it.flow.asks_fields_only() => "keys",
-            Auth::OAuth2(_) | Auth::OAuth1(_) => "oauth",
-            Auth::Keys | Auth::Basic | Auth::KeyExchange(_) => "keys",
+            Auth::Keys | Auth::Basic | Auth::KeyExchange(_) | Auth::Incomplete("key_exchange") => {
+                "keys"
+            }
+            Auth::OAuth2(_) | Auth::OAuth1(_) | Auth::Incomplete(_) => "oauth",
             Auth::None => "none",
-            Auth::Incomplete("key_exchange") => "keys",
-            Auth::Incomplete(_) => "oauth",
         }
     }
 

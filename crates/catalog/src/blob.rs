@@ -8,6 +8,7 @@ use serde::de::{
     Visitor,
 };
 
+use crate::categories;
 use crate::pack::{ARRAY, FALSE, FLOAT, MAGIC, NEGATIVE, NUMBER, STRING, TABLE, TRUE, VERSION};
 
 /// Tables in tables, at most; app files have four.
@@ -46,7 +47,8 @@ pub(crate) struct AppAt {
     pub connectable: bool,
     pub confirmed: u32,
     pub status: Cow<'static, str>,
-    pub categories: Vec<Cow<'static, str>>,
+    /// A bit for each of [`categories::ALL`].
+    pub categories: u64,
     pub tree: std::ops::Range<usize>,
 }
 
@@ -105,7 +107,10 @@ impl Blob {
         let confirmed = reader.small()?;
         let status = text(reader)?;
         let count = reader.small()?;
-        let categories = (0..count).map(|_| text(reader)).collect::<Option<Vec<_>>>()?;
+        let mut categories = 0;
+        for _ in 0..count {
+            categories |= categories::bit(self.str(reader.small()?)?);
+        }
         let length = usize::try_from(reader.varint()?).ok()?;
         let begin = reader.at;
         reader.take(length)?;

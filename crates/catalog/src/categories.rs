@@ -50,3 +50,8 @@ pub fn list() -> Vec<Category> {
 pub fn is_known(name: &str) -> bool {
     ALL.iter().any(|(it, _)| *it == name)
 }
+
+/// The category's own bit; none for a name that is not listed.
+pub(crate) fn bit(name: &str) -> u64 {
+    ALL.iter().position(|(it, _)| *it == name).map_or(0, |it| 1 << it)
+}

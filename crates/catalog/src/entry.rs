@@ -71,7 +71,7 @@ impl Entry {
     }
 
     pub fn is_in(&self, category: &str) -> bool {
-        bit(category) & self.categories != 0
+        categories::bit(category) & self.categories != 0
     }
 
     /// `None`: it names a kind of credential that this program does not know.
@@ -85,7 +85,7 @@ impl Entry {
             confirmed: line.confirmed,
             status: Status::of(named(&line.status), line.connectable, line.confirmed),
             connectable: line.connectable,
-            categories: line.categories.iter().fold(0, |bits, it| bits | bit(it)),
+            categories: line.categories,
             folded: line.folded,
         });
         (entry, line.tree)
@@ -102,7 +102,7 @@ impl Entry {
             confirmed: app.evidence.confirmed,
             status: app.evidence.status(),
             connectable: app.is_connectable(),
-            categories: app.categories.iter().fold(0, |bits, it| bits | bit(it)),
+            categories: app.categories.iter().fold(0, |bits, it| bits | categories::bit(it)),
             folded: Cow::Owned(fold::fold_all(names.map(String::as_str))),
         }
     }
@@ -142,9 +142,4 @@ impl App {
 fn named<'a, T: Deserialize<'a>>(word: &'a str) -> Option<T> {
     let word: StrDeserializer<'a, Unknown> = word.into_deserializer();
     T::deserialize(word).ok()
-}
-
-fn bit(category: &str) -> u64 {
-    let at = categories::ALL.iter().position(|(name, _)| *name == category);
-    at.map_or(0, |it| 1 << it)
 }

@@ -85,6 +85,13 @@ pub enum LearnedFrom {
     Field,
 }
 
+impl LearnedFrom {
+    /// Whether the user decides the value, and not the app that answers.
+    pub fn is_users(self) -> bool {
+        matches!(self, Self::Callback | Self::Field)
+    }
+}
+
 /// What a value must be, so that it cannot lead a request with a credential somewhere else.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

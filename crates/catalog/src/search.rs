@@ -128,6 +128,10 @@ impl Nearly {
             if at > 0 && bytes[at - 1] != b' ' {
                 continue;
             }
+            // Too little is left, here and at every later word.
+            if bytes.len() - at + self.errors < self.letters {
+                break;
+            }
             match self.distances(&bytes[at..]) {
                 (whole, _) if at == 0 && whole <= self.errors => return Some(NEARLY_EQUAL),
                 (_, beginning) if beginning <= self.errors => best = Some(NEARLY_BEGINS),
@@ -144,12 +148,11 @@ impl Nearly {
         let (mut diagonal, mut before) = (0_u64, 0_u64);
         let (mut distance, mut least) = (self.letters, self.letters);
         let longest = self.letters + self.errors;
-        let mut read = 0;
-        for byte in text.iter().filter(|it| **it != b' ') {
+        for (read, byte) in text.iter().filter(|it| **it != b' ').enumerate() {
+            // What follows only adds to the distance.
             if read == longest {
                 return (usize::MAX, least);
             }
-            read += 1;
             let here = self.places[usize::from(*byte)];
             let swapped = ((!diagonal & here) << 1) & before;
             diagonal =

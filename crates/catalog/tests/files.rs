@@ -1,7 +1,6 @@
 //! Every file that is compiled in holds to the rules.
 
 use std::collections::HashSet;
-use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
 use std::thread;
@@ -9,24 +8,11 @@ use std::time::Instant;
 
 use grantkeep_catalog::{BlobError, Catalog, LoadError, Options, Problem, Severity, check};
 
-/// Path below `apps` and text of each file.
+/// Path and text of each file.
 static FILES: LazyLock<Vec<(String, String)>> = LazyLock::new(|| {
-    let mut files = Vec::new();
-    gather(&Path::new(env!("CARGO_MANIFEST_DIR")).join("apps"), &mut files);
-    files
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("apps");
+    Catalog::files_in(&folder).unwrap_or_else(|error| panic!("{error}"))
 });
-
-fn gather(folder: &Path, into: &mut Vec<(String, String)>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            gather(&path, into);
-        } else if path.extension().is_some_and(|it| it == "toml") {
-            let text = fs::read_to_string(&path).unwrap();
-            into.push((path.display().to_string(), text));
-        }
-    }
-}
 
 fn pairs() -> impl Iterator<Item = (&'static str, &'static str)> + Clone {
     FILES.iter().map(|(path, text)| (path.as_str(), text.as_str()))
@@ -44,7 +30,10 @@ fn problems() -> Vec<Problem> {
             })
         };
         let parts: Vec<_> = FILES.chunks(FILES.len().div_ceil(threads)).map(part).collect();
-        parts.into_iter().flat_map(|it| it.join().unwrap()).collect()
+        parts
+            .into_iter()
+            .flat_map(|it| it.join().unwrap_or_else(|_| panic!("a check panicked")))
+            .collect()
     })
 }
 
@@ -100,8 +89,8 @@ fn a_packed_app_is_the_app_of_its_file() {
 #[test]
 fn bytes_from_elsewhere_are_not_believed() {
     let options = Options::default();
-    let good = Catalog::pack(pairs().take(5), options).unwrap();
-    assert_eq!(Catalog::from_packed(good.clone(), options).unwrap().entries().len(), 5);
+    let good = Catalog::pack(pairs().take(2), options).unwrap();
+    assert_eq!(Catalog::from_packed(good.clone(), options).unwrap().entries().len(), 2);
     let refused = |bytes: &[u8]| Catalog::from_packed(bytes.to_vec(), options).unwrap_err();
     assert!(matches!(refused(b"slug = 1"), LoadError::Blob(BlobError::NotOne)));
     let mut newer = good.clone();

@@ -7,6 +7,7 @@ use crate::auth::{
 };
 use crate::fields::LearnedFrom;
 use crate::placeholders;
+use crate::ways::ClientFrom;
 
 /// No server is known that ends grants sooner or keeps them longer, in seconds.
 const GRANT_S_MIN: u64 = 86_400;
@@ -66,6 +67,9 @@ impl Checks<'_> {
             self.url("oauth2.authorization_url", &oauth2.authorization_url, &[]);
         }
         self.url("oauth2.token_url", &oauth2.token_url, &[]);
+        if oauth2.client == ClientFrom::Registered && oauth2.client_auth != ClientAuth::None {
+            self.secret_goes_home("oauth2.token_url", &oauth2.token_url);
+        }
         let others = [
             ("oauth2.refresh_url", &oauth2.refresh_url),
             ("oauth2.device_authorization_url", &oauth2.device_authorization_url),

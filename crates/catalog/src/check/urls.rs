@@ -6,6 +6,12 @@ use super::Checks;
 use crate::fields::{HostForm, HostRule, is_host};
 use crate::placeholders;
 
+/// Endings under which anybody can have a name, as far as apps use them.
+const SHARED_ENDINGS: &[&str] = &[
+    "co.uk", "org.uk", "com.au", "net.au", "com.br", "co.jp", "co.nz", "co.za", "co.in", "co.kr",
+    "com.ar", "com.cn", "com.mx", "com.sg", "com.tr", "com.tw",
+];
+
 /// Stands for a placeholder while the shape of a URL is looked at.
 const WORD: &str = "x0placeholder0x";
 
@@ -67,6 +73,23 @@ impl Checks<'_> {
         }
     }
 
+    /// Where the operator's client proves itself: no user may choose whose host that is.
+    pub(super) fn secret_goes_home(&mut self, key: &str, text: &str) {
+        let Some(parts) = split(text) else { return };
+        let names = placeholders::names(parts.authority).unwrap_or_default();
+        let [name] = names.as_slice() else { return };
+        let rules = [
+            self.app.field(name).filter(|it| it.options.is_empty()).map(|it| &it.host),
+            self.app.learned.get(*name).filter(|it| it.from.is_users()).map(|it| &it.host),
+        ];
+        let open = |rule: &HostRule| rule.form != HostForm::Label && rule.under.is_empty();
+        if rules.into_iter().flatten().flatten().any(open) {
+            let wrong = format!("`{name}` may be any host, and the client's secret goes there");
+            let fix = "Give its host rule `under`, or use client_auth = \"none\".";
+            self.error(key, wrong, fix);
+        }
+    }
+
     /// A name that stands in the host must have a rule, and one that fits the place.
     fn host_name(&mut self, key: &str, name: &str, parts: &Parts<'_>) {
         let asked = self.app.field(name);
@@ -78,12 +101,16 @@ impl Checks<'_> {
         if choices {
             return;
         }
+        let alone = parts.authority == format!("${{{name}}}");
+        if !alone && !has_owner(parts.authority) {
+            let wrong = format!("`{name}` decides whose host it is");
+            self.error(key, wrong, "Write out the host's end, or give the field options.");
+        }
         let rules: Vec<Option<HostRule>> =
             [asked.map(|it| it.host.clone()), learned.map(|it| it.host.clone())]
                 .into_iter()
                 .flatten()
                 .collect();
-        let alone = parts.authority == format!("${{{name}}}");
         for rule in rules {
             let fits = match rule.as_ref().map(|it| it.form) {
                 Some(HostForm::Label) => !alone,
@@ -100,6 +127,15 @@ impl Checks<'_> {
             }
         }
     }
+}
+
+/// Whether the last two labels are written out, so that they belong to somebody known; three under
+/// an ending that many share.
+fn has_owner(authority: &str) -> bool {
+    let shared = SHARED_ENDINGS.iter().any(|it| authority.ends_with(&format!(".{it}")));
+    let labels: Vec<&str> = authority.rsplit('.').collect();
+    let needed = if shared { 3 } else { 2 };
+    labels.len() >= needed && labels.iter().take(needed).all(|it| !it.contains("${"))
 }
 
 pub(super) struct Parts<'a> {
