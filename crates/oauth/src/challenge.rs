@@ -110,12 +110,15 @@ fn value(after: &str) -> Option<(String, &str)> {
     };
     let (mut value, mut chars) = (String::new(), quoted.char_indices());
     while let Some((at, it)) = chars.next() {
-        match it {
+        let it = match it {
             '"' => return Some((value, &quoted[at + 1..])),
-            '\\' => value.push(chars.next()?.1),
-            it if it.is_control() && it != '\t' => return None,
-            it => value.push(it),
+            '\\' => chars.next()?.1,
+            it => it,
+        };
+        if it.is_control() && it != '\t' {
+            return None;
         }
+        value.push(it);
     }
     None
 }
@@ -166,6 +169,7 @@ mod tests {
         assert_eq!((it.error(), it.scopes()), (None, vec!["c"]));
         assert!(one("Bearer resource_metadata=\"https://x").params.is_empty());
         assert!(one("Bearer resource_metadata=\"a\u{1}b\"").params.is_empty());
+        assert!(one("Bearer resource_metadata=\"a\\\u{0}b\"").params.is_empty());
         assert_eq!(read(["Basic,".repeat(100).as_str()]).len(), CHALLENGES_MAX);
         assert_eq!(read([format!("Bearer realm=\"{}\"", "x".repeat(20_000)).as_str()]), []);
         // A parameter at the start of a second header belongs to no scheme of the first.
