@@ -205,6 +205,7 @@ impl Stage {
                 access_token: Some(Secret::new(given.access_token)),
                 refresh_token: Some(Secret::new(given.refresh_token)),
                 token_secret: None,
+                dpop_key: None,
                 fields: BTreeMap::new(),
             },
             expires_at_ms: Some(app.clock.now_ms()),
