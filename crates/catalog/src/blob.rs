@@ -1,4 +1,5 @@
-//! Reads what [`crate::pack`] wrote. The bytes may come from a file, so nothing in them is believed.
+//! Reads what [`crate::pack`] wrote. The bytes may come from a file, so nothing in them is
+//! believed.
 
 use std::borrow::Cow;
 

@@ -12,6 +12,49 @@ const SHARED_ENDINGS: &[&str] = &[
     "com.mx", "com.tr", "co.kr", "com.sg", "com.ar",
 ];
 
+/// Names that documentation writes where a customer's own would stand. Somebody else may own them,
+/// and would be sent the credentials.
+const STAND_INS: &[&str] = &[
+    "example",
+    "contoso",
+    "fabrikam",
+    "acme",
+    "mycompany",
+    "mydomain",
+    "myserver",
+    "myinstance",
+    "domain",
+    "company",
+    "subdomain",
+    "tenant",
+    "hostname",
+    "servername",
+    "instance",
+    "your",
+];
+/// What follows on `your` in such a name; there are apps whose own name begins so.
+const YOURS: &[&str] = &[
+    "domain",
+    "host",
+    "instance",
+    "site",
+    "company",
+    "org",
+    "server",
+    "tenant",
+    "sub",
+    "cp",
+    "polite",
+    "app",
+    "account",
+    "name",
+    "store",
+    "shop",
+    "portal",
+    "workspace",
+    "customer",
+];
+
 /// Functions that a placeholder of ours does not have.
 const NOT_NAMES: &[&str] = &["random", "now", "timestamp", "hmac_token"];
 
@@ -190,6 +233,9 @@ impl Names {
         if authority.contains(['@', ':', ' ']) || path.contains(' ') {
             return Err(Why::Unwritable);
         }
+        if is_stand_in(authority) {
+            return Err(Why::OpenHost);
+        }
         self.host(scheme, authority, role)?;
         Ok(format!("{scheme}{authority}{}", path.trim_end_matches('/')))
     }
@@ -261,6 +307,25 @@ fn has_fixed_end(authority: &str) -> bool {
     let needed = if shared { 3 } else { 2 };
     labels.len() > needed - 1
         && labels.iter().take(needed).all(|it| !it.contains("${") && !it.is_empty())
+}
+
+fn is_stand_in(authority: &str) -> bool {
+    let lower = authority.to_lowercase();
+    let labels: Vec<&str> = lower.rsplit('.').skip(1).collect();
+    let yours = |it: &str| {
+        let rest = it.strip_prefix("your").map(|it| it.trim_start_matches(['-', '_']));
+        rest.is_some_and(|rest| YOURS.iter().any(|it| rest.starts_with(it)))
+    };
+    lower == "test.com" || labels.iter().any(|it| STAND_INS.contains(it) || yours(it))
+}
+
+/// Whether a host says of itself that it is there to try things out.
+pub(crate) fn is_for_tests(url: &str) -> bool {
+    let host = url.split("://").last().unwrap_or_default().split(['/', '?']).next();
+    let labels = host.unwrap_or_default().split(['.', '-']);
+    labels.rev().skip(1).any(|it| {
+        matches!(it, "sandbox" | "demo" | "test" | "staging" | "stage" | "dev" | "uat" | "testapi")
+    })
 }
 
 fn placeholders(text: &str) -> Vec<&str> {

@@ -72,6 +72,9 @@ pub(crate) fn fill(facts: &Facts, names: &mut Names, draft: &mut Draft) {
         }
         Some(Ok(url)) => proxy.base_url = url,
     }
+    if crate::hosts::is_for_tests(&proxy.base_url) {
+        draft.notes.push("The API's address seems to be that of a test system.".to_owned());
+    }
     let open = draft.kind == Kind::None || is_placed(facts, names) || draft.has_token();
     if !open {
         draft.notes.push(format!("The API is at {}", proxy.base_url));
