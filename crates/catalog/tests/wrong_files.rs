@@ -171,6 +171,40 @@ fn p_02_a_name_in_a_host_needs_a_fitting_rule() {
 }
 
 #[test]
+fn p_02_a_clients_secret_goes_only_to_the_provider() {
+    let token = "token_url = \"https://${tenant}.acme.com/token\"";
+    let url = |url: &str| format!("token_url = \"{url}\"");
+    for open in ["https://acme.${tenant}", "https://${tenant}.com", "https://a.${tenant}.co.uk"] {
+        refused(token, &url(&format!("{open}/t")), "oauth2.token_url", "whose host it is");
+    }
+    let whole = GOOD.replace("https://${tenant}.acme.com", "https://${tenant}");
+    let any = whole.replace("form = \"label\"", "form = \"name\"");
+    let told = |text: &str| problems(text).into_iter().map(|it| it.wrong).collect::<Vec<_>>();
+    assert!(told(&any).iter().any(|it| it.contains("the client's secret goes there")), "{any}");
+    let ends = any.replace("form = \"name\"", "form = \"name\", under = [\".acme.com\"]");
+    assert_eq!(problems(&ends), []);
+    let public = any.replace("[oauth2.scopes]", "client_auth = \"none\"\n[oauth2.scopes]");
+    assert_eq!(problems(&public), []);
+}
+
+#[test]
+fn what_is_missing_is_said_in_the_file() {
+    let incomplete = GOOD
+        .replace("confirmed = 1", "confirmed = 0\nmissing = [\"a token URL\"]")
+        .split("[oauth2]")
+        .next()
+        .map(|it| format!("{it}[evidence]\nconfirmed = 0\nchecked_on = \"2026-11-22\"\n"))
+        .unwrap();
+    assert!(problems(&incomplete).iter().any(|it| it.wrong.contains("without a [oauth2] table")));
+    let honest = format!("{incomplete}missing = [\"a token URL\"]\n");
+    assert!(problems(&honest).iter().all(|it| it.severity == Severity::Warning), "{honest}");
+    let catalog = Catalog::from_files([("acme.toml", &*honest)], Options::default()).unwrap();
+    assert!(!catalog.get("acme").unwrap().is_connectable());
+    let status = with("confirmed = 1", "confirmed = 3\nstatus = \"confirmed\"\nmissing = [\"x\"]");
+    assert!(problems(&status).iter().any(|it| it.wrong.contains("something is missing")));
+}
+
+#[test]
 fn authorization_is_held_to() {
     let table = "[oauth2.scopes]";
     let add = |text: &str| format!("{text}\n{table}");

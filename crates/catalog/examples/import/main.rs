@@ -1,8 +1,8 @@
 //! Makes app files from a list of facts: `cargo xtask catalog import FILE [--check]`.
 //!
 //! FILE holds one JSON object a line ([`facts`] has its keys). Slugs that have a file are left
-//! alone: files are kept by hand from then on. Only facts are carried over; every sentence is made here.
-//! What is not known is left out, so that the strictest default counts, and said in `notes`.
+//! alone: files are kept by hand from then on. Only facts are carried over; every sentence is made
+//! here. What is not known is left out, so that the strictest default counts, and said in `notes`.
 
 mod draft;
 mod exchange;
