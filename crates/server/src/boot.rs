@@ -8,6 +8,7 @@ use grantkeep_vault::{Keyring, RootKey, RootKeyError};
 
 use crate::app::{App, Parts};
 use crate::audit::{Audit, Policy};
+use crate::catalog_file;
 use crate::clock::Clock;
 use crate::config::{AuditPolicy, Config, ConfigError};
 use crate::db::{Db, OpenError};
@@ -39,6 +40,8 @@ pub enum BootError {
     Query(#[from] sqlx::Error),
     #[error("catalog_dir: {0}")]
     Catalog(#[from] LoadError),
+    #[error("catalog_file {0}: {1}")]
+    CatalogFile(PathBuf, #[source] catalog_file::Refused),
 }
 
 /// Opens everything that a server or a command needs. Migrations that are due are run.
@@ -58,12 +61,21 @@ pub async fn open(config: Config, clock: Clock) -> Result<Arc<App>, BootError> {
     Ok(App::new(Parts { config, db, clock, keys, cursors, egress, catalog, audit }))
 }
 
-/// The catalogue: what is built in, and the operator's own files over it.
+/// The catalogue: what is built in, a newer catalogue file over it, and the operator's own files
+/// over both.
 pub fn catalog(config: &Config) -> Result<Catalog, BootError> {
-    let builtin = Catalog::builtin();
-    let Some(folder) = &config.catalog_dir else { return Ok(builtin.clone()) };
     let options = Options { allow_loopback: config.egress_allow_loopback };
-    Ok(builtin.with_dir(folder, options)?)
+    let mut catalog = Catalog::builtin().clone();
+    if let Some(file) = &config.catalog_file {
+        let refused = |why| BootError::CatalogFile(file.clone(), why);
+        let signed = catalog_file::read(file, &config.catalog_public_keys).map_err(refused)?;
+        let newer = Catalog::from_packed(signed.packed, options);
+        catalog = catalog.with(&newer.map_err(|why| refused(why.into()))?);
+    }
+    match &config.catalog_dir {
+        Some(folder) => Ok(catalog.with_dir(folder, options)?),
+        None => Ok(catalog),
+    }
 }
 
 fn keyring(config: &Config) -> Result<Keyring, BootError> {

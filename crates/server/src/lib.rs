@@ -24,6 +24,7 @@ pub mod attempts;
 pub mod audit;
 pub mod boot;
 pub mod callers;
+mod catalog_file;
 pub mod outbox;
 
 pub mod projects;

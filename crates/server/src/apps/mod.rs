@@ -46,7 +46,7 @@ pub async fn find(app: &App, project: &ProjectId, name: &str) -> Result<Arc<Cata
 fn incomplete(found: &CatalogApp) -> error::Error {
     let missing = found.evidence.missing.join("; ");
     error::APP_INCOMPLETE.saying(format!(
-        "Too little is known of {} to connect it. Missing: {missing}. Add a file of your own for it.",
+        "Too little is known of {} to connect it. Missing: {missing}. Add a file of your own.",
         found.name
     ))
 }

@@ -3,6 +3,7 @@
 mod accounts;
 mod apps;
 mod attack_scan;
+mod catalog;
 mod client;
 mod config;
 mod demo;
@@ -70,6 +71,9 @@ enum Command {
     /// Look into the catalogue of apps.
     #[command(subcommand)]
     Apps(apps::Command),
+    /// Pack app files into a signed catalogue file, and check one.
+    #[command(subcommand)]
+    Catalog(catalog::Command),
     /// List, show and revoke connected accounts.
     #[command(subcommand)]
     Accounts(accounts::Command),
@@ -163,6 +167,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Client(command) => client::run(&shell, command).await,
         Command::OauthApp(command) => oauth_app::run(&shell, command).await,
         Command::Apps(command) => apps::run(&shell, command),
+        Command::Catalog(command) => catalog::run(&shell, command),
         Command::Accounts(command) => accounts::run(&shell, command).await,
         Command::Webhook(command) => webhook::run(&shell, command).await,
         Command::Freeze(args) => freeze::run(&shell, args).await,

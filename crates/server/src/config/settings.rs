@@ -188,6 +188,13 @@ settings! {
     "Accounts and tokens" {
         /// Folder with further app files (`*.toml`), beside those built in.
         catalog_dir: Option<PathBuf> = "";
+        /// A packed catalogue that is newer than the one built in, made by `grantkeep catalog
+        /// pack`. Its apps take the place of those built in; files in `catalog_dir` come before
+        /// both.
+        catalog_file: Option<PathBuf> = "";
+        /// Whose signature a catalogue file must have: Ed25519 public keys in base64, parted by
+        /// commas. `grantkeep catalog pack` prints the one that belongs to its key.
+        catalog_public_keys: Vec<String> = "";
         /// What a request means that does not name its environment.
         missing_environment: MissingEnvironment = "refuse";
         /// How long a connect token lives if its maker does not say, in seconds.

@@ -148,6 +148,13 @@ impl Value for Vec<Secret> {
     }
 }
 
+impl Value for Vec<String> {
+    const KIND: &'static str = "texts, separated by commas";
+    fn parse(text: &str) -> Option<Self> {
+        Some(items(text).map(ToOwned::to_owned).collect())
+    }
+}
+
 /// Not set when the text is empty.
 impl<T: Value> Value for Option<T> {
     const KIND: &'static str = T::KIND;

@@ -52,7 +52,8 @@ pub async fn once(options: &Options, tell: &mut dyn FnMut(&Step)) -> Report {
 
 async fn story(options: &Options, steps: &mut Steps<'_>) -> Result<()> {
     let simulator = steps.run("start the pretend providers", start_simulator(options)).await?;
-    let world = steps.run("start the server", start_server(options, simulator)).await?;
+    let started = Box::pin(start_server(options, simulator));
+    let world = steps.run("start the server", started).await?;
     let told = Box::pin(told(&world, steps)).await;
     let stopped = steps.run("stop everything", stop(world)).await;
     told.and(stopped)

@@ -89,6 +89,46 @@ async fn categories_are_bare_and_filter_the_list() {
 }
 
 #[tokio::test]
+async fn lists_are_filtered_by_kind_and_by_how_well_an_app_is_known() {
+    let world = World::sqlite(&[]).await;
+    let total = async |query: &str| {
+        let reply = world.get(&format!("/v1/connect/apps?limit=1&{query}")).await.json();
+        reply["page_info"]["total_count"].as_i64().unwrap()
+    };
+    let every = total("").await;
+    let mut kinds = 0;
+    for kind in ["oauth", "keys", "none"] {
+        let some = total(&format!("auth_type={kind}")).await;
+        assert!((1..every).contains(&some), "{some} of {every} by {kind}");
+        kinds += some;
+    }
+    assert_eq!(kinds, every);
+    let known = total("evidence=confirmed").await + total("evidence=single_source").await;
+    assert_eq!(known, every, "what is incomplete is not listed");
+    assert!(total("include_unconnectable=true").await > every);
+    assert!(total("evidence=incomplete").await > 0);
+    assert!(total("confirmed_min=2").await > total("confirmed_min=5").await);
+    let found = world.get("/v1/connect/apps?q=githb").await.json();
+    assert_eq!(found["data"][0]["name_slug"], "github", "errors are forgiven");
+    assert_eq!(found["data"][0]["evidence"]["status"], "confirmed");
+    for query in ["auth_type=magic", "evidence=perhaps", "confirmed_min=many"] {
+        let reply = world.get(&format!("/v1/connect/apps?{query}")).await;
+        assert_eq!((reply.status.as_u16(), reply.code()), (400, "invalid_parameter".into()));
+    }
+}
+
+#[tokio::test]
+async fn an_app_of_which_too_little_is_known_says_what_is_missing() {
+    let world = World::sqlite(&[]).await;
+    let path = "/v1/connect/apps?limit=1&evidence=incomplete&auth_type=oauth";
+    let app = world.get(path).await.json()["data"][0].clone();
+    assert_eq!(app["evidence"]["connectable"], false);
+    let reply = world.post(&world.path("/oauth_apps"), json!({ "app": app["name_slug"] })).await;
+    assert_eq!((reply.status.as_u16(), reply.code()), (400, "app_incomplete".into()));
+    assert!(reply.text.contains("Missing: "), "{reply:?}");
+}
+
+#[tokio::test]
 async fn an_oauth_client_is_entered_in_two_steps_and_never_shows_its_secret() {
     for world in worlds().await {
         let list = world.path("/oauth_apps");

@@ -6,6 +6,7 @@ mod apps;
 mod audit;
 mod callers;
 mod canary;
+mod catalog_file;
 mod connect;
 mod demo;
 mod fuzz;
