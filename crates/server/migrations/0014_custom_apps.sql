@@ -29,3 +29,5 @@ create table app_overrides (
     foreign key (project_id, oauth_app_id) references oauth_apps (project_id, id)
 );
 create index app_overrides_by_app on app_overrides (project_id, app_slug);
+-- The override whose values a page does not ask for.
+alter table connect_sessions add column app_override_id text;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use governor::{DefaultKeyedRateLimiter, Quota};
-use grantkeep_catalog::{App as CatalogApp, Catalog};
+use grantkeep_catalog::Catalog;
 use moka::future::Cache;
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
@@ -28,12 +28,12 @@ use crate::projects::{self, Freezes};
 
 /// How long another process may still honour a revoked credential, or hand out what was frozen.
 const TRUST: Duration = Duration::from_secs(1);
-/// Apps of projects remembered at once, and names that none of theirs has.
-const CUSTOM_APPS_MAX: u64 = 1_000;
 /// Servers whose nonce for proofs is remembered (RFC 9449 section 8.2), and for how long. One that
 /// has ended costs one more request.
 const NONCES_MAX: u64 = 10_000;
 const NONCE_LIFE: Duration = Duration::from_hours(1);
+/// Projects whose own apps are kept read.
+const OWN_APPS_MAX: u64 = 1_000;
 /// Callers remembered at once.
 const CALLERS_MAX: u64 = 10_000;
 
@@ -63,9 +63,14 @@ pub struct App {
     callers: Cache<[u8; 32], Caller>,
     projects: Cache<ProjectId, ()>,
     freezes: Cache<(), Arc<Freezes>>,
-    custom_apps: Cache<(ProjectId, String), Option<Arc<CatalogApp>>>,
     dpop_nonces: Cache<String, String>,
+    own_apps: Cache<ProjectId, Arc<Catalog>>,
+    /// Projects' own apps as they were read, with the editions that they were read from.
+    pub(crate) read_apps: Cache<ProjectId, (Vec<Edition>, Arc<Catalog>)>,
 }
+
+/// Names one text of one own app for ever: its slug, when it was made, and its version.
+pub(crate) type Edition = (String, i64, i64);
 
 /// What an [`App`] is put together from.
 pub struct Parts {
@@ -84,8 +89,8 @@ impl App {
         let Parts { config, db, clock, keys, cursors, egress, catalog, audit } = parts;
         let callers = Cache::builder().max_capacity(CALLERS_MAX).time_to_live(TRUST).build();
         let projects = Cache::builder().max_capacity(CALLERS_MAX).time_to_live(TRUST).build();
-        let custom_apps = Cache::builder().max_capacity(CUSTOM_APPS_MAX).time_to_live(TRUST);
         let dpop_nonces = Cache::builder().max_capacity(NONCES_MAX).time_to_live(NONCE_LIFE);
+        let own_apps = Cache::builder().max_capacity(OWN_APPS_MAX).time_to_live(TRUST).build();
         let journal = Journal::new(&config.data_dir);
         let per_second = NonZeroU32::new(config.refresh_per_provider_per_second);
         let quota = Quota::per_second(per_second.unwrap_or(NonZeroU32::MIN));
@@ -110,8 +115,9 @@ impl App {
             callers,
             projects,
             freezes,
-            custom_apps: custom_apps.build(),
             dpop_nonces: dpop_nonces.build(),
+            own_apps,
+            read_apps: Cache::new(OWN_APPS_MAX),
         })
     }
 
@@ -171,27 +177,17 @@ impl App {
         self.dpop_nonces.insert(origin, nonce).await;
     }
 
-    /// A project's own app, or that it has none of this name; at most [`TRUST`] old.
-    pub(crate) async fn remembered_custom_app(
-        &self,
-        project: &ProjectId,
-        slug: &str,
-    ) -> Option<Option<Arc<CatalogApp>>> {
-        self.custom_apps.get(&(project.clone(), slug.to_owned())).await
+    /// A project's own apps; at most [`TRUST`] old.
+    pub(crate) async fn remembered_own_apps(&self, project: &ProjectId) -> Option<Arc<Catalog>> {
+        self.own_apps.get(project).await
     }
 
-    pub(crate) async fn remember_custom_app(
-        &self,
-        project: &ProjectId,
-        slug: &str,
-        found: Option<Arc<CatalogApp>>,
-    ) {
-        self.custom_apps.insert((project.clone(), slug.to_owned()), found).await;
+    pub(crate) async fn remember_own_apps(&self, project: &ProjectId, own: &Arc<Catalog>) {
+        self.own_apps.insert(project.clone(), Arc::clone(own)).await;
     }
 
-    #[expect(dead_code, reason = "the interface that writes them comes next")]
-    pub(crate) async fn forget_custom_app(&self, project: &ProjectId, slug: &str) {
-        self.custom_apps.invalidate(&(project.clone(), slug.to_owned())).await;
+    pub(crate) async fn forget_own_apps(&self, project: &ProjectId) {
+        self.own_apps.invalidate(project).await;
     }
 
     pub(crate) async fn remembered_caller(&self, hash: &[u8; 32]) -> Option<Caller> {

@@ -42,6 +42,11 @@ kinds! {
     INVALID_EXPIRES_IN = 400 "invalid_expires_in"
         "`expires_in` must be a whole number of seconds from 1 to 14400.";
     INVALID_FIELD = 400 "invalid_field" "A field of the form cannot be used.";
+    INVALID_DEFINITION = 400 "invalid_definition"
+        "The app file cannot be used. `details.problems` names each problem, where it is, and what \
+         to do about it.";
+    SLUG_TAKEN = 400 "slug_taken" "An app of that name is there already. Choose another slug.";
+    TOO_MANY = 400 "too_many" "There are as many of these as are kept.";
     REDIRECT_NOT_ALLOWED = 400 "redirect_uri_not_allowed"
         "This redirect URI is not on the project's list. See `grantkeep project update --help`.";
     URL_NOT_ALLOWED = 400 "url_not_allowed" "This URL cannot be called from here.";
@@ -86,6 +91,12 @@ kinds! {
         "The provider no longer accepts this grant. Let the user connect the account again.";
     NOTHING_TO_REFRESH = 409 "nothing_to_refresh"
         "There is nothing to refresh: what this account holds does not end, or cannot be renewed.";
+    CHANGED_MEANWHILE = 409 "changed_meanwhile"
+        "Somebody changed this meanwhile. Read it again, and make your change to what is there now.";
+    IN_USE = 409 "in_use" "This is still in use. Delete first what depends on it.";
+    ENDPOINTS_CHANGED = 409 "endpoints_changed"
+        "Accounts or clients use this app, and the change would send their credentials to other \
+         addresses (`details.moved`). If that is right, send `confirm_endpoint_change: true`.";
     DIFFERENT_ACCOUNT = 409 "different_account"
         "Another account was signed in than the one being reconnected.";
     CONNECT_TOKEN_USED = 410 "connect_token_used" "This connect token was already used.";

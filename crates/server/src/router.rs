@@ -118,6 +118,12 @@ fn catalogue() -> OpenApiRouter<Arc<App>> {
             apps::api_clients::update,
             apps::api_clients::delete
         ))
+        .routes(routes!(apps::api_custom::list, apps::api_custom::create))
+        .routes(routes!(
+            apps::api_custom::retrieve,
+            apps::api_custom::replace,
+            apps::api_custom::delete
+        ))
         .routes(routes!(apps::api::list))
         .routes(routes!(apps::api::retrieve))
         .routes(routes!(apps::api::categories))

@@ -34,7 +34,7 @@ impl From<Category> for CategoryView {
     }
 }
 
-/// Lists apps, the most used first.
+/// Lists apps, the most used first. Callers of a project see its own apps among them.
 ///
 /// `q` searches names, slugs and former names, and forgives typing errors. `sort_key` is `name`,
 /// `name_slug` or `featured_weight`; `category_ids` may be repeated. `auth_type` is `oauth`, `keys`
@@ -53,12 +53,19 @@ impl From<Category> for CategoryView {
     security(("client" = []), ("connect" = [])))]
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
-    _: Call<Anyone, need::Nothing>,
+    call: Call<Anyone, need::Nothing>,
     query: Query,
 ) -> Result<axum::Json<Listed<AppView>>> {
     let wish = Wish::of(&query)?;
-    let page = Page::of(&query, &app.cursors, format!("apps\n{wish:?}"))?;
-    let mut found: Vec<&Entry> = app.catalog.search(wish.part.unwrap_or_default());
+    let project = call.caller.project.as_ref();
+    let page = Page::of(&query, &app.cursors, format!("apps\n{project:?}\n{wish:?}"))?;
+    let own = match project {
+        Some(project) => super::own(&app, project).await?,
+        None => Arc::default(),
+    };
+    let part = wish.part.unwrap_or_default();
+    let mut found: Vec<&Entry> = own.search(part);
+    found.extend(app.catalog.search(part).into_iter().filter(|it| own.get(&it.slug).is_none()));
     let categories = wish.category_names(&app);
     found.retain(|it| wish.filter.takes(it) && wish.fits(it, &categories));
     if let Some(key) = wish.sort_key {
@@ -71,7 +78,10 @@ pub(crate) async fn list(
     let boundary = |it: &&Entry| Boundary { key: 0, id: it.slug.clone().into_owned() };
     let cut = page.cut(found, boundary);
     let (items, page_info) = page.answer(&app.cursors, cut, total, boundary);
-    let full = |it: &Entry| app.catalog.get(&it.slug).map(|found| app_view(&app, &found));
+    let full = |it: &Entry| {
+        let found = own.get(&it.slug).or_else(|| app.catalog.get(&it.slug));
+        found.map(|found| app_view(&app, &found))
+    };
     let data = items.into_iter().filter_map(full).collect();
     Ok(axum::Json(Listed { data, page_info }))
 }
@@ -164,16 +174,20 @@ fn sort(found: &mut [&Entry], key: &str) {
     }
 }
 
-/// One app, by slug or id.
+/// One app, by slug or id. Callers of a project find its own apps too.
 #[utoipa::path(get, path = "/v1/connect/apps/{app}", tag = "Apps", params(("app" = String, Path)),
     responses((status = 200, body = Wrapped<AppView>)),
     security(("client" = []), ("connect" = [])))]
 pub(crate) async fn retrieve(
     State(app): State<Arc<App>>,
-    _: Call<Anyone, need::Nothing>,
+    call: Call<Anyone, need::Nothing>,
     Path(name): Path<String>,
 ) -> Result<axum::Json<Wrapped<AppView>>> {
-    let found = super::find_public(&app, &name)?;
+    let found = match &call.caller.project {
+        Some(project) => super::own(&app, project).await?.find(&name),
+        None => None,
+    };
+    let found = found.map_or_else(|| super::find_public(&app, &name), Ok)?;
     Ok(axum::Json(Wrapped { data: app_view(&app, &found) }))
 }
 

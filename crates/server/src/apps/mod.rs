@@ -2,12 +2,14 @@
 
 pub mod api;
 pub mod api_clients;
+pub mod api_custom;
 pub mod asking;
 pub mod aws4;
 pub mod bound;
 mod client_keys;
 mod clients;
 mod custom;
+mod custom_edit;
 pub mod probe;
 pub mod protocol;
 mod store;
@@ -22,25 +24,25 @@ pub use clients::{
     oauth_app_for, oauth_app_secret, update_oauth_app,
 };
 
+pub use custom::{CustomApp, find_custom_app, list_custom_apps, own, slug_of};
+pub use custom_edit::{
+    APPS_PER_PROJECT_MAX, DEFINITION_BYTES_MAX, Replacement, Written, create_custom_app,
+    delete_custom_app, replace_custom_app,
+};
+
 use crate::app::App;
 use crate::error::{self, Result};
 use crate::ids::ProjectId;
 
-/// Finds an app by slug or by id: in the catalogue, else among the project's own. One that the
-/// catalogue knows too little of does not stand in the way of a project that knows more.
+/// Finds an app by slug or by id: among the project's own, else in the catalogue. The own come
+/// first, so that an app which a later catalogue brings takes nobody's place.
 ///
 /// # Errors
 /// [`error::APP_NOT_FOUND`], and [`error::APP_INCOMPLETE`] with what is missing.
 pub async fn find(app: &App, project: &ProjectId, name: &str) -> Result<Arc<CatalogApp>> {
-    let listed = app.catalog.find(name);
-    if let Some(found) = listed.as_ref().filter(|it| it.is_connectable()) {
-        return Ok(found.clone());
-    }
-    match (custom::find(app, project, name).await?, listed) {
-        (Some(own), _) => Ok(own),
-        (None, Some(listed)) => Err(incomplete(&listed)),
-        (None, None) => Err(error::APP_NOT_FOUND.into()),
-    }
+    let own = own(app, project).await?.find(name);
+    let found = own.or_else(|| app.catalog.find(name)).ok_or(error::APP_NOT_FOUND)?;
+    if found.is_connectable() { Ok(found) } else { Err(incomplete(&found)) }
 }
 
 fn incomplete(found: &CatalogApp) -> error::Error {

@@ -1,6 +1,6 @@
 //! An app as callers see it.
 
-use grantkeep_catalog::{App as CatalogApp, Field, FieldKind};
+use grantkeep_catalog::{App as CatalogApp, Field, FieldKind, Problem, Severity};
 use serde::Serialize;
 use serde_json::json;
 
@@ -84,6 +84,25 @@ pub struct OAuthAppView {
     updated_at: String,
     #[serde(flatten)]
     facts: AppFacts,
+}
+
+/// Something that is wrong in an app file, or could be better.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct ProblemView {
+    /// `error` or `warning`.
+    severity: &'static str,
+    /// The key or the line.
+    place: String,
+    wrong: String,
+    fix: String,
+}
+
+impl ProblemView {
+    pub fn of(it: &Problem) -> Self {
+        let severity = if it.severity == Severity::Error { "error" } else { "warning" };
+        let (place, wrong, fix) = (it.place.clone(), it.wrong.clone(), it.fix.clone());
+        Self { severity, place, wrong, fix }
+    }
 }
 
 pub fn app_view(app: &App, found: &CatalogApp) -> AppView {

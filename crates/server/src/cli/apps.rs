@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use grantkeep_catalog::{Catalog, Entry, Filter, Options, Problem, Severity, Status, check};
 use serde_json::{Value, json};
 
-use super::{Failure, Shell, output};
+use super::{Failure, Shell, apps_new, apps_own, output};
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
@@ -16,6 +16,9 @@ pub(super) enum Command {
         query: Option<String>,
         #[command(flatten)]
         wish: Wish,
+        /// Only those that this project added for itself.
+        #[arg(long, value_name = "ID", conflicts_with = "query")]
+        project: Option<String>,
     },
     /// Show what is known of an app.
     Show {
@@ -30,6 +33,10 @@ pub(super) enum Command {
         #[arg(long, conflicts_with = "files")]
         all: bool,
     },
+    /// Write a file for an app of your own, to be filled in.
+    New(apps_new::Args),
+    #[command(flatten)]
+    Own(apps_own::Command),
 }
 
 #[derive(clap::Args)]
@@ -60,7 +67,16 @@ impl Wish {
     }
 }
 
-pub(super) fn run(shell: &Shell, command: Command) -> Result<(), Failure> {
+pub(super) async fn run(shell: &Shell, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::New(args) => apps_new::run(&args, &apps_own::today()),
+        Command::Own(command) => apps_own::run(shell, command).await,
+        Command::List { project: Some(project), .. } => apps_own::list(shell, &project).await,
+        other => look(shell, other),
+    }
+}
+
+fn look(shell: &Shell, command: Command) -> Result<(), Failure> {
     let config = shell.load()?.config;
     if let Command::Check { files, all } = command {
         let options = Options { allow_loopback: config.egress_allow_loopback };
@@ -73,11 +89,11 @@ pub(super) fn run(shell: &Shell, command: Command) -> Result<(), Failure> {
     }
     let catalog = crate::boot::catalog(&config)?;
     match command {
-        Command::List { query, wish } => {
+        Command::List { query, wish, .. } => {
             list(shell, &catalog, query.as_deref().unwrap_or_default(), &wish.filter());
         }
         Command::Show { slug } => show(shell, &catalog, &slug)?,
-        Command::Check { .. } => {}
+        _ => {}
     }
     Ok(())
 }

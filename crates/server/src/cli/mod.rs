@@ -2,6 +2,8 @@
 
 mod accounts;
 mod apps;
+mod apps_new;
+mod apps_own;
 mod attack_scan;
 mod catalog;
 mod client;
@@ -68,7 +70,7 @@ enum Command {
     /// Enter, list and delete your OAuth clients at the apps (GitHub, Google, ...).
     #[command(subcommand)]
     OauthApp(oauth_app::Command),
-    /// Look into the catalogue of apps.
+    /// Look into the catalogue of apps; add apps of your own to a project.
     #[command(subcommand)]
     Apps(apps::Command),
     /// Pack app files into a signed catalogue file, and check one.
@@ -166,7 +168,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Project(command) => project::run(&shell, command).await,
         Command::Client(command) => client::run(&shell, command).await,
         Command::OauthApp(command) => oauth_app::run(&shell, command).await,
-        Command::Apps(command) => apps::run(&shell, command),
+        Command::Apps(command) => apps::run(&shell, command).await,
         Command::Catalog(command) => catalog::run(&shell, command),
         Command::Accounts(command) => accounts::run(&shell, command).await,
         Command::Webhook(command) => webhook::run(&shell, command).await,

@@ -8,7 +8,7 @@ use axum::http::{HeaderName, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use grantkeep_catalog::App as CatalogApp;
+use grantkeep_catalog::{App as CatalogApp, placeholders};
 
 use super::accent::{Rgb, contrast};
 use crate::app::App;
@@ -66,14 +66,19 @@ pub(super) fn icon_path(slug: &str) -> String {
     format!("/_static/apps/{slug}.svg")
 }
 
-/// `GET /_static/apps/{slug}.svg`: the app's icon on its colour, or its first letter.
+/// `GET /_static/apps/{slug}.svg`: the app's icon on its colour, or its first letter. The path
+/// knows no project, so apps that the catalogue does not have get a letter too.
 pub(crate) async fn icon(
     State(app): State<Arc<App>>,
     Path(file): Path<String>,
 ) -> Result<Response> {
-    let slug = file.strip_suffix(".svg").ok_or(error::NOT_FOUND)?;
-    let found = apps::find_public(&app, slug)?;
-    let svg = draw(shape(&found), &found.name, found.brand_color().as_deref());
+    let slug = file.strip_suffix(".svg").filter(|it| placeholders::is_slug(it));
+    let slug = slug.ok_or(error::NOT_FOUND)?;
+    // An app of some project has a tile that tells nobody whether there is such a one.
+    let svg = match apps::find_public(&app, slug) {
+        Ok(it) => draw(shape(&it), &it.name, it.brand_color().as_deref()),
+        Err(_) => draw(None, slug, Some(tint(slug))),
+    };
     // Images of other origins' pages too; whatever stands in the file, it runs nothing (CSP
     // sandbox).
     let headers = [
@@ -85,6 +90,14 @@ pub(crate) async fn icon(
         (HeaderName::from_static("cross-origin-resource-policy"), "cross-origin"),
     ];
     Ok((headers, svg).into_response())
+}
+
+/// A colour of an unknown app's tile, always the same for one slug.
+fn tint(slug: &str) -> &'static str {
+    const TINTS: [&str; 8] =
+        ["#3b5b92", "#5b4b8a", "#8a4b6f", "#9a4a3f", "#86611f", "#4f6f2f", "#22716a", "#4a6478"];
+    let sum = slug.bytes().fold(0_usize, |sum, it| sum.wrapping_mul(31) + usize::from(it));
+    TINTS[sum % TINTS.len()]
 }
 
 /// The path data of an app's icon: numbers and commands, nothing that could be markup.

@@ -16,7 +16,8 @@ use crate::query::{LIMIT_DEFAULT, LIMIT_MAX};
 const JSON: &str = "application/json";
 const ENVIRONMENT: &str = "x-pd-environment";
 /// What belongs to a project as a whole, below its path.
-const OF_BOTH_ENVIRONMENTS: [&str; 3] = ["/freeze", "/oauth_apps", "/projects/info"];
+const OF_BOTH_ENVIRONMENTS: [&str; 5] =
+    ["/app_overrides", "/custom_apps", "/freeze", "/oauth_apps", "/projects/info"];
 
 /// Adds to each operation what its own lines need not say.
 pub(crate) fn complete(document: &mut OpenApi) {
@@ -118,6 +119,12 @@ fn bound(path: &str, parameter: &mut Parameter) {
         (ParameterIn::Path, "id") if within == "projects" => (id("proj_"), "The project's id"),
         (ParameterIn::Path, "id") if path.contains("/oauth_apps/") => {
             (id("oa_"), "The OAuth client's id")
+        }
+        (ParameterIn::Path, "id") if path.contains("/app_overrides/") => {
+            (id("ao_"), "The override's id")
+        }
+        (ParameterIn::Path, "slug") => {
+            (json!({ "type": "string", "pattern": "^[a-z0-9_]{1,100}$" }), "The app's slug")
         }
         (ParameterIn::Path, "account") => (id("apn_"), "The account's id"),
         _ => return,

@@ -8,6 +8,7 @@ mod callers;
 mod canary;
 mod catalog_file;
 mod connect;
+mod custom_apps;
 mod demo;
 mod fuzz;
 mod grants;

@@ -212,7 +212,10 @@ async fn w_11_icons_are_pictures_and_nothing_else() {
         assert_eq!(reply.headers["x-content-type-options"], "nosniff");
         assert!(reply.text.starts_with("<svg"), "{}", reply.text);
     }
-    assert_eq!(browser.visit("/_static/apps/nope.svg").await.status, 404);
+    // The path knows no project, so an app of some project's own has a tile too.
+    let tile = browser.visit("/_static/apps/nope.svg").await;
+    assert!(tile.status == 200 && tile.text.contains(">N<"), "{tile:?}");
+    assert_eq!(browser.visit("/_static/apps/No%20pe.svg").await.status, 404);
     assert_eq!(browser.visit("/_static/apps/github").await.status, 404);
 }
 
