@@ -92,7 +92,7 @@ kinds! {
     NOTHING_TO_REFRESH = 409 "nothing_to_refresh"
         "There is nothing to refresh: what this account holds does not end, or cannot be renewed.";
     CHANGED_MEANWHILE = 409 "changed_meanwhile"
-        "Somebody changed this meanwhile. Read it again, and make your change to what is there now.";
+        "Somebody changed this meanwhile. Read it again, and change what is there now.";
     IN_USE = 409 "in_use" "This is still in use. Delete first what depends on it.";
     ENDPOINTS_CHANGED = 409 "endpoints_changed"
         "Accounts or clients use this app, and the change would send their credentials to other \

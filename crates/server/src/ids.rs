@@ -57,6 +57,9 @@ id!(
     /// An OAuth client registered at a provider.
     OAuthAppId, "oa_");
 id!(
+    /// Values and a client set for an app, so that users are not asked for them.
+    OverrideId, "ao_");
+id!(
     /// An OAuth client of this server's own API.
     ClientId, "gkc_");
 id!(

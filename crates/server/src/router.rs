@@ -124,6 +124,12 @@ fn catalogue() -> OpenApiRouter<Arc<App>> {
             apps::api_custom::replace,
             apps::api_custom::delete
         ))
+        .routes(routes!(apps::api_overrides::list, apps::api_overrides::create))
+        .routes(routes!(
+            apps::api_overrides::retrieve,
+            apps::api_overrides::update,
+            apps::api_overrides::delete
+        ))
         .routes(routes!(apps::api::list))
         .routes(routes!(apps::api::retrieve))
         .routes(routes!(apps::api::categories))

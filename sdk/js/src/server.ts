@@ -8,6 +8,7 @@ import {
   segment,
   Transport,
 } from './http.js';
+import { AppOverrides, CustomApps } from './own.js';
 import type { Listing } from './pages.js';
 import { Accounts, AppCategories, Apps, Scope } from './resources.js';
 import { toWire } from './names.js';
@@ -64,6 +65,8 @@ export class BackendClient {
   readonly apps: Apps;
   readonly appCategories: AppCategories;
   readonly oauthApps: OAuthApps;
+  readonly appOverrides: AppOverrides;
+  readonly customApps: CustomApps;
   readonly projects: Projects;
   readonly userAccounts: UserAccounts;
   readonly webhooks: Webhooks;
@@ -87,6 +90,8 @@ export class BackendClient {
     // The server has no address for these without a project.
     const named = new Scope(transport, options.projectId, false);
     this.oauthApps = new OAuthApps(named);
+    this.appOverrides = new AppOverrides(named);
+    this.customApps = new CustomApps(named);
     this.webhooks = new Webhooks(named);
     this.projectEnvironment = new ProjectEnvironment(named);
     this.projects = new Projects(scope);
@@ -213,7 +218,12 @@ export class Tokens {
 
   validate(
     token: string,
-    query: { appId?: string; accountId?: string; oauthAppId?: string } = {},
+    query: {
+      appId?: string;
+      accountId?: string;
+      oauthAppId?: string;
+      appOverrideId?: string;
+    } = {},
     options?: CallOptions,
   ): Promise<TokenValidation> {
     const path = `/v1/connect/tokens/${segment(token, 'token')}/validate`;

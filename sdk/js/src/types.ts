@@ -92,6 +92,9 @@ export interface TokenValidation {
   success: boolean;
   error?: string | null;
   app?: App | null;
+  appOverrideId?: string | null;
+  /** Fields that the override fills. */
+  appOverrideFieldNames?: string[] | null;
   oauthAppId?: string | null;
   projectId?: string | null;
   projectAppName?: string | null;
@@ -180,6 +183,58 @@ export interface AccountCreation {
   /** Reconnects this account. */
   accountId?: string;
   oauthAppId?: string;
+  /** Its values stand in for `fields`. */
+  appOverrideId?: string;
+}
+
+/** Values set for an app, so that users are not asked for them. */
+export interface AppOverride {
+  id: string;
+  name: string;
+  app: App;
+  oauthAppId: string | null;
+  /** Field name to value. */
+  cfmap: Record<string, string>;
+  ownerId: string;
+  createdAt: Date;
+  updatedAt: Date;
+}
+
+export interface AppOverrideCreation {
+  /** Slug or id. */
+  app: string;
+  name: string;
+  oauthAppId?: string;
+  /** Field name to value. Secret fields are refused. */
+  cfmap?: Record<string, string>;
+}
+
+/** An app that the project described for itself. */
+export interface CustomApp {
+  slug: string;
+  /** `null`: the server cannot read the definition any more; `problems` says why. */
+  app: App | null;
+  /** The app file (TOML). Not in lists. */
+  definition?: string;
+  problems: CustomAppProblem[];
+  version: number;
+  createdAt: Date;
+  updatedAt: Date;
+}
+
+export interface CustomAppProblem {
+  severity: 'error' | 'warning';
+  place: string;
+  wrong: string;
+  fix: string;
+}
+
+export interface CustomAppReplacement {
+  definition: string;
+  /** The version that you read; when it is not the newest, nothing is written. */
+  version?: number;
+  /** Credentials that are there may go to the new addresses. */
+  confirmEndpointChange?: boolean;
 }
 
 export interface OAuthAppCreation {

@@ -336,6 +336,31 @@ test('every method sends what the wire asks for', async (t) => {
       'PUT /v1/connect/proj_1/oauth_apps/oa_1',
     ],
     [() => client.oauthApps.delete('oa_1'), 'DELETE /v1/connect/proj_1/oauth_apps/oa_1'],
+    [
+      () => client.appOverrides.list({ app: 'zendesk' }).then(),
+      'GET /v1/connect/proj_1/app_overrides?app=zendesk',
+    ],
+    [
+      () => client.appOverrides.create({ app: 'zendesk', name: 'n', cfmap: { subdomain: 'acme' } }),
+      'POST /v1/connect/proj_1/app_overrides',
+    ],
+    [() => client.appOverrides.retrieve('ao_1'), 'GET /v1/connect/proj_1/app_overrides/ao_1'],
+    [
+      () => client.appOverrides.update('ao_1', { oauthAppId: null }),
+      'PUT /v1/connect/proj_1/app_overrides/ao_1',
+    ],
+    [() => client.appOverrides.delete('ao_1'), 'DELETE /v1/connect/proj_1/app_overrides/ao_1'],
+    [
+      () => client.customApps.list({ limit: 1 }).then(),
+      'GET /v1/connect/proj_1/custom_apps?limit=1',
+    ],
+    [() => client.customApps.create('slug = "p"'), 'POST /v1/connect/proj_1/custom_apps'],
+    [() => client.customApps.retrieve('p'), 'GET /v1/connect/proj_1/custom_apps/p'],
+    [
+      () => client.customApps.replace('p', { definition: '', confirmEndpointChange: true }),
+      'PUT /v1/connect/proj_1/custom_apps/p',
+    ],
+    [() => client.customApps.delete('p'), 'DELETE /v1/connect/proj_1/custom_apps/p'],
     [() => client.projects.list({ limit: 1 }).then(), 'GET /v1/connect/projects?limit=1'],
     [
       () => client.projects.create({ name: 'p', supportEmail: 'a@b.c' }),

@@ -24,7 +24,7 @@ use crate::ids::AccountId;
 use crate::paging::{Listed, Page, PageInfo};
 use crate::query::Query;
 use crate::scope::{Need, need};
-use crate::tokens;
+use crate::{apps, tokens};
 
 /// Says what became of a deleted account's grant.
 const REVOCATION: HeaderName = HeaderName::from_static("x-grantkeep-revocation");
@@ -79,6 +79,7 @@ pub(crate) struct NewAccount {
     name: Option<String>,
     /// An account of the same user and app, to be reconnected in place.
     account_id: Option<String>,
+    /// Its values stand in for fields of `cfmap_json`.
     app_override_id: Option<String>,
 }
 
@@ -106,18 +107,17 @@ pub(crate) async fn create(
     if !new.connect_token.as_ref().is_none_or(same) {
         return Err(error::INVALID_REQUEST.saying("`connect_token` is not the bearer."));
     }
-    if new.app_override_id.is_some() {
-        return Err(error::INVALID_FIELD
-            .saying("`app_override_id` cannot be used: app overrides are not built yet.")
-            .with(json!({ "field": "app_override_id" })));
-    }
     let reconnect = match new.account_id.as_deref() {
         None => None,
         Some(id) => Some(AccountId::parse(id).ok_or(error::NOT_FOUND)?),
     };
+    let mut fields = fields(&new.cfmap_json)?;
+    if let Some(id) = new.app_override_id.as_deref().filter(|it| !it.is_empty()) {
+        fields.extend(apps::override_fields(&app, &call.tenant.project, id, &new.app_slug).await?);
+    }
     let form = Form {
         app: new.app_slug,
-        fields: fields(&new.cfmap_json)?,
+        fields,
         name: new.name,
         reconnect,
         // A call with the token alone does not show whose browser it came from.
@@ -145,22 +145,7 @@ fn fields(map: &Value) -> Result<BTreeMap<String, String>> {
     let Value::Object(members) = inner else {
         return Err(wrong("`cfmap_json` must hold an object."));
     };
-    let mut fields = BTreeMap::new();
-    for (name, value) in members {
-        let text = match value {
-            Value::String(text) => text,
-            Value::Number(number) => number.to_string(),
-            Value::Bool(truth) => truth.to_string(),
-            Value::Null => continue,
-            Value::Array(_) | Value::Object(_) => {
-                return Err(error::INVALID_FIELD
-                    .saying("A field must be a text.")
-                    .with(json!({ "field": name })));
-            }
-        };
-        fields.insert(name, text);
-    }
-    Ok(fields)
+    apps::field_texts(members)
 }
 
 /// Lists accounts, newest first.

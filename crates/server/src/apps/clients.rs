@@ -146,7 +146,7 @@ async fn write(app: &Arc<App>, mut client: OAuthApp, edit: Edit, fresh: bool) ->
 }
 
 /// # Errors
-/// [`error::INVALID_REQUEST`] while accounts still depend on the client.
+/// [`error::INVALID_REQUEST`] while accounts or overrides still depend on the client.
 pub async fn delete_oauth_app(app: &Arc<App>, project: &ProjectId, id: &str) -> Result<()> {
     let client = find_oauth_app(app, project, id).await?;
     let mut tx = app.db.begin().await?;
@@ -155,6 +155,12 @@ pub async fn delete_oauth_app(app: &Arc<App>, project: &ProjectId, id: &str) -> 
         return Err(error::INVALID_REQUEST.saying(format!(
             "{accounts} account(s) were connected with this client \
              and could no longer be refreshed. Delete them first."
+        )));
+    }
+    let overrides = store::overrides_of(&mut tx, project, &client.id).await?;
+    if overrides > 0 {
+        return Err(error::INVALID_REQUEST.saying(format!(
+            "{overrides} app override(s) name this client. Detach it from them first."
         )));
     }
     store::delete(&mut tx, project, &client.id).await?;

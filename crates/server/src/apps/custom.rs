@@ -81,7 +81,8 @@ fn read(app: &App, rows: Vec<CustomApp>) -> Catalog {
             return true;
         }
         let first = judged.problems.first().map(ToString::to_string).unwrap_or_default();
-        tracing::error!(project = %row.project, slug = row.slug, first, "a custom app is unreadable");
+        let CustomApp { project, slug, .. } = row;
+        tracing::error!(%project, slug, first, "a custom app cannot be read any more");
         false
     };
     let rows: Vec<CustomApp> = rows.into_iter().filter(good).collect();

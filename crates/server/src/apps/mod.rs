@@ -1,8 +1,10 @@
-//! Apps: the catalogue, and the OAuth clients that a project registered at their providers.
+//! Apps: the catalogue and a project's own, the OAuth clients that it registered at their
+//! providers, and what it set for their users.
 
 pub mod api;
 pub mod api_clients;
 pub mod api_custom;
+pub mod api_overrides;
 pub mod asking;
 pub mod aws4;
 pub mod bound;
@@ -10,6 +12,7 @@ mod client_keys;
 mod clients;
 mod custom;
 mod custom_edit;
+mod overrides;
 pub mod probe;
 pub mod protocol;
 mod store;
@@ -28,6 +31,11 @@ pub use custom::{CustomApp, find_custom_app, list_custom_apps, own, slug_of};
 pub use custom_edit::{
     APPS_PER_PROJECT_MAX, DEFINITION_BYTES_MAX, Replacement, Written, create_custom_app,
     delete_custom_app, replace_custom_app,
+};
+
+pub use overrides::{
+    AppOverride, OverrideEdit, create_override, delete_override, field_texts, fill, find_override,
+    list_overrides, override_fields, update_override,
 };
 
 use crate::app::App;

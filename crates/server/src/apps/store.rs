@@ -1,6 +1,7 @@
 //! Rows of `oauth_apps` and `oauth_registrations`. SQL and nothing else.
 
 pub(super) mod custom;
+pub(super) mod overrides;
 
 use sqlx::FromRow;
 
@@ -184,6 +185,17 @@ pub(super) async fn accounts_of(
     id: &OAuthAppId,
 ) -> sqlx::Result<i64> {
     let sql = "select count(*) from accounts where project_id = $1 and oauth_app_id = $2";
+    Ok(on!(tx.conn(), conn => sqlx::query_scalar(sql).bind(project).bind(id)
+            .fetch_one(conn).await?))
+}
+
+/// Overrides that name the client.
+pub(super) async fn overrides_of(
+    tx: &mut Tx,
+    project: &ProjectId,
+    id: &OAuthAppId,
+) -> sqlx::Result<i64> {
+    let sql = "select count(*) from app_overrides where project_id = $1 and oauth_app_id = $2";
     Ok(on!(tx.conn(), conn => sqlx::query_scalar(sql).bind(project).bind(id)
             .fetch_one(conn).await?))
 }

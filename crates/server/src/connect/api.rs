@@ -12,8 +12,9 @@ use super::confirm::{self, Said};
 use super::failure::Failure;
 use super::funnel::{self, Told};
 use super::keys::Taken;
+use super::open::Names;
 use super::session::Page;
-use super::validate::{Question, Validation};
+use super::validate::Validation;
 use super::{State as FlowState, keys, start, store, validate};
 use crate::accounts;
 use crate::accounts::view::{AccountView, account_view};
@@ -39,19 +40,21 @@ fn private<T>(body: T) -> Private<T> {
 /// false`.
 #[utoipa::path(get, path = "/v1/connect/tokens/{token}/validate", tag = "Connect tokens",
     params(("token" = String, Path), ("app_id" = Option<String>, Query),
-        ("account_id" = Option<String>, Query), ("oauth_app_id" = Option<String>, Query)),
+        ("account_id" = Option<String>, Query), ("oauth_app_id" = Option<String>, Query),
+        ("app_override_id" = Option<String>, Query)),
     responses((status = 200, body = Validation)), security(()))]
 pub(crate) async fn validate_token(
     State(app): State<Arc<App>>,
     Path(token): Path<String>,
     query: Query,
 ) -> Result<Private<Validation>> {
-    let question = Question {
+    let names = Names {
         app: query.one("app_id")?,
         account: query.one("account_id")?,
         oauth_app: query.one("oauth_app_id")?,
+        app_override: query.one("app_override_id")?,
     };
-    Ok(private(validate::validate(&app, &token, question).await?))
+    Ok(private(validate::validate(&app, &token, names).await?))
 }
 
 #[derive(Deserialize)]

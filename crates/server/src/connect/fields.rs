@@ -6,6 +6,7 @@ use grantkeep_catalog::{App as CatalogApp, Field, FieldKind, HostForm};
 use serde_json::json;
 
 use super::view;
+use crate::apps::AppOverride;
 use crate::error::{self, Error, Result};
 
 /// What was typed, by field name.
@@ -36,9 +37,10 @@ fn refuse(field: &Field, why: &str) -> Error {
     error::INVALID_FIELD.saying(why.to_owned()).with(json!({ "field": field.name }))
 }
 
-/// The fields as the page shows them.
-pub(super) fn shown(app: &CatalogApp) -> Vec<view::Field> {
-    app.fields.iter().map(show).collect()
+/// The fields as the page shows them, without those whose values are set.
+pub(super) fn shown(app: &CatalogApp, set: Option<&AppOverride>) -> Vec<view::Field> {
+    let asked = |it: &&Field| set.is_none_or(|set| !set.fields.contains_key(&it.name));
+    app.fields.iter().filter(asked).map(show).collect()
 }
 
 fn show(field: &Field) -> view::Field {

@@ -9,6 +9,7 @@ use super::secrets::Kept;
 use super::{Flow, Session, funnel, hold};
 use crate::accounts::{self, Account, Binding, Form};
 use crate::app::App;
+use crate::apps;
 use crate::callers::Origin;
 use crate::error::{self, Error, Result};
 use crate::ids::FlowId;
@@ -35,11 +36,17 @@ pub(super) async fn connect(
     (typed, name): (Typed, Option<String>),
     origin: &Origin,
 ) -> Result<Taken> {
-    let taken = if session.binding == Binding::Verified {
-        held(app, session, (typed, name), origin).await
-    } else {
-        let made = store(app, session, (typed, name), origin).await;
-        made.map(|it| Taken::Connected(Box::new(it)))
+    let set = session.app_override.as_ref();
+    let filled = apps::fill(app, &session.tenant.project, set, typed).await;
+    let taken = match filled {
+        Ok(typed) if session.binding == Binding::Verified => {
+            held(app, session, (typed, name), origin).await
+        }
+        Ok(typed) => {
+            let made = store(app, session, (typed, name), origin).await;
+            made.map(|it| Taken::Connected(Box::new(it)))
+        }
+        Err(error) => Err(error),
     };
     match &taken {
         Ok(Taken::Connected(it)) => funnel::finished(app, session, it.id.as_str(), origin),

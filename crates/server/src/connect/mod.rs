@@ -43,7 +43,7 @@ use tokio_util::sync::CancellationToken;
 use crate::accounts::Binding;
 use crate::app::App;
 use crate::error::{self, Result};
-use crate::ids::{AccountId, FlowId, OAuthAppId, SessionId, UserId};
+use crate::ids::{AccountId, FlowId, OAuthAppId, OverrideId, SessionId, UserId};
 use crate::tenant::Tenant;
 
 use failure::Failure;
@@ -99,6 +99,8 @@ struct Session {
     /// The account to connect again.
     reconnect: Option<AccountId>,
     scope_profile: Option<String>,
+    /// Whose values are not asked for.
+    app_override: Option<OverrideId>,
     mode: Mode,
     binding: Binding,
     created_at_ms: i64,

@@ -8,7 +8,7 @@ use grantkeep_vault::{Secret, token};
 use super::{FLOW_LIFE_MS, Mode, SESSION_PREFIX, Session, funnel, scopes, store};
 use crate::accounts::{self, Account, Binding};
 use crate::app::App;
-use crate::apps::{self, OAuthApp};
+use crate::apps::{self, AppOverride, OAuthApp};
 use crate::callers::Origin;
 use crate::error::{self, Error, Result};
 use crate::ids::{OAuthAppId, SessionId};
@@ -27,15 +27,22 @@ pub(super) enum Shown {
 /// What the address asks for. Nothing of it is believed before it is judged.
 pub(super) struct Visit<'a> {
     pub token: &'a str,
-    pub app: Option<&'a str>,
-    pub oauth_app: Option<&'a str>,
-    pub account: Option<&'a str>,
+    pub names: Names<'a>,
     pub profile: Option<&'a str>,
     pub hide_close: bool,
     pub link: bool,
     pub shown: Shown,
     /// Hash of the cookie that an earlier visit of the link left, if there is one.
     pub browser: Option<[u8; 32]>,
+}
+
+/// The names in an address. All may be missing; the connect token names the rest.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Names<'a> {
+    pub app: Option<&'a str>,
+    pub oauth_app: Option<&'a str>,
+    pub account: Option<&'a str>,
+    pub app_override: Option<&'a str>,
 }
 
 /// What the page is rendered from.
@@ -47,6 +54,7 @@ pub(super) struct Opened {
     pub app: Arc<CatalogApp>,
     pub client: Option<OAuthApp>,
     pub account: Option<Account>,
+    pub app_override: Option<AppOverride>,
     pub hide_close: bool,
 }
 
@@ -76,9 +84,19 @@ pub(super) async fn open(
         Ok(wanted) => {
             let (session, secret) = begin(app, &visit, &token, &wanted).await?;
             funnel::opened(app, &session, origin);
-            let Wanted { app, client, account, .. } = wanted;
+            let Wanted { app, client, account, app_override, .. } = wanted;
             let hide_close = visit.hide_close;
-            Ok(Opened { session, secret, token, project, app, client, account, hide_close })
+            Ok(Opened {
+                session,
+                secret,
+                token,
+                project,
+                app,
+                client,
+                account,
+                app_override,
+                hide_close,
+            })
         }
         Err(error) => {
             funnel::not_shown(app, (&token.tenant, &token.user), error.kind().code, origin);
@@ -92,6 +110,7 @@ pub(super) struct Wanted {
     pub app: Arc<CatalogApp>,
     pub client: Option<OAuthApp>,
     pub account: Option<Account>,
+    pub app_override: Option<AppOverride>,
     mode: Mode,
     binding: Binding,
 }
@@ -107,7 +126,7 @@ async fn judge(
     if visit.profile.is_some_and(|it| !scopes::PROFILES.contains(&it)) {
         return Err(error::INVALID_PARAMETER.into());
     }
-    let wanted = wanted(app, token, visit.app, visit.oauth_app, visit.account).await?;
+    let wanted = wanted(app, token, visit.names).await?;
     Ok(Wanted { mode, binding, ..wanted })
 }
 
@@ -158,36 +177,48 @@ pub(super) fn unproved(settings: &Settings) -> Option<Binding> {
 pub(super) async fn wanted(
     app: &Arc<App>,
     token: &ConnectToken,
-    app_name: Option<&str>,
-    client: Option<&str>,
-    account: Option<&str>,
+    names: Names<'_>,
 ) -> Result<Wanted> {
-    let account = match account {
+    let project = &token.tenant.project;
+    let app_override = match names.app_override {
+        None => None,
+        Some(id) => Some(apps::find_override(app, project, id).await?),
+    };
+    let account = match names.account {
         None => None,
         Some(id) => {
             let found = accounts::find(app, &token.tenant, id, Some(&token.external_id)).await?;
             Some(found)
         }
     };
-    let named = app_name
+    let named = names
+        .app
         .or(token.app_slug.as_deref())
         .or(account.as_ref().map(|it| it.app_slug.as_str()))
+        .or(app_override.as_ref().map(|it| it.app_slug.as_str()))
         .ok_or_else(|| Error::from(error::APP_NOT_FOUND))?;
-    let found = apps::find(app, &token.tenant.project, named).await?;
+    let found = apps::find(app, project, named).await?;
     let other = |slug: &str| slug != found.slug;
-    if account.as_ref().is_some_and(|it| other(&it.app_slug)) {
+    if account.as_ref().is_some_and(|it| other(&it.app_slug))
+        || app_override.as_ref().is_some_and(|it| other(&it.app_slug))
+    {
         return Err(error::NOT_FOUND.into());
     }
     if token.app_slug.as_deref().is_some_and(other) {
         return Err(error::APP_NOT_FOUND.into());
     }
+    let set = app_override.as_ref().and_then(|it| it.oauth_app.as_ref()).map(OAuthAppId::as_str);
+    if matches!((names.oauth_app, set), (Some(named), Some(set)) if named != set) {
+        return Err(error::NOT_FOUND.into());
+    }
+    let client = names.oauth_app.or(set);
     let client = client_for(app, token, &found, client, account.as_ref()).await?;
     let (mode, binding) = (Mode::Iframe, Binding::None);
-    Ok(Wanted { app: found, client, account, mode, binding })
+    Ok(Wanted { app: found, client, account, app_override, mode, binding })
 }
 
-/// The OAuth client: the one named, else the token's, else that of the account, else the project's
-/// newest.
+/// The OAuth client: the one named, by an override too, else the token's, else that of the
+/// account, else the project's newest.
 async fn client_for(
     app: &Arc<App>,
     token: &ConnectToken,
@@ -237,6 +268,7 @@ async fn begin(
         oauth_app: wanted.client.as_ref().map(|it| it.id.clone()),
         reconnect: wanted.account.as_ref().map(|it| it.id.clone()),
         scope_profile: visit.profile.map(str::to_owned),
+        app_override: wanted.app_override.as_ref().map(|it| it.id.clone()),
         mode: wanted.mode,
         binding: wanted.binding,
         created_at_ms: now_ms,

@@ -175,7 +175,7 @@ pub(super) fn connect(app: &App, it: &Opened) -> Result<Response<Body>> {
         app: shown_app(found),
         kind,
         abilities: abilities(it),
-        fields: fields::shown(found),
+        fields: fields::shown(found, it.app_override.as_ref()),
         guide: None,
         host: authorize::host(found),
         reconnect: session.reconnect.is_some(),

@@ -36,6 +36,8 @@ pub(super) async fn start(
         return Err(error::INVALID_REQUEST.saying("This app is not connected by signing in."));
     };
     let client = apps::find_oauth_app(app, &session.tenant.project, client.as_str()).await?;
+    let set = session.app_override.as_ref();
+    let typed = apps::fill(app, &session.tenant.project, set, typed).await?;
     let kept = Kept::of(fields::judge(&found, typed)?);
     let profile = profile.filter(|it| scopes::PROFILES.contains(it));
     let issuer = match found.oauth2().and_then(|it| it.issuer.as_deref()) {

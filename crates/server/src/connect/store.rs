@@ -6,7 +6,7 @@ use super::failure::Failure;
 use super::{Flow, Mode, Session, State};
 use crate::accounts::Binding;
 use crate::db::{Db, Tx};
-use crate::ids::{AccountId, FlowId, OAuthAppId, ProjectId, SessionId, UserId};
+use crate::ids::{AccountId, FlowId, OAuthAppId, OverrideId, ProjectId, SessionId, UserId};
 use crate::on;
 use crate::tenant::{Environment, Tenant};
 
@@ -25,6 +25,7 @@ struct SessionRow {
     oauth_app_id: Option<OAuthAppId>,
     account_id: Option<AccountId>,
     scope_profile: Option<String>,
+    app_override_id: Option<OverrideId>,
     mode: String,
     binding: String,
     created_at_ms: i64,
@@ -55,6 +56,7 @@ impl TryFrom<SessionRow> for Session {
             oauth_app: row.oauth_app_id,
             reconnect: row.account_id,
             scope_profile: row.scope_profile,
+            app_override: row.app_override_id,
             created_at_ms: row.created_at_ms,
             expires_at_ms: row.expires_at_ms,
             ended_at_ms: row.ended_at_ms,
@@ -66,8 +68,8 @@ macro_rules! sessions {
     ($rest:literal) => {
         concat!(
             "select id, token_hash, project_id, environment, user_id, external_id, app_slug, \
-             oauth_app_id, account_id, scope_profile, mode, binding, created_at_ms, expires_at_ms, \
-             ended_at_ms from connect_sessions ",
+             oauth_app_id, account_id, scope_profile, app_override_id, mode, binding, \
+             created_at_ms, expires_at_ms, ended_at_ms from connect_sessions ",
             $rest
         )
     };
@@ -101,14 +103,15 @@ pub(super) async fn end_sessions(tx: &mut Tx, token: &[u8], now_ms: i64) -> sqlx
 pub(super) async fn insert_session(tx: &mut Tx, it: &Session, hash: &[u8]) -> sqlx::Result<()> {
     let sql = "insert into connect_sessions (hash, id, token_hash, project_id, environment, \
                user_id, external_id, app_slug, oauth_app_id, account_id, scope_profile, mode, \
-               binding, events, created_at_ms, expires_at_ms) \
-               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0, $14, $15)";
+               binding, events, created_at_ms, expires_at_ms, app_override_id) \
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0, $14, $15, $16)";
     on!(tx.conn(), conn => sqlx::query(sql)
         .bind(hash).bind(&it.id).bind(it.token_hash.as_slice()).bind(&it.tenant.project)
         .bind(it.tenant.environment.as_str()).bind(&it.user).bind(&it.external_id)
         .bind(&it.app_slug).bind(&it.oauth_app).bind(&it.reconnect).bind(&it.scope_profile)
         .bind(it.mode.as_str()).bind(it.binding.as_str()).bind(it.created_at_ms)
-        .bind(it.expires_at_ms).execute(conn).await?.rows_affected());
+        .bind(it.expires_at_ms).bind(&it.app_override)
+        .execute(conn).await?.rows_affected());
     Ok(())
 }
 

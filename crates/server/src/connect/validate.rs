@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::open;
+use super::open::{self, Names};
 use crate::app::App;
 use crate::apps;
 use crate::apps::view::{AppView, app_view};
 use crate::error::{self, Error, Result};
-use crate::ids::{OAuthAppId, ProjectId};
+use crate::ids::{OAuthAppId, OverrideId, ProjectId};
 use crate::projects;
 use crate::tenant::Environment;
 use crate::tokens::{self, ConnectToken};
@@ -21,7 +21,8 @@ pub struct Validation {
     /// Why not, as a sentence.
     error: Option<String>,
     app: Option<AppView>,
-    app_override_id: Option<String>,
+    app_override_id: Option<OverrideId>,
+    /// Fields that it fills, so that users are not asked for them.
     app_override_field_names: Option<Vec<String>>,
     /// The OAuth client that would ask for the grant.
     oauth_app_id: Option<OAuthAppId>,
@@ -35,20 +36,8 @@ pub struct Validation {
     error_redirect_uri: Option<String>,
 }
 
-/// What the token is to be judged for.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Question<'a> {
-    pub app: Option<&'a str>,
-    pub account: Option<&'a str>,
-    pub oauth_app: Option<&'a str>,
-}
-
 /// Never fails for a bad token: the answer says so.
-pub(super) async fn validate(
-    app: &Arc<App>,
-    text: &str,
-    question: Question<'_>,
-) -> Result<Validation> {
+pub(super) async fn validate(app: &Arc<App>, text: &str, names: Names<'_>) -> Result<Validation> {
     let Some(token) = tokens::find(app, text).await? else {
         return Ok(refusal(None, &error::CONNECT_TOKEN_UNKNOWN.into()));
     };
@@ -56,12 +45,11 @@ pub(super) async fn validate(
         return Ok(refusal(Some(&token), &error));
     }
     let project = projects::find(&app.db, &token.tenant.project).await?;
-    let Question { app: name, account, oauth_app } = question;
-    let wanted = match open::wanted(app, &token, name, oauth_app, account).await {
+    let wanted = match open::wanted(app, &token, names).await {
         Ok(wanted) => wanted,
         Err(error) if error.kind().status >= 500 => return Err(error),
         Err(error) => {
-            let named = match name {
+            let named = match names.app {
                 Some(name) => apps::find(app, &token.tenant.project, name).await.ok(),
                 None => None,
             };
@@ -77,6 +65,11 @@ pub(super) async fn validate(
         error: None,
         app: Some(app_view(app, &wanted.app)),
         oauth_app_id: wanted.client.map(|it| it.id),
+        app_override_field_names: wanted
+            .app_override
+            .as_ref()
+            .map(|it| it.fields.keys().cloned().collect()),
+        app_override_id: wanted.app_override.map(|it| it.id),
         project_app_name: Some(project.product().to_owned()),
         project_support_email: project.support_email,
         success_redirect_uri: token.success_redirect_uri.clone(),

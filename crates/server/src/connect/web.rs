@@ -10,7 +10,7 @@ use grantkeep_vault::{Secret, token};
 
 use super::authorize::{self, Leaving, Left};
 use super::callback::{Came, Return};
-use super::open::{NotOpened, Shown, Visit, open};
+use super::open::{Names, NotOpened, Shown, Visit, open};
 use super::{FLOW_LIFE_MS, Flow, Session, State as FlowState, callback, device, landing, pages};
 use crate::app::App;
 use crate::callers::Origin;
@@ -69,9 +69,12 @@ fn visit<'a>(
     let browser = cookie(headers, &link_cookie_name(app, &token::digest(token)));
     Ok(Visit {
         token,
-        app: query.one("app")?,
-        oauth_app: query.one("oauthAppId")?,
-        account: query.one("accountId")?,
+        names: Names {
+            app: query.one("app")?,
+            oauth_app: query.one("oauthAppId")?,
+            account: query.one("accountId")?,
+            app_override: query.one("appOverrideId")?,
+        },
         profile: query.one("oauthScopeProfile")?,
         hide_close: query.flag("hideClose").ok().flatten().unwrap_or_default(),
         link,

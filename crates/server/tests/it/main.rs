@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on must fail")]
 
 mod accounts;
+mod app_overrides;
 mod apps;
 mod audit;
 mod callers;
