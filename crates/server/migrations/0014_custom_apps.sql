@@ -31,3 +31,16 @@ create table app_overrides (
 create index app_overrides_by_app on app_overrides (project_id, app_slug);
 -- The override whose values a page does not ask for.
 alter table connect_sessions add column app_override_id text;
+-- How a client proves itself without a secret that its server knows too. The key is sealed under
+-- the project's key like the secret; its public half and the certificate are no secrets.
+alter table oauth_apps add column private_key bytea;
+alter table oauth_apps add column key_id text;
+alter table oauth_apps add column public_jwk text;
+alter table oauth_apps add column client_certificate text;
+-- Where a client is registered: the address that its app's tokens come from. Two apps may name one
+-- server, and a registration there is still one.
+alter table oauth_registrations rename column app_slug to registered_at;
+alter table oauth_apps add column registered_at text not null default '';
+update oauth_apps set registered_at = app_slug;
+-- The origin of the redirect URIs of the project's clients, where it is not the server's own.
+alter table projects add column callback_origin text;

@@ -23,6 +23,7 @@ pub mod app;
 pub mod attempts;
 pub mod audit;
 pub mod boot;
+pub mod callback_origins;
 pub mod callers;
 mod catalog_file;
 pub mod outbox;

@@ -11,8 +11,8 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::{
-    accounts, apps, authn, connect, cors, docs, error, health, projects, sdk, tokens, users,
-    webhooks,
+    accounts, apps, authn, callback_origins, connect, cors, docs, error, health, projects, sdk,
+    tokens, users, webhooks,
 };
 
 /// What the document says besides the routes.
@@ -172,6 +172,7 @@ fn connect_page() -> OpenApiRouter<Arc<App>> {
         .route("/connect/start/{flow}", get(connect::web::start_page).post(connect::web::start))
         .route("/connect/oauth/{oauth_app}/callback", get(connect::web::returned))
         .route("/connect/device/{flow}", get(connect::web::device))
+        .route("/connect/oauth/{oauth_app}/jwks.json", get(apps::published::jwks))
         .route("/connect/result/{flow}", get(connect::web::result))
 }
 
@@ -200,5 +201,6 @@ pub fn router(app: &Arc<App>) -> Router {
         .fallback(|| async { error::Error::from(error::NOT_FOUND) })
         .method_not_allowed_fallback(|| async { error::Error::from(error::METHOD_NOT_ALLOWED) })
         .layer(middleware::from_fn(cors::preflight))
+        .layer(middleware::from_fn_with_state(Arc::clone(app), callback_origins::gate))
         .with_state(Arc::clone(app))
 }

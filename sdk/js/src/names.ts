@@ -5,7 +5,9 @@
 const OPAQUE = new Set([
   'credentials',
   'cfmap',
+  'discovered',
   'details',
+  'public_jwk',
   'configurable_props',
   'configured_props',
 ]);

@@ -112,6 +112,13 @@ export interface OAuthApp extends App {
   additionalScopes?: string[];
   /** To be registered with the app. */
   redirectUri?: string;
+  /** The public half of its key (a JWK), to be registered at the app. */
+  publicJwk?: Record<string, unknown> | null;
+  /** Where apps that fetch keys find it. */
+  jwksUri?: string | null;
+  keyId?: string | null;
+  /** PEM. */
+  clientCertificate?: string | null;
   ownerId: string;
   createdAt?: Date;
   updatedAt?: Date;
@@ -245,6 +252,13 @@ export interface OAuthAppCreation {
   description?: string;
   scopes?: string[];
   additionalScopes?: string[];
+  /** PEM or JWK; never given back. */
+  privateKey?: string;
+  /** Has a key made; register `publicJwk` or `jwksUri` of the answer at the app. */
+  generateKey?: boolean;
+  keyId?: string;
+  /** PEM with its chain, the client's own first. */
+  clientCertificate?: string | null;
 }
 
 export interface ProjectCreation {

@@ -34,6 +34,31 @@ pub struct OAuthAppWish {
     /// Scopes to ask for; the app's own when absent.
     scopes: Option<Vec<String>>,
     additional_scopes: Option<Vec<String>>,
+    /// PEM (PKCS#8, PKCS#1, SEC 1) or JWK, for apps whose clients prove themselves with a key.
+    /// Written and never shown. Blank keeps the stored one.
+    #[serde(default, deserialize_with = "secret")]
+    #[schema(value_type = Option<String>, max_length = 65536)]
+    private_key: Option<Secret>,
+    /// Has a P-256 key made here, in the place of one that is there. Register `public_jwk` or
+    /// `jwks_uri` of the answer at the app.
+    generate_key: Option<bool>,
+    /// The name under which the app knows the key; the key's thumbprint when absent.
+    #[schema(max_length = 200)]
+    key_id: Option<String>,
+    /// PEM with its chain, the client's own first; the private key must be its own. Null takes it
+    /// away.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>, max_length = 32768)]
+    client_certificate: Wish<String>,
+}
+
+/// A field that may be absent (leave it), null (take it away), or given.
+#[allow(clippy::option_option, reason = "these are three cases, and serde has this form for them")]
+type Wish<T> = Option<Option<T>>;
+
+/// Tells `null` from absent.
+fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Wish<String>, D::Error> {
+    Option::deserialize(from).map(Some)
 }
 
 fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Secret>, D::Error> {
@@ -49,6 +74,10 @@ impl OAuthAppWish {
             client_secret: self.client_secret,
             scopes: self.scopes,
             additional_scopes: self.additional_scopes,
+            private_key: self.private_key,
+            generate_key: self.generate_key.unwrap_or_default(),
+            key_id: self.key_id,
+            client_certificate: self.client_certificate,
         }
     }
 }

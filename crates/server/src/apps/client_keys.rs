@@ -11,7 +11,7 @@ use grantkeep_oauth::{self as oauth};
 use grantkeep_vault::{Secret, token};
 
 use super::protocol::Unaskable;
-use super::{OAuthApp, oauth_app_secret};
+use super::{OAuthApp, oauth_app_key, oauth_app_secret};
 use crate::app::App;
 use crate::error::Result;
 
@@ -35,7 +35,8 @@ impl ClientKeys {
     pub async fn open(app: &App, client: &OAuthApp) -> Result<Self> {
         let secret = oauth_app_secret(app, client).await?;
         let secret = secret.map(|it| oauth::Secret::new(it.expose()));
-        Ok(Self { id: client.client_id.clone(), secret, key: None })
+        let key = oauth_app_key(app, client).await?;
+        Ok(Self { id: client.client_id.clone(), secret, key })
     }
 
     /// The user's own client, as he entered it.

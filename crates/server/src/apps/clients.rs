@@ -3,13 +3,15 @@
 
 use std::sync::Arc;
 
-use grantkeep_vault::{Place, Secret};
+use grantkeep_catalog::App as CatalogApp;
+use grantkeep_vault::Secret;
 
+use super::proofs::Proofs;
 use super::store;
 use crate::app::App;
+use crate::callback_origins;
 use crate::error::{self, Error, Result};
 use crate::ids::{OAuthAppId, ProjectId};
-use crate::keys::unreadable;
 use crate::paging::Page;
 
 /// A client registered at a provider, for one app and one project.
@@ -23,6 +25,17 @@ pub struct OAuthApp {
     /// Empty until the operator has registered the redirect URI and come back with the id.
     pub client_id: String,
     pub(super) sealed_secret: Option<Vec<u8>>,
+    pub(super) sealed_key: Option<Vec<u8>>,
+    /// The name of its private key.
+    pub key_id: Option<String>,
+    /// The public half of its private key (RFC 7517), as JSON.
+    pub public_jwk: Option<String>,
+    /// PEM, the client's own first.
+    pub client_certificate: Option<String>,
+    /// Where it is registered: the address that tokens come from.
+    pub(super) registered_at: String,
+    /// The project's origin for redirect URIs, if it has one of its own.
+    pub(super) callback_origin: Option<String>,
     /// Scopes to ask for; the app's own when absent.
     pub scopes: Option<Vec<String>>,
     pub additional_scopes: Vec<String>,
@@ -35,7 +48,15 @@ impl OAuthApp {
     /// The redirect URI to register at the provider, unlike that of any other client (so that a
     /// code cannot be brought to the wrong one).
     pub fn redirect_uri(&self, app: &App) -> String {
-        app.url(&format!("/connect/oauth/{}/callback", self.id)).into()
+        let path = format!("/connect/oauth/{}/callback", self.id);
+        let own = self.callback_origin.as_deref().filter(|it| callback_origins::knows(app, it));
+        own.map_or_else(|| app.url(&path).into(), |origin| format!("{origin}{path}"))
+    }
+
+    /// Where its public key lies.
+    pub fn jwks_uri(&self, app: &App) -> Option<String> {
+        let path = format!("/connect/oauth/{}/jwks.json", self.id);
+        self.public_jwk.is_some().then(|| app.url(&path).into())
     }
 
     pub fn has_secret(&self) -> bool {
@@ -53,6 +74,13 @@ pub struct Edit {
     pub client_secret: Option<Secret>,
     pub scopes: Option<Vec<String>>,
     pub additional_scopes: Option<Vec<String>>,
+    /// PEM or JWK. Blank keeps the stored one.
+    pub private_key: Option<Secret>,
+    /// Make a key, in the place of one that is there.
+    pub generate_key: bool,
+    pub key_id: Option<String>,
+    /// The inner `None` takes it away.
+    pub client_certificate: Option<Option<String>>,
 }
 
 /// Makes a client. Id and secret may follow later by [`update_oauth_app`], since the redirect URI
@@ -81,6 +109,12 @@ pub async fn create_oauth_app(
         description: None,
         client_id: String::new(),
         sealed_secret: None,
+        sealed_key: None,
+        key_id: None,
+        public_jwk: None,
+        client_certificate: None,
+        registered_at: String::new(),
+        callback_origin: store::callback_origin(&app.db, project).await?,
         scopes: None,
         additional_scopes: Vec::new(),
         version: 0,
@@ -102,17 +136,18 @@ pub async fn update_oauth_app(
     write(app, client, edit, false).await
 }
 
-async fn write(app: &Arc<App>, mut client: OAuthApp, edit: Edit, fresh: bool) -> Result<OAuthApp> {
+async fn write(
+    app: &Arc<App>,
+    mut client: OAuthApp,
+    mut edit: Edit,
+    fresh: bool,
+) -> Result<OAuthApp> {
     let now_ms = app.clock.now_ms();
-    let mut tx = app.db.begin().await?;
-    let new_secret = edit.client_secret.filter(|secret| !secret.is_empty());
-    let old_secret = match (&client.sealed_secret, &new_secret) {
-        // The seal is bound to the row's version, so what is kept is sealed anew.
-        (Some(_), None) => oauth_app_secret(app, &client).await?,
-        _ => None,
-    };
+    let found = super::find(app, &client.project, &client.app_slug).await?;
+    let proofs = Proofs::after(app, &mut client, &mut edit).await?;
     client.version += 1;
     client.updated_at_ms = now_ms;
+    client.registered_at = registered_at(&found);
     if let Some(name) = edit.name.filter(|name| !name.trim().is_empty()) {
         client.name = name;
     }
@@ -120,14 +155,12 @@ async fn write(app: &Arc<App>, mut client: OAuthApp, edit: Edit, fresh: bool) ->
     client.client_id = edit.client_id.unwrap_or(client.client_id);
     client.scopes = edit.scopes.or(client.scopes);
     client.additional_scopes = edit.additional_scopes.unwrap_or(client.additional_scopes);
-    if let Some(secret) = new_secret.or(old_secret) {
+    let mut tx = app.db.begin().await?;
+    if !proofs.is_empty() {
         let key = app.keys.project_for_sealing(&mut tx, &client.project, now_ms).await?;
-        let sealed = key.seal(&place(&client), secret.expose().as_bytes());
-        client.sealed_secret = Some(sealed);
+        proofs.seal(&key, &mut client);
     }
-    if !client.client_id.is_empty()
-        && !store::register(&mut tx, &client.project, &client.app_slug, &client.client_id).await?
-    {
+    if !client.client_id.is_empty() && !store::register(&mut tx, &client).await? {
         return Err(error::INVALID_FIELD.saying(
             "This client id is already used by another project. Register a client of its own for \
              each project: a shared one lets one product's users be connected to another's.",
@@ -143,6 +176,20 @@ async fn write(app: &Arc<App>, mut client: OAuthApp, edit: Edit, fresh: bool) ->
     store::release(&mut tx, &client.project).await?;
     tx.commit().await?;
     Ok(client)
+}
+
+/// The address that an app's tokens come from, as its file has it: what stands for the server at
+/// which a client is registered. Two apps of one server have the same.
+fn registered_at(found: &CatalogApp) -> String {
+    let url = match (found.oauth2(), found.oauth1()) {
+        (Some(it), _) => &it.token_url,
+        (_, Some(it)) => &it.access_token_url,
+        _ => return found.slug.clone(),
+    };
+    let bare = url.split(['?', '#']).next().unwrap_or_default();
+    let path = bare.match_indices('/').nth(2).map_or(bare.len(), |(at, _)| at);
+    let (origin, path) = bare.split_at(path);
+    format!("{}{path}", origin.to_ascii_lowercase())
 }
 
 /// # Errors
@@ -195,22 +242,4 @@ pub async fn list_oauth_apps(
     page: &Page,
 ) -> Result<(Vec<OAuthApp>, i64)> {
     Ok(store::list(&app.db, project, app_slug, part, page).await?)
-}
-
-/// The client's secret, for a request to the provider and nothing else.
-pub async fn oauth_app_secret(app: &App, client: &OAuthApp) -> Result<Option<Secret>> {
-    let Some(sealed) = &client.sealed_secret else { return Ok(None) };
-    let key = app.keys.project(&app.db, &client.project).await?;
-    key.open_text(&place(client), sealed).map(Some).map_err(unreadable)
-}
-
-fn place(client: &OAuthApp) -> Place<'_> {
-    Place {
-        project: client.project.as_str(),
-        environment: "",
-        table: "oauth_apps",
-        record: client.id.as_str(),
-        column: "client_secret",
-        version: client.version,
-    }
 }

@@ -14,7 +14,9 @@ mod custom;
 mod custom_edit;
 mod overrides;
 pub mod probe;
+mod proofs;
 pub mod protocol;
+pub mod published;
 mod store;
 pub mod view;
 
@@ -24,7 +26,7 @@ use grantkeep_catalog::App as CatalogApp;
 
 pub use clients::{
     Edit, OAuthApp, create_oauth_app, delete_oauth_app, find_oauth_app, list_oauth_apps,
-    oauth_app_for, oauth_app_secret, update_oauth_app,
+    oauth_app_for, update_oauth_app,
 };
 
 pub use custom::{CustomApp, find_custom_app, list_custom_apps, own, slug_of};
@@ -37,6 +39,7 @@ pub use overrides::{
     AppOverride, OverrideEdit, create_override, delete_override, field_texts, fill, find_override,
     list_overrides, override_fields, update_override,
 };
+pub use proofs::{oauth_app_certificate, oauth_app_key, oauth_app_secret};
 
 use crate::app::App;
 use crate::error::{self, Result};

@@ -20,6 +20,12 @@ struct Row {
     description: Option<String>,
     client_id: String,
     client_secret: Option<Vec<u8>>,
+    private_key: Option<Vec<u8>>,
+    key_id: Option<String>,
+    public_jwk: Option<String>,
+    client_certificate: Option<String>,
+    registered_at: String,
+    callback_origin: Option<String>,
     scopes: Option<String>,
     additional_scopes: String,
     version: i64,
@@ -45,6 +51,12 @@ impl TryFrom<Row> for OAuthApp {
             description: row.description,
             client_id: row.client_id,
             sealed_secret: row.client_secret,
+            sealed_key: row.private_key,
+            key_id: row.key_id,
+            public_jwk: row.public_jwk,
+            client_certificate: row.client_certificate,
+            registered_at: row.registered_at,
+            callback_origin: row.callback_origin,
             version: row.version,
             created_at_ms: row.created_at_ms,
             updated_at_ms: row.updated_at_ms,
@@ -55,8 +67,11 @@ impl TryFrom<Row> for OAuthApp {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "select id, project_id, app_slug, name, description, client_id, client_secret, scopes, \
-             additional_scopes, version, created_at_ms, updated_at_ms from oauth_apps ",
+            "select id, project_id, app_slug, name, description, client_id, client_secret, \
+             private_key, key_id, public_jwk, client_certificate, registered_at, \
+             (select p.callback_origin from projects p where p.id = oauth_apps.project_id) \
+             as callback_origin, scopes, additional_scopes, version, created_at_ms, \
+             updated_at_ms from oauth_apps ",
             $rest
         )
     };
@@ -123,13 +138,16 @@ pub(super) async fn list(
 
 pub(super) async fn insert(tx: &mut Tx, app: &OAuthApp) -> sqlx::Result<()> {
     let sql = "insert into oauth_apps (id, project_id, app_slug, name, description, client_id, \
-               client_secret, scopes, additional_scopes, version, created_at_ms, updated_at_ms) \
-               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+               client_secret, scopes, additional_scopes, version, created_at_ms, updated_at_ms, \
+               private_key, key_id, public_jwk, client_certificate, registered_at) \
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
     let (scopes, additional) = scope_texts(app)?;
     on!(tx.conn(), conn => sqlx::query(sql)
         .bind(&app.id).bind(&app.project).bind(&app.app_slug).bind(&app.name)
         .bind(&app.description).bind(&app.client_id).bind(&app.sealed_secret).bind(&scopes)
         .bind(&additional).bind(app.version).bind(app.created_at_ms).bind(app.updated_at_ms)
+        .bind(&app.sealed_key).bind(&app.key_id).bind(&app.public_jwk)
+        .bind(&app.client_certificate).bind(&app.registered_at)
         .execute(conn).await?.rows_affected());
     Ok(())
 }
@@ -138,12 +156,16 @@ pub(super) async fn insert(tx: &mut Tx, app: &OAuthApp) -> sqlx::Result<()> {
 pub(super) async fn update(tx: &mut Tx, app: &OAuthApp) -> sqlx::Result<bool> {
     let sql = "update oauth_apps set name = $4, description = $5, client_id = $6, \
                client_secret = $7, scopes = $8, additional_scopes = $9, version = $3, \
-               updated_at_ms = $10 where project_id = $1 and id = $2 and version = $3 - 1";
+               updated_at_ms = $10, private_key = $11, key_id = $12, public_jwk = $13, \
+               client_certificate = $14, registered_at = $15 \
+               where project_id = $1 and id = $2 and version = $3 - 1";
     let (scopes, additional) = scope_texts(app)?;
     let done = on!(tx.conn(), conn => sqlx::query(sql)
         .bind(&app.project).bind(&app.id).bind(app.version).bind(&app.name)
         .bind(&app.description).bind(&app.client_id).bind(&app.sealed_secret).bind(&scopes)
-        .bind(&additional).bind(app.updated_at_ms).execute(conn).await?.rows_affected());
+        .bind(&additional).bind(app.updated_at_ms).bind(&app.sealed_key).bind(&app.key_id)
+        .bind(&app.public_jwk).bind(&app.client_certificate).bind(&app.registered_at)
+        .execute(conn).await?.rows_affected());
     Ok(done == 1)
 }
 
@@ -154,29 +176,41 @@ fn scope_texts(app: &OAuthApp) -> sqlx::Result<(Option<String>, String)> {
     Ok((app.scopes.as_ref().map(text).transpose()?, text(&app.additional_scopes)?))
 }
 
-/// Notes that the registration is this project's. `false`: it is already another's.
-pub(super) async fn register(
-    tx: &mut Tx,
-    project: &ProjectId,
-    app_slug: &str,
-    client_id: &str,
-) -> sqlx::Result<bool> {
-    let sql = "insert into oauth_registrations (app_slug, client_id, project_id) \
-               values ($1, $2, $3) on conflict (app_slug, client_id) do update set client_id = $2 \
-               returning project_id";
+/// Notes that the registration is its project's. `false`: it is already another's.
+pub(super) async fn register(tx: &mut Tx, app: &OAuthApp) -> sqlx::Result<bool> {
+    let sql = "insert into oauth_registrations (registered_at, client_id, project_id) \
+               values ($1, $2, $3) on conflict (registered_at, client_id) \
+               do update set client_id = $2 returning project_id";
     let owner: ProjectId = on!(tx.conn(), conn => sqlx::query_scalar(sql)
-        .bind(app_slug).bind(client_id).bind(project).fetch_one(conn).await?);
-    Ok(owner == *project)
+        .bind(&app.registered_at).bind(&app.client_id).bind(&app.project)
+        .fetch_one(conn).await?);
+    Ok(owner == app.project)
 }
 
 /// Frees a registration that no client of the project uses any more.
 pub(super) async fn release(tx: &mut Tx, project: &ProjectId) -> sqlx::Result<()> {
     let sql = "delete from oauth_registrations where project_id = $1 and not exists (select 1 \
                from oauth_apps a where a.project_id = $1 \
-               and a.app_slug = oauth_registrations.app_slug \
+               and a.registered_at = oauth_registrations.registered_at \
                and a.client_id = oauth_registrations.client_id)";
     on!(tx.conn(), conn => sqlx::query(sql).bind(project).execute(conn).await?.rows_affected());
     Ok(())
+}
+
+/// The project's own origin for redirect URIs.
+pub(super) async fn callback_origin(db: &Db, project: &ProjectId) -> sqlx::Result<Option<String>> {
+    let sql = "select callback_origin from projects where id = $1";
+    let found: Option<Option<String>> = on!(db.read(), conn =>
+        sqlx::query_scalar(sql).bind(project).fetch_optional(conn).await?);
+    Ok(found.flatten())
+}
+
+/// A client's public key. By the id alone: what it gives, anybody may know.
+pub(super) async fn public_jwk(db: &Db, id: &OAuthAppId) -> sqlx::Result<Option<String>> {
+    let sql = "select public_jwk from oauth_apps where id = $1";
+    let found: Option<Option<String>> = on!(db.read(), conn =>
+        sqlx::query_scalar(sql).bind(id).fetch_optional(conn).await?);
+    Ok(found.flatten())
 }
 
 pub(super) async fn accounts_of(

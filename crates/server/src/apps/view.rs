@@ -79,6 +79,14 @@ pub struct OAuthAppView {
     additional_scopes: Vec<String>,
     /// To be registered at the app, exactly so.
     redirect_uri: String,
+    /// The public half of its key, to be registered at the app.
+    #[schema(value_type = Option<Object>)]
+    public_jwk: Option<serde_json::Value>,
+    /// Where apps that fetch keys find it.
+    jwks_uri: Option<String>,
+    key_id: Option<String>,
+    /// PEM.
+    client_certificate: Option<String>,
     owner_id: ProjectId,
     created_at: String,
     updated_at: String,
@@ -144,6 +152,10 @@ pub async fn oauth_app_view(app: &App, client: &OAuthApp) -> Result<OAuthAppView
         scopes: client.scopes.clone().unwrap_or_else(own),
         additional_scopes: client.additional_scopes.clone(),
         redirect_uri: client.redirect_uri(app),
+        public_jwk: client.public_jwk.as_deref().and_then(|it| serde_json::from_str(it).ok()),
+        jwks_uri: client.jwks_uri(app),
+        key_id: client.key_id.clone(),
+        client_certificate: client.client_certificate.clone(),
         owner_id: client.project.clone(),
         created_at: iso(client.created_at_ms),
         updated_at: iso(client.updated_at_ms),

@@ -68,34 +68,52 @@ pub(super) struct Parts {
     /// Scopes to ask for instead of the app's own, separated by spaces or commas.
     #[arg(long)]
     scopes: Option<String>,
+    /// File that holds the client's private key (PEM or JWK), for apps whose clients prove
+    /// themselves with one; `-` reads it from standard input.
+    #[arg(long, value_name = "FILE", conflicts_with = "generate_key")]
+    private_key_file: Option<String>,
+    /// Make a private key here, and show the public half to be registered at the app.
+    #[arg(long)]
+    generate_key: bool,
+    /// The name under which the app knows the key [default: its thumbprint].
+    #[arg(long, value_name = "NAME")]
+    key_id: Option<String>,
+    /// File that holds the certificate of the private key, with its chain (PEM).
+    #[arg(long, value_name = "FILE")]
+    certificate_file: Option<String>,
 }
 
 impl Parts {
     fn edit(self) -> Result<Edit, Failure> {
-        let secret = match self.client_secret_file.as_deref() {
-            None => None,
-            Some("-") => {
-                let mut text = String::new();
-                std::io::stdin().read_to_string(&mut text)?;
-                Some(Secret::new(text.trim()))
-            }
-            Some(file) => {
-                let text = std::fs::read_to_string(file)
-                    .map_err(|error| Failure::Other(format!("cannot read {file}: {error}")))?;
-                Some(Secret::new(text.trim()))
-            }
-        };
+        let secret = |file: Option<String>| file.map(|it| read(&it)).transpose();
+        let certificate = secret(self.certificate_file)?;
         let split = |text: String| {
             text.split([' ', ',']).filter(|it| !it.is_empty()).map(str::to_owned).collect()
         };
         Ok(Edit {
             name: self.name,
             client_id: self.client_id,
-            client_secret: secret,
+            client_secret: secret(self.client_secret_file)?,
+            private_key: secret(self.private_key_file)?,
+            generate_key: self.generate_key,
+            key_id: self.key_id,
+            client_certificate: certificate.map(|it| Some(it.expose().to_owned())),
             scopes: self.scopes.map(split),
             ..Edit::default()
         })
     }
+}
+
+/// The text of a file, or of standard input.
+fn read(file: &str) -> Result<Secret, Failure> {
+    let mut text = String::new();
+    if file == "-" {
+        std::io::stdin().read_to_string(&mut text)?;
+    } else {
+        text = std::fs::read_to_string(file)
+            .map_err(|error| Failure::Other(format!("cannot read {file}: {error}")))?;
+    }
+    Ok(Secret::new(text.trim()))
 }
 
 pub(super) async fn run(shell: &Shell, command: Command) -> Result<(), Failure> {
@@ -143,7 +161,8 @@ async fn list(shell: &Shell, app: &App, project: &str) -> Result<(), Failure> {
         output::line("No OAuth clients yet. Enter one with `grantkeep oauth-app create`.");
     } else {
         let row = |it: &OAuthApp| {
-            let state = match (it.client_id.is_empty(), it.has_secret()) {
+            let proves = it.has_secret() || it.public_jwk.is_some();
+            let state = match (it.client_id.is_empty(), proves) {
                 (true, _) => "needs a client id",
                 (false, false) => "no secret",
                 (false, true) => "complete",
@@ -171,6 +190,9 @@ fn show(shell: &Shell, app: &App, client: &OAuthApp, done: &str) {
     }
     output::line(&format!("{done} {} for {}.", client.id, client.app_slug));
     output::line(&format!("redirect URI to register at the app: {}", client.redirect_uri(app)));
+    if let (Some(key), Some(at)) = (&client.public_jwk, client.jwks_uri(app)) {
+        output::line(&format!("public key to register at the app: {at}\n{key}"));
+    }
     if client.client_id.is_empty() {
         output::note(&format!(
             "Next: register that URI at the app, then run\n  \
@@ -188,6 +210,8 @@ fn view(app: &App, client: &OAuthApp) -> Value {
         "name": client.name,
         "client_id": client.client_id,
         "has_secret": client.has_secret(),
+        "key_id": client.key_id,
+        "jwks_uri": client.jwks_uri(app),
         "scopes": client.scopes,
         "redirect_uri": client.redirect_uri(app),
     })

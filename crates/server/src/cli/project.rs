@@ -59,6 +59,10 @@ pub(super) struct Looks {
     /// work, and prove the person. Empty takes it away.
     #[arg(long, value_name = "URL")]
     verify_url: Option<String>,
+    /// The origin of the redirect URIs of its OAuth clients: one of the setting `callback_origins`.
+    /// They all change with it. Empty: the server's own.
+    #[arg(long, value_name = "ORIGIN")]
+    callback_origin: Option<String>,
     /// Permit connect links, frames without named origins and unlisted redirects, and let connect
     /// tokens live four hours, as older clients need. Accounts connected that way say
     /// `binding: none`. `--compat false` takes it all back.
@@ -91,6 +95,7 @@ impl Looks {
             require_key_test: self.test_keys,
             settings: Some(settings),
             verify_url: self.verify_url.map(|url| Some(url).filter(|it| !it.is_empty())),
+            callback_origin: self.callback_origin.map(|it| Some(it).filter(|it| !it.is_empty())),
         }
     }
 }
@@ -156,6 +161,7 @@ fn view(project: &Project) -> Value {
         "app_name": project.app_name,
         "support_email": project.support_email,
         "connect_require_key_auth_test": project.require_key_test,
+        "callback_origin": project.callback_origin,
         "settings": project.settings,
     })
 }

@@ -14,6 +14,7 @@ impl Config {
     /// Refuses what cannot work; the lines returned are warnings.
     pub(super) fn check(&self) -> Result<Vec<String>, ConfigError> {
         self.check_public_url()?;
+        self.check_callback_origins()?;
         self.check_listeners()?;
         self.check_egress()?;
         check_collector(self.otlp_endpoint.as_ref())?;
@@ -65,6 +66,22 @@ impl Config {
         let has_user = !url.username().is_empty() || url.password().is_some();
         if has_user || url.query().is_some() || url.fragment().is_some() {
             return refuse("public_url must have no user, query or fragment");
+        }
+        Ok(())
+    }
+
+    fn check_callback_origins(&self) -> Result<(), ConfigError> {
+        for url in &self.callback_origins {
+            let safe = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url));
+            let bare = format!("{}/", url.origin().ascii_serialization());
+            if !safe || url.as_str() != bare {
+                return refuse(&format!(
+                    "callback_origins: {url} must be an origin such as https://login.acme.example"
+                ));
+            }
+            if url.origin() == self.public_url.origin() {
+                return refuse("callback_origins must differ from public_url");
+            }
         }
         Ok(())
     }

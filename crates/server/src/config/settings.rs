@@ -103,6 +103,10 @@ settings! {
         /// on loopback. Needed as soon as `listen` is not a loopback address; otherwise `http://`
         /// and `listen`.
         public_url: Url = "";
+        /// Further origins (https) that lead here and that projects may take for the redirect URIs
+        /// of their OAuth clients. On these the callback alone is served; it sends the browser on
+        /// to `public_url`.
+        callback_origins: Vec<Url> = "";
         /// Certificate chain (PEM). With `tls_key_file` it turns native TLS on; without both, plain
         /// http is served and a proxy in front does TLS. Read again when it changes and on SIGHUP.
         tls_cert_file: Option<PathBuf> = "";

@@ -155,6 +155,14 @@ impl Value for Vec<String> {
     }
 }
 
+/// URLs, separated by commas.
+impl Value for Vec<Url> {
+    const KIND: &'static str = "URLs, separated by commas";
+    fn parse(text: &str) -> Option<Self> {
+        items(text).map(<Url as Value>::parse).collect()
+    }
+}
+
 /// Not set when the text is empty.
 impl<T: Value> Value for Option<T> {
     const KIND: &'static str = T::KIND;

@@ -27,6 +27,8 @@ pub struct ProjectView {
     connect_require_key_auth_test: bool,
     /// Where browsers are sent to be confirmed by your backend.
     verify_url: Option<String>,
+    /// The origin of its clients' redirect URIs; that of the server when null.
+    callback_origin: Option<String>,
 }
 
 impl From<Project> for ProjectView {
@@ -38,6 +40,7 @@ impl From<Project> for ProjectView {
             support_email: project.support_email,
             connect_require_key_auth_test: project.require_key_test,
             verify_url: project.settings.verify_url,
+            callback_origin: project.callback_origin,
         }
     }
 }
@@ -64,6 +67,11 @@ pub struct ProjectWish {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     verify_url: Wish<String>,
+    /// The origin of its clients' redirect URIs: one of those that the operator permits. All of
+    /// them change with it, so register the new ones at the apps first. Null: the server's own.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    callback_origin: Wish<String>,
 }
 
 impl ProjectWish {
@@ -75,6 +83,7 @@ impl ProjectWish {
             require_key_test: self.connect_require_key_auth_test,
             settings: None,
             verify_url: self.verify_url,
+            callback_origin: self.callback_origin,
         }
     }
 }

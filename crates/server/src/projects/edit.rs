@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::{Project, Settings, store};
 use crate::app::App;
+use crate::callback_origins;
 use crate::error::{self, Error, Result};
 use crate::ids::ProjectId;
 
@@ -31,6 +32,8 @@ pub struct Change {
     pub settings: Option<Settings>,
     /// The inner `None` takes it away.
     pub verify_url: Option<Option<String>>,
+    /// The inner `None` takes it away.
+    pub callback_origin: Option<Option<String>>,
 }
 
 /// # Errors
@@ -45,10 +48,11 @@ pub async fn create(app: &Arc<App>, name: &str, change: Change) -> Result<Projec
         settings: Settings::default(),
         require_key_test: false,
         has_logo: false,
+        callback_origin: None,
         created_at_ms: now_ms,
         updated_at_ms: now_ms,
     };
-    apply(&mut project, Change { name: Some(name.to_owned()), ..change })?;
+    apply(app, &mut project, Change { name: Some(name.to_owned()), ..change })?;
     let mut tx = app.db.begin().await?;
     store::insert(&mut tx, &project).await?;
     tx.commit().await?;
@@ -59,7 +63,7 @@ pub async fn create(app: &Arc<App>, name: &str, change: Change) -> Result<Projec
 /// [`error::NOT_FOUND`]; [`error::INVALID_FIELD`] as for [`create`].
 pub async fn update(app: &Arc<App>, id: &ProjectId, change: Change) -> Result<Project> {
     let mut project = super::find(&app.db, id).await?;
-    apply(&mut project, change)?;
+    apply(app, &mut project, change)?;
     project.updated_at_ms = app.clock.now_ms();
     let mut tx = app.db.begin().await?;
     store::update(&mut tx, &project).await?;
@@ -120,7 +124,7 @@ fn image_type(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-fn apply(project: &mut Project, change: Change) -> Result<()> {
+fn apply(app: &App, project: &mut Project, change: Change) -> Result<()> {
     if let Some(name) = change.name {
         project.name = shown_name("name", &name)?;
     }
@@ -150,6 +154,17 @@ fn apply(project: &mut Project, change: Change) -> Result<()> {
     if let Some(url) = change.verify_url {
         url.as_deref().map(verify_url).transpose()?;
         project.settings.verify_url = url;
+    }
+    if let Some(origin) = change.callback_origin {
+        let known = |it: &String| callback_origins::knows(app, it);
+        if !origin.as_ref().is_none_or(known) {
+            return Err(field(
+                "callback_origin",
+                "The operator of this server has not permitted this origin: it must stand in the \
+                 setting `callback_origins`, written as https://login.acme.example.",
+            ));
+        }
+        project.callback_origin = origin;
     }
     Ok(())
 }

@@ -41,6 +41,8 @@ pub struct Project {
     /// Whether credentials of key apps are tried out before they are stored.
     pub require_key_test: bool,
     pub has_logo: bool,
+    /// The origin of its clients' redirect URIs; that of the server when absent.
+    pub callback_origin: Option<String>,
     pub created_at_ms: i64,
     pub updated_at_ms: i64,
 }

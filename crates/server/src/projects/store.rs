@@ -17,6 +17,7 @@ struct ProjectRow {
     settings: String,
     require_key_test: bool,
     has_logo: bool,
+    callback_origin: Option<String>,
     created_at_ms: i64,
     updated_at_ms: i64,
 }
@@ -36,6 +37,7 @@ impl TryFrom<ProjectRow> for Project {
             settings,
             require_key_test: row.require_key_test,
             has_logo: row.has_logo,
+            callback_origin: row.callback_origin,
             created_at_ms: row.created_at_ms,
             updated_at_ms: row.updated_at_ms,
         })
@@ -46,7 +48,8 @@ macro_rules! select_projects {
     ($rest:literal) => {
         concat!(
             "select id, name, app_name, support_email, settings, require_key_test, \
-             logo is not null as has_logo, created_at_ms, updated_at_ms from projects ",
+             logo is not null as has_logo, callback_origin, created_at_ms, updated_at_ms \
+             from projects ",
             $rest
         )
     };
@@ -67,25 +70,26 @@ pub(super) async fn list(db: &Db) -> sqlx::Result<Vec<Project>> {
 
 pub(super) async fn insert(tx: &mut Tx, project: &Project) -> sqlx::Result<()> {
     let sql = "insert into projects (id, name, app_name, support_email, settings, \
-               require_key_test, created_at_ms, updated_at_ms) \
-               values ($1, $2, $3, $4, $5, $6, $7, $8)";
+               require_key_test, created_at_ms, updated_at_ms, callback_origin) \
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     let settings = settings_text(&project.settings)?;
     on!(tx.conn(), conn => sqlx::query(sql)
         .bind(&project.id).bind(&project.name).bind(&project.app_name)
         .bind(&project.support_email).bind(&settings).bind(project.require_key_test)
-        .bind(project.created_at_ms).bind(project.updated_at_ms)
+        .bind(project.created_at_ms).bind(project.updated_at_ms).bind(&project.callback_origin)
         .execute(conn).await?.rows_affected());
     Ok(())
 }
 
 pub(super) async fn update(tx: &mut Tx, project: &Project) -> sqlx::Result<()> {
     let sql = "update projects set name = $2, app_name = $3, support_email = $4, settings = $5, \
-               require_key_test = $6, updated_at_ms = $7 where id = $1";
+               require_key_test = $6, updated_at_ms = $7, callback_origin = $8 where id = $1";
     let settings = settings_text(&project.settings)?;
     on!(tx.conn(), conn => sqlx::query(sql)
         .bind(&project.id).bind(&project.name).bind(&project.app_name)
         .bind(&project.support_email).bind(&settings).bind(project.require_key_test)
-        .bind(project.updated_at_ms).execute(conn).await?.rows_affected());
+        .bind(project.updated_at_ms).bind(&project.callback_origin)
+        .execute(conn).await?.rows_affected());
     Ok(())
 }
 

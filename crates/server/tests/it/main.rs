@@ -13,6 +13,7 @@ mod custom_apps;
 mod demo;
 mod fuzz;
 mod grants;
+mod oauth_apps;
 mod openapi;
 mod projects;
 mod receiver;

@@ -1,0 +1,61 @@
+//! Further origins for redirect URIs: what is answered on them, which is the callback alone.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use url::Url;
+
+use crate::app::App;
+use crate::error::{self, Error};
+
+/// Whether the operator permits `origin`, written as browsers write it.
+pub fn knows(app: &App, origin: &str) -> bool {
+    app.config.callback_origins.iter().any(|it| it.origin().ascii_serialization() == origin)
+}
+
+/// On a further origin, sends the browser on to our own, whose cookie its flow has; nothing else is
+/// there. On every other host, goes on.
+pub(crate) async fn gate(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let origins = &app.config.callback_origins;
+    if origins.is_empty() || !origins.iter().any(|it| is_asked(it, &request)) {
+        return next.run(request).await;
+    }
+    let path = request.uri().path();
+    if !is_callback(path) {
+        return Error::from(error::NOT_FOUND).into_response();
+    }
+    if request.method() != Method::GET {
+        let allow = [(header::ALLOW, "GET")];
+        return (allow, Error::from(error::METHOD_NOT_ALLOWED)).into_response();
+    }
+    let mut url = app.url(path);
+    url.set_query(request.uri().query());
+    let Ok(location) = HeaderValue::from_str(url.as_str()) else {
+        return Error::from(error::INVALID_REQUEST).into_response();
+    };
+    let headers = [
+        (header::LOCATION, location),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    ];
+    (StatusCode::SEE_OTHER, headers).into_response()
+}
+
+/// Whether the request names this origin's host and port.
+fn is_asked(origin: &Url, request: &Request) -> bool {
+    let named = request.uri().authority().map(ToString::to_string).or_else(|| {
+        let host = request.headers().get(header::HOST)?;
+        host.to_str().ok().map(str::to_owned)
+    });
+    let asked = named.and_then(|it| Url::parse(&format!("{}://{it}", origin.scheme())).ok());
+    asked.is_some_and(|it| it.origin() == origin.origin())
+}
+
+/// `/connect/oauth/oa_.../callback`.
+fn is_callback(path: &str) -> bool {
+    let id = path.strip_prefix("/connect/oauth/").and_then(|it| it.strip_suffix("/callback"));
+    id.is_some_and(|it| crate::ids::OAuthAppId::parse(it).is_some())
+}
