@@ -125,6 +125,11 @@ class World:
         self.webhook = server.call("POST", f"{self.within}/webhooks", wish, self.bearer)["id"]
         self.deleted = self.account("user-9")
         server.call("DELETE", f"{self.within}/accounts/{self.deleted}", None, self.bearer)
+        definition = {"definition": PARCELS}
+        server.call("POST", f"{self.within}/custom_apps", definition, self.bearer)
+        wish = {"app": "parcels", "name": "Europe", "cfmap": {"region": "eu"}}
+        made = server.call("POST", f"{self.within}/app_overrides", wish, self.bearer)
+        self.override = made["id"]
         logo = f"/v1/connect/projects/{self.project}/logo"
         server.call("POST", logo, {"logo": PNG}, self.bearer)
 
@@ -145,6 +150,8 @@ class World:
             "/revocation": {"account": self.deleted, "project": self.project},
             "/projects/{id}": {"id": self.project},
             "/oauth_apps/{id}": {"id": self.oauth_app},
+            "/custom_apps/{slug}": {"slug": "parcels", "project": self.project},
+            "/app_overrides/{id}": {"id": self.override, "project": self.project},
             "/webhooks/{id}": {"id": self.webhook, "project": self.project},
             "/app_categories/": {"id": self.category()},
             "/accounts/{account}": {"account": self.accounts[nth], "project": self.project},
@@ -160,6 +167,28 @@ class World:
         found = self.server.call("GET", "/v1/connect/app_categories", None, self.bearer)
         return found[0]["id"]
 
+
+# An app of the project's own.
+PARCELS = """
+slug = "parcels"
+name = "Parcels"
+description = "Parcels, tracked."
+homepage = "https://parcels.example"
+categories = []
+popularity = 0
+purpose = "see your parcels"
+auth = "keys"
+[[fields]]
+name = "region"
+label = "Region"
+[[fields]]
+name = "api_key"
+label = "API key"
+kind = "password"
+[evidence]
+confirmed = 1
+checked_on = "2026-11-26"
+"""
 
 # An app with one field, `api_key`.
 KEY_APP = "sendgrid"

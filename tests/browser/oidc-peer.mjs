@@ -26,7 +26,7 @@ function adapter(clients, rows) {
       rows.set(key(this.kind, id), { payload, ends });
     }
     async find(id) {
-      if (this.kind === 'Client') return clients.get(id);
+      if (this.kind === 'Client' && clients.has(id)) return clients.get(id);
       const row = rows.get(key(this.kind, id));
       return row && row.ends > Date.now() ? row.payload : undefined;
     }
@@ -89,6 +89,7 @@ function configuration({ clients, rows }, accessTokenSeconds) {
         allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId,
       },
       introspection: { enabled: true },
+      registration: { enabled: true },
     },
     jwks: { keys: [signingKey()] },
     cookies: { keys: [randomBytes(16).toString('hex')] },

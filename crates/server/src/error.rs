@@ -45,6 +45,8 @@ kinds! {
     INVALID_DEFINITION = 400 "invalid_definition"
         "The app file cannot be used. `details.problems` names each problem, where it is, and what \
          to do about it.";
+    DISCOVERY_FAILED = 400 "discovery_failed"
+        "What stands at this URL cannot be made an app. `details.url` says where it failed.";
     SLUG_TAKEN = 400 "slug_taken" "An app of that name is there already. Choose another slug.";
     TOO_MANY = 400 "too_many" "There are as many of these as are kept.";
     REDIRECT_NOT_ALLOWED = 400 "redirect_uri_not_allowed"
@@ -97,6 +99,9 @@ kinds! {
     ENDPOINTS_CHANGED = 409 "endpoints_changed"
         "Accounts or clients use this app, and the change would send their credentials to other \
          addresses (`details.moved`). If that is right, send `confirm_endpoint_change: true`.";
+    OTHER_SERVER = 409 "other_server"
+        "This names another authorization server than the one that knows the app's client, and a \
+         client is never used at a server that does not know it. Discover it under another slug.";
     DIFFERENT_ACCOUNT = 409 "different_account"
         "Another account was signed in than the one being reconnected.";
     CONNECT_TOKEN_USED = 410 "connect_token_used" "This connect token was already used.";

@@ -119,6 +119,7 @@ fn catalogue() -> OpenApiRouter<Arc<App>> {
             apps::api_clients::delete
         ))
         .routes(routes!(apps::api_custom::list, apps::api_custom::create))
+        .routes(routes!(apps::api_discover::discover))
         .routes(routes!(
             apps::api_custom::retrieve,
             apps::api_custom::replace,
@@ -173,6 +174,7 @@ fn connect_page() -> OpenApiRouter<Arc<App>> {
         .route("/connect/oauth/{oauth_app}/callback", get(connect::web::returned))
         .route("/connect/device/{flow}", get(connect::web::device))
         .route("/connect/oauth/{oauth_app}/jwks.json", get(apps::published::jwks))
+        .route("/connect/oauth/{oauth_app}/client.json", get(apps::published::client))
         .route("/connect/result/{flow}", get(connect::web::result))
 }
 

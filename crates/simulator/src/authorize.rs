@@ -1,10 +1,8 @@
 //! The authorization endpoint of OAuth 2: what it refuses, and how the answer gets back.
 
-use http::StatusCode;
-use serde_json::json;
 use url::Url;
 
-use crate::brands::ClientAuth;
+use crate::discovery;
 use crate::exchange::{Answer, Call, Params};
 use crate::faults::{Active, Fault};
 use crate::grants::Visit;
@@ -26,6 +24,7 @@ pub(crate) fn authorize(provider: &Provider, call: &Call, _: &Active) -> Answer 
         let text = "The address has a parameter twice. The app that sent you must mend this.";
         return pages::problem(provider, call, "This link is not right", text);
     }
+    discovery::learn_client(provider, query.get("client_id"), query.get("redirect_uri"));
     let registered =
         provider.books().clients.get(query.get("client_id")).map(|it| it.redirect_uris.clone());
     let Some(registered) = registered else {
@@ -93,6 +92,7 @@ fn visit(provider: &Provider, call: &Call, query: &Params) -> Visit {
         state: query.get("state").to_owned(),
         scopes: scopes(provider, query),
         challenge: query.get("code_challenge").to_owned(),
+        resource: query.get("resource").to_owned(),
         request_token: None,
         user: None,
         workspace: call.workspace().map(str::to_owned),
@@ -153,34 +153,4 @@ fn send_back(
         }
     }
     Answer::see_other(url.as_str())
-}
-
-/// Authorization server metadata (RFC 8414).
-pub(crate) fn metadata(provider: &Provider, call: &Call, _: &Active) -> Answer {
-    let Some(rules) = provider.oauth2() else { return Answer::not_found() };
-    let issuer = provider.issuer(call);
-    let methods = match rules.client_auth {
-        ClientAuth::BasicOnly => vec!["client_secret_basic"],
-        ClientAuth::PostOnly => vec!["client_secret_post"],
-        ClientAuth::Either => vec!["client_secret_basic", "client_secret_post", "none"],
-    };
-    let scopes: Vec<_> = provider.brand.scopes.iter().map(|it| it.name).collect();
-    let mut body = json!({
-        "issuer": issuer,
-        "authorization_endpoint": format!("{issuer}/authorize"),
-        "token_endpoint": format!("{issuer}/token"),
-        "userinfo_endpoint": format!("{issuer}/api/me"),
-        "response_types_supported": ["code"],
-        "response_modes_supported": ["query"],
-        "grant_types_supported": ["authorization_code", "refresh_token"],
-        "code_challenge_methods_supported": ["S256"],
-        "token_endpoint_auth_methods_supported": methods,
-        "authorization_response_iss_parameter_supported": rules.sends_iss,
-        "scopes_supported": scopes,
-    });
-    if rules.has_revocation {
-        body["revocation_endpoint"] = json!(format!("{issuer}/revoke"));
-        body["revocation_endpoint_auth_methods_supported"] = json!(methods);
-    }
-    Answer::json(StatusCode::OK, &body)
 }

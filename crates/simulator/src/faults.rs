@@ -20,7 +20,12 @@ pub enum Endpoint {
     Verify,
     RequestToken,
     AccessToken,
-    /// Metadata, the logo and the provider's own pages. Faults do not reach it, save by `Any`.
+    /// Documents about server and resource.
+    Metadata,
+    Register,
+    /// The MCP server.
+    Mcp,
+    /// The logo and the provider's own pages. Faults do not reach it, save by `Any`.
     Other,
     /// `TokenCode` and `TokenRefresh`.
     Token,

@@ -82,6 +82,8 @@ pub(crate) struct Visit {
     pub state: String,
     pub scopes: Vec<String>,
     pub challenge: String,
+    /// What the token is for (RFC 8707); empty when not said.
+    pub resource: String,
     /// OAuth 1.0a: the temporary credential that is being authorised.
     pub request_token: Option<String>,
     pub user: Option<String>,
@@ -153,6 +155,7 @@ pub(crate) struct CodeClaim<'a> {
     pub client_id: &'a str,
     pub redirect_uri: &'a str,
     pub verifier: &'a str,
+    pub resource: &'a str,
     pub scope_reduced: bool,
 }
 
@@ -177,6 +180,8 @@ pub(crate) struct Books {
     pub refreshes: Refreshes,
     /// What is said of an access token's life, where that is not the truth. Seconds.
     pub announced_life_s: Option<u64>,
+    /// What the documents about server and resource say otherwise.
+    pub described: (serde_json::Value, serde_json::Value),
 }
 
 impl Books {
@@ -219,6 +224,7 @@ impl Books {
         let matches = now.ms < code.created_ms + CODE_LIFE_MS
             && visit.client_id == claim.client_id
             && visit.redirect_uri == claim.redirect_uri
+            && visit.resource == claim.resource
             && verifier_is_sound(claim.verifier)
             && secrets::same(&secrets::pkce_challenge(claim.verifier), &visit.challenge);
         if !matches {

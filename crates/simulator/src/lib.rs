@@ -9,6 +9,7 @@ mod brands;
 mod catalog_files;
 mod clock;
 mod control;
+mod discovery;
 mod exchange;
 mod faults;
 mod grants;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Method;
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -196,6 +198,12 @@ impl Simulator {
     /// Adds a redirect URI to the client that is known from the start (see [`client_id`]).
     pub fn add_redirect_uri(&self, provider: &str, redirect_uri: &str) {
         self.register_client(provider, &client_id(provider), "", redirect_uri);
+    }
+
+    /// Has the documents about a provider's server (RFC 8414) and MCP server (RFC 9728) say
+    /// otherwise: members in the place of theirs, `null` to take one away.
+    pub fn describe(&self, provider: &str, server: Value, resource: Value) {
+        self.provider(provider).books().described = (server, resource);
     }
 
     /// Puts a provider back to how it started, its registered clients included.

@@ -25,7 +25,7 @@ use crate::brands::{Kind, WORKSPACES};
 use crate::exchange::{Answer, Call};
 use crate::faults::{Active, Endpoint, Fault};
 use crate::provider::{Flight, Provider, World};
-use crate::{api, authorize, control, oauth1, pages, token};
+use crate::{api, authorize, control, discovery, oauth1, pages, token};
 
 /// The largest request body that is read; a longer one is answered with 413.
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -38,10 +38,12 @@ const GET: MethodFilter = MethodFilter::GET;
 const POST: MethodFilter = MethodFilter::POST;
 
 /// Below `/{provider}` and `/{provider}/w/{workspace}`.
-const ROUTES: [(&str, MethodFilter, Endpoint, Handler); 13] = [
+const ROUTES: [(&str, MethodFilter, Endpoint, Handler); 15] = [
     ("", GET.or(POST), Endpoint::Other, pages::account),
     ("/logo.svg", GET, Endpoint::Other, pages::logo),
-    ("/.well-known/oauth-authorization-server", GET, Endpoint::Other, authorize::metadata),
+    ("/.well-known/oauth-authorization-server", GET, Endpoint::Metadata, discovery::server),
+    ("/register", POST, Endpoint::Register, discovery::register),
+    ("/mcp", GET.or(POST), Endpoint::Mcp, discovery::mcp),
     ("/authorize", GET, Endpoint::Authorize, authorize::authorize),
     ("/login", GET.or(POST), Endpoint::Login, pages::login),
     ("/consent", GET.or(POST), Endpoint::Consent, pages::consent),
@@ -67,13 +69,18 @@ fn router(world: &Arc<World>) -> Router {
             router = router.route(&format!("{prefix}{path}"), echo());
         }
     }
-    // RFC 8414 section 3.1 puts the well-known part before the issuer's path.
-    let metadata = |State(world), request: Request| {
-        serve_one(world, Endpoint::Other, authorize::metadata, without_well_known(request))
-    };
-    for path in ["/{provider}", "/{provider}/w/{workspace}"] {
-        let path = format!("/.well-known/oauth-authorization-server{path}");
-        router = router.route(&path, on(GET, metadata));
+    // RFC 8414 section 3.1 and RFC 9728 section 3.1 put the well-known part before the path.
+    let documents: [(&str, &str, Handler); 2] = [
+        ("oauth-authorization-server", "", discovery::server),
+        ("oauth-protected-resource", "/mcp", discovery::resource),
+    ];
+    for (name, end, handler) in documents {
+        let document = move |State(world), request: Request| {
+            serve_one(world, Endpoint::Metadata, handler, without_well_known(request))
+        };
+        for path in ["/{provider}", "/{provider}/w/{workspace}"] {
+            router = router.route(&format!("/.well-known/{name}{path}{end}"), on(GET, document));
+        }
     }
     router
         .route("/_assets/style.css", on(GET, || async { pages::style().into_response() }))
@@ -86,8 +93,8 @@ fn echo() -> MethodRouter<Arc<World>> {
 }
 
 fn without_well_known(mut request: Request) -> Request {
-    let path = request.uri().path().replacen("/.well-known/oauth-authorization-server", "", 1);
-    if let Ok(uri) = path.parse() {
+    let path = request.uri().path().splitn(4, '/').nth(3).unwrap_or_default();
+    if let Ok(uri) = format!("/{path}").parse() {
         *request.uri_mut() = uri;
     }
     request

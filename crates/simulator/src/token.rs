@@ -30,6 +30,7 @@ pub(crate) fn token(provider: &Provider, call: &Call, faults: &Active) -> Answer
                 client_id: &client_id,
                 redirect_uri: form.get("redirect_uri"),
                 verifier: form.get("code_verifier"),
+                resource: form.get("resource"),
                 scope_reduced: faults.has(&Fault::ScopeReduced),
             };
             provider.books().exchange(&claim, provider.now())

@@ -157,7 +157,7 @@ pub(crate) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn view(app: &App, row: CustomApp) -> CustomAppView {
+pub(super) fn view(app: &App, row: CustomApp) -> CustomAppView {
     let judged = judge(app, &row.definition);
     CustomAppView {
         slug: row.slug,

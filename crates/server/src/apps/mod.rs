@@ -4,6 +4,7 @@
 pub mod api;
 pub mod api_clients;
 pub mod api_custom;
+pub mod api_discover;
 pub mod api_overrides;
 pub mod asking;
 pub mod aws4;
@@ -12,11 +13,15 @@ mod client_keys;
 mod clients;
 mod custom;
 mod custom_edit;
+mod discover;
+mod metadata;
 mod overrides;
 pub mod probe;
 mod proofs;
 pub mod protocol;
 pub mod published;
+mod register;
+mod sheet;
 mod store;
 pub mod view;
 
@@ -35,11 +40,13 @@ pub use custom_edit::{
     delete_custom_app, replace_custom_app,
 };
 
+pub use discover::{Discovered, Lead, discover};
 pub use overrides::{
     AppOverride, OverrideEdit, create_override, delete_override, field_texts, fill, find_override,
     list_overrides, override_fields, update_override,
 };
 pub use proofs::{oauth_app_certificate, oauth_app_key, oauth_app_secret};
+pub use register::{How, Registration};
 
 use crate::app::App;
 use crate::error::{self, Result};

@@ -7,7 +7,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::store;
+use super::{OAuthApp, register, store};
 use crate::app::App;
 use crate::error::{self, Result};
 use crate::ids::OAuthAppId;
@@ -17,10 +17,25 @@ const FOR_NOW: &str = "public, max-age=300";
 
 /// `GET /connect/oauth/{oauth_app}/jwks.json`: the client's public key (RFC 7517 section 5).
 pub(crate) async fn jwks(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Response> {
-    let id = OAuthAppId::parse(&id).ok_or(error::NOT_FOUND)?;
-    let key = store::public_jwk(&app.db, &id).await?.ok_or(error::NOT_FOUND)?;
+    let key = find(&app, &id).await?.public_jwk.ok_or(error::NOT_FOUND)?;
     let key: Value = serde_json::from_str(&key).map_err(|it| error::INTERNAL.logging(it))?;
     Ok(published(&json!({ "keys": [key] })))
+}
+
+/// `GET /connect/oauth/{oauth_app}/client.json`: the document by which a server knows the client,
+/// whose id is this address (OAuth Client ID Metadata Document).
+pub(crate) async fn client(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+) -> Result<Response> {
+    let found = find(&app, &id).await?;
+    let document = register::about(&app, &found).await?.ok_or(error::NOT_FOUND)?;
+    Ok(published(&Value::Object(document)))
+}
+
+async fn find(app: &App, id: &str) -> Result<OAuthApp> {
+    let id = OAuthAppId::parse(id).ok_or(error::NOT_FOUND)?;
+    Ok(store::published(&app.db, &id).await?.ok_or(error::NOT_FOUND)?)
 }
 
 fn published(document: &Value) -> Response {

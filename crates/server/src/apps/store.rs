@@ -205,12 +205,18 @@ pub(super) async fn callback_origin(db: &Db, project: &ProjectId) -> sqlx::Resul
     Ok(found.flatten())
 }
 
-/// A client's public key. By the id alone: what it gives, anybody may know.
-pub(super) async fn public_jwk(db: &Db, id: &OAuthAppId) -> sqlx::Result<Option<String>> {
-    let sql = "select public_jwk from oauth_apps where id = $1";
-    let found: Option<Option<String>> = on!(db.read(), conn =>
-        sqlx::query_scalar(sql).bind(id).fetch_optional(conn).await?);
-    Ok(found.flatten())
+/// A client by the id alone, for what anybody may know of it.
+pub(super) async fn published(db: &Db, id: &OAuthAppId) -> sqlx::Result<Option<OAuthApp>> {
+    let sql = select!("where id = $1");
+    let row: Option<Row> =
+        on!(db.read(), conn => sqlx::query_as(sql).bind(id).fetch_optional(conn).await?);
+    row.map(OAuthApp::try_from).transpose()
+}
+
+/// How a project's product calls itself.
+pub(super) async fn product_name(db: &Db, project: &ProjectId) -> sqlx::Result<Option<String>> {
+    let sql = "select coalesce(app_name, name) from projects where id = $1";
+    Ok(on!(db.read(), conn => sqlx::query_scalar(sql).bind(project).fetch_optional(conn).await?))
 }
 
 pub(super) async fn accounts_of(

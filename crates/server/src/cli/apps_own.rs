@@ -3,12 +3,15 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use grantkeep_vault::Secret;
 use serde_json::{Value, json};
 
 use super::client::parse_project;
 use super::{Failure, Shell, operator_event, output};
 use crate::app::App;
-use crate::apps::{self, CustomApp, Replacement, Written, api_custom};
+use crate::apps::{
+    self, CustomApp, Discovered, How, Lead, Replacement, Written, api_custom, api_discover,
+};
 use crate::clock::{Clock, iso};
 use crate::error::{self, Error};
 use crate::ids::ProjectId;
@@ -25,12 +28,41 @@ pub(super) enum Command {
         #[arg(long)]
         confirm_endpoint_change: bool,
     },
+    /// Make an app of what a server says of itself: an issuer of OpenID Connect or OAuth, a
+    /// resource, or an MCP server. Again: read it anew.
+    #[command(after_help = "Example:\n  grantkeep apps discover https://mcp.acme.example/mcp \
+        --project proj_...")]
+    Discover(Discover),
     /// Take an app away that nothing uses.
     Remove {
         slug: String,
         #[arg(long, value_name = "ID")]
         project: String,
     },
+}
+
+#[derive(clap::Args)]
+pub(super) struct Discover {
+    url: String,
+    #[arg(long, value_name = "ID")]
+    project: String,
+    /// What callers will say [default: made from the host].
+    #[arg(long)]
+    slug: Option<String>,
+    #[arg(long)]
+    name: Option<String>,
+    /// What tokens are for (RFC 8707), where that is not the URL.
+    #[arg(long, value_name = "URI")]
+    resource: Option<String>,
+    /// Which of the authorization servers that a resource names [default: the first].
+    #[arg(long, value_name = "URL")]
+    issuer: Option<String>,
+    /// File that holds a token for registering, where the server wants one.
+    #[arg(long, value_name = "FILE")]
+    registration_token_file: Option<PathBuf>,
+    /// Credentials that are there may go to the addresses that the server names now.
+    #[arg(long)]
+    confirm_endpoint_change: bool,
 }
 
 /// Today, as an app file's evidence writes it.
@@ -42,12 +74,11 @@ pub(super) async fn run(shell: &Shell, command: Command) -> Result<(), Failure> 
     let app = shell.open().await?;
     let done = match command {
         Command::Add { file, project, confirm_endpoint_change } => {
-            let definition = std::fs::read_to_string(&file).map_err(|error| {
-                Failure::Other(format!("cannot read {}: {error}", file.display()))
-            })?;
+            let definition = read(&file)?;
             let new = Replacement { definition, confirm_endpoint_change, ..Replacement::default() };
             add(shell, &app, &project, new).await
         }
+        Command::Discover(args) => discover(shell, &app, args).await,
         Command::Remove { slug, project } => remove(shell, &app, &project, &slug).await,
     };
     app.close().await;
@@ -127,6 +158,57 @@ fn show(shell: &Shell, made: &Written, done: &str) {
     for problem in &made.problems {
         output::note(&problem.to_string());
     }
+}
+
+async fn discover(shell: &Shell, app: &Arc<App>, args: Discover) -> Result<(), Failure> {
+    let project = project(app, &args.project).await?;
+    let token = match &args.registration_token_file {
+        Some(file) => Some(read(file)?),
+        None => None,
+    };
+    let lead = Lead {
+        url: args.url,
+        slug: args.slug,
+        name: args.name,
+        resource: args.resource,
+        issuer: args.issuer,
+        registration_token: token.map(|it| Secret::new(it.trim())),
+        confirm_endpoint_change: args.confirm_endpoint_change,
+    };
+    let done = apps::discover(app, &project, lead).await.map_err(explained)?;
+    let event = operator_event("custom_app.discover").project(&project);
+    let event = event.target("custom_app", done.app.row.slug.as_str());
+    app.audit.record(event.detail(api_discover::audited(&done))).await?;
+    let Discovered { app: made, client, again } = done;
+    let (id, uri) = (&client.client.id, client.client.redirect_uri(app));
+    if shell.json {
+        output::json(&json!({ "slug": made.row.slug, "oauth_app": id, "redirect_uri": uri,
+            "client": client.how.as_str(), "remark": client.remark, "again": again }));
+        return Ok(());
+    }
+    let word = if again { "Read" } else { "Added" };
+    output::line(&format!("{word} {} (version {}).", made.row.slug, made.row.version));
+    let how = match client.how {
+        How::Registered => "is registered at the app",
+        How::Document => "is known to the app by a document that this server serves",
+        How::ToBeEntered => "must be registered by you",
+    };
+    output::line(&format!("The OAuth client {id} {how}."));
+    if let Some(remark) = &client.remark {
+        output::note(remark);
+    }
+    if client.how == How::ToBeEntered {
+        output::note(&format!(
+            "Next: register {uri} at the app, then run\n  grantkeep oauth-app update {id} \
+             --project {project} --client-id ... --client-secret-file ..."
+        ));
+    }
+    Ok(())
+}
+
+fn read(file: &PathBuf) -> Result<String, Failure> {
+    std::fs::read_to_string(file)
+        .map_err(|error| Failure::Other(format!("cannot read {}: {error}", file.display())))
 }
 
 async fn remove(shell: &Shell, app: &Arc<App>, id: &str, slug: &str) -> Result<(), Failure> {

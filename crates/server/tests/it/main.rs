@@ -11,6 +11,7 @@ mod catalog_file;
 mod connect;
 mod custom_apps;
 mod demo;
+mod discovery;
 mod fuzz;
 mod grants;
 mod oauth_apps;
