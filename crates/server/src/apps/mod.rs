@@ -16,6 +16,7 @@ mod custom_edit;
 mod discover;
 mod metadata;
 mod overrides;
+pub mod oauth1;
 pub mod probe;
 mod proofs;
 pub mod protocol;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use grantkeep_catalog::{App as CatalogApp, LearnedFrom};
 use grantkeep_oauth as oauth;
 use grantkeep_oauth::answer::{self, Members, Tokens};
+use grantkeep_oauth::one;
 use grantkeep_oauth::pkce::Verifier;
 use grantkeep_oauth::token::Exchange;
 use grantkeep_vault::Secret;
@@ -270,15 +271,17 @@ async fn identify(asked: &Asked<'_>, credentials: &mut Credentials, said: &Said)
     let mut values = Values::of(asked.found, &credentials.fields);
     values.access_token = credentials.access_token.as_ref();
     values.client_id = Some(&asked.client.client_id);
-    let consumer_secret = match asked.found.oauth1() {
-        Some(_) => oauth1::consumer_secret(asked).await.ok(),
+    let habits = asked.found.oauth1();
+    let consumer = match habits {
+        Some(_) => oauth1::consumer(asked).await.ok(),
         None => None,
     };
     let signed = |method, url: &str| {
         let token = (credentials.access_token.as_ref()?, credentials.token_secret.as_ref()?);
-        oauth1::authorization(asked, consumer_secret.as_ref()?, token, (method, url))
+        let target = one::Target { method, url, form: &[] };
+        consumer.as_ref()?.authorization(asked.app, habits?, token, &target).ok()
     };
-    let sign: Option<&Sign<'_>> = if consumer_secret.is_some() { Some(&signed) } else { None };
+    let sign: Option<&Sign<'_>> = if consumer.is_some() { Some(&signed) } else { None };
     let probe =
         Probe { app: asked.app, values: &values, sign, proof_key: credentials.dpop_key.as_ref() };
     let mut known = probe.identify(None, &|path| said.text(path)).await;

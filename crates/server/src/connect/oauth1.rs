@@ -3,15 +3,15 @@
 
 use std::time::Duration;
 
-use grantkeep_catalog::{OAuth1, SignatureMethod as Habit};
+use grantkeep_catalog::OAuth1;
 use grantkeep_oauth as oauth;
-use grantkeep_oauth::one::{self, OneError, SignatureMethod, Signer, Token};
+use grantkeep_oauth::one::{self, OneError, Token};
 use grantkeep_vault::{Secret, token};
 
 use super::failure::Failure;
 use super::finish::{Asked, Got, Said};
 use super::secrets::Kept;
-use crate::apps;
+use crate::apps::oauth1::Consumer;
 use crate::apps::protocol::{self, Values};
 
 /// How long the provider may take for one step: the person waits.
@@ -21,9 +21,9 @@ const STEP: Duration = Duration::from_secs(20);
 /// for the state too: providers compare the callback byte for byte, so nothing can be added to it.
 pub(super) async fn begin(asked: &Asked<'_>, kept: &mut Kept) -> Result<Secret, Failure> {
     let habits = habits(asked)?;
-    let consumer_secret = consumer_secret(asked).await?;
-    let nonce = token::base64url("", 16);
-    let signer = signer(asked, habits, &consumer_secret, &nonce);
+    let consumer = consumer(asked).await?;
+    let nonce = Consumer::nonce();
+    let signer = consumer.signer(asked.app, habits, &nonce);
     let mut values = Values::of(asked.found, &kept.fields);
     values.client_id = Some(&asked.client.client_id);
     let url = |text| values.url(asked.app, text).map_err(|it| asked.unaskable(&it));
@@ -64,9 +64,9 @@ pub(super) async fn exchange(
         secret: oauth::Secret::new(secret.expose()),
         others: oauth::Params::new(),
     };
-    let consumer_secret = consumer_secret(asked).await?;
-    let nonce = token::base64url("", 16);
-    let signer = signer(asked, habits, &consumer_secret, &nonce);
+    let consumer = consumer(asked).await?;
+    let nonce = Consumer::nonce();
+    let signer = consumer.signer(asked.app, habits, &nonce);
     let values = Values::of(asked.found, &kept.fields);
     let url = values.url(asked.app, &habits.access_token_url);
     let url = url.map_err(|it| asked.unaskable(&it))?;
@@ -89,49 +89,9 @@ fn habits<'a>(asked: &Asked<'a>) -> Result<&'a OAuth1, Failure> {
     asked.found.oauth1().ok_or_else(|| Failure::callback_invalid(&asked.found.name))
 }
 
-pub(super) async fn consumer_secret(asked: &Asked<'_>) -> Result<oauth::Secret, Failure> {
-    let secret = apps::oauth_app_secret(asked.app, asked.client).await;
-    let secret = secret.map_err(|it| Failure::of(&it, asked.product))?;
-    Ok(oauth::Secret::new(secret.as_ref().map_or("", Secret::expose)))
-}
-
-fn signer<'a>(
-    asked: &Asked<'a>,
-    habits: &OAuth1,
-    consumer_secret: &'a oauth::Secret,
-    nonce: &'a Secret,
-) -> Signer<'a> {
-    Signer {
-        consumer_key: &asked.client.client_id,
-        consumer_secret,
-        method: match habits.signature_method {
-            Habit::HmacSha1 => SignatureMethod::HmacSha1,
-            Habit::HmacSha256 => SignatureMethod::HmacSha256,
-            Habit::Plaintext => SignatureMethod::Plaintext,
-        },
-        realm: None,
-        nonce: nonce.expose(),
-        timestamp_s: asked.app.clock.now_ms() / 1_000,
-        allow_loopback_http: asked.app.config.egress_allow_loopback,
-    }
-}
-
-/// The signature of a request to the app's API (section 3.5.1).
-pub(super) fn authorization(
-    asked: &Asked<'_>,
-    consumer_secret: &oauth::Secret,
-    (access, secret): (&Secret, &Secret),
-    (method, url): (oauth::Method, &str),
-) -> Option<oauth::Secret> {
-    let nonce = token::base64url("", 16);
-    let token = Token {
-        token: oauth::Secret::new(access.expose()),
-        secret: oauth::Secret::new(secret.expose()),
-        others: oauth::Params::new(),
-    };
-    let target = one::Target { method, url, form: &[] };
-    let habits = asked.found.oauth1()?;
-    signer(asked, habits, consumer_secret, &nonce).authorization(&target, Some(&token)).ok()
+pub(super) async fn consumer(asked: &Asked<'_>) -> Result<Consumer, Failure> {
+    let opened = Consumer::open(asked.app, asked.client).await;
+    opened.map_err(|it| Failure::of(&it, asked.product))
 }
 
 fn refused(asked: &Asked<'_>, why: &OneError) -> Failure {
