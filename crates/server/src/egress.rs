@@ -7,6 +7,7 @@
 mod addresses;
 mod connector;
 mod error;
+mod pools;
 mod target;
 
 use std::time::Duration;
@@ -27,6 +28,7 @@ use addresses::Policy;
 use connector::Connector;
 pub use connector::Resolve;
 pub use error::{EgressError, Failure};
+use pools::{HttpClient, Pools};
 pub use target::Ports;
 
 /// Most header fields in an answer.
@@ -82,7 +84,9 @@ pub struct Answer {
 /// The outbound HTTP client. Copies share one pool of connections.
 #[derive(Clone)]
 pub struct Egress {
-    client: Client<Connector, Body>,
+    client: HttpClient,
+    /// Connections that only one tenant's requests travel on.
+    pools: Pools,
     policy: Policy,
     limits: Limits,
 }
@@ -106,22 +110,23 @@ impl Egress {
 
     fn build(config: &Config, policy: Policy, resolve: Resolve) -> Result<Self, ConfigError> {
         let connector = Connector::new(config, policy.clone(), resolve)?;
-        let client = Client::builder(TokioExecutor::new())
+        let mut builder = Client::builder(TokioExecutor::new());
+        builder
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(config.egress_pool_idle_timeout_ms.duration())
             .pool_max_idle_per_host(IDLE_PER_HOST_MAX)
             .http1_max_headers(ANSWER_HEADERS_MAX)
             .http1_max_buf_size(ANSWER_HEAD_BYTES_MAX as usize)
-            .http2_max_header_list_size(ANSWER_HEAD_BYTES_MAX)
-            .build(connector);
+            .http2_max_header_list_size(ANSWER_HEAD_BYTES_MAX);
+        let client = builder.build(connector.clone());
         let limits = Limits {
             answer_bytes_max: config.egress_answer_bytes_max,
             first_byte_timeout: config.egress_first_byte_timeout_ms.duration(),
             total_timeout: config.egress_total_timeout_ms.duration(),
             ports: Ports::Any,
         };
-        Ok(Self { client, policy, limits })
+        Ok(Self { client, pools: Pools::new(builder, connector), policy, limits })
     }
 
     /// The limits that the configuration sets.
@@ -180,6 +185,26 @@ impl Egress {
     /// Only [`Limits::first_byte_timeout`] and [`Limits::ports`] hold: the caller bounds the body.
     pub async fn stream(
         &self,
+        request: Request<Body>,
+        limits: Limits,
+    ) -> Result<Response<Incoming>, EgressError> {
+        self.stream_by(&self.client, request, limits).await
+    }
+
+    /// The same, on connections that carry requests of `owner` and of nobody else.
+    pub async fn stream_for(
+        &self,
+        owner: &str,
+        request: Request<Body>,
+        limits: Limits,
+    ) -> Result<Response<Incoming>, EgressError> {
+        let client = self.pools.of(owner).await;
+        self.stream_by(&client, request, limits).await
+    }
+
+    async fn stream_by(
+        &self,
+        client: &HttpClient,
         mut request: Request<Body>,
         limits: Limits,
     ) -> Result<Response<Incoming>, EgressError> {
@@ -187,7 +212,7 @@ impl Egress {
         request.headers_mut().remove(HOST);
         let connection = capture_connection(&mut request);
         let began = Instant::now();
-        let asking = tokio::time::timeout(limits.first_byte_timeout, self.client.request(request));
+        let asking = tokio::time::timeout(limits.first_byte_timeout, client.request(request));
         let outcome = match asking.await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) => Err(EgressError::from_client(&error, was_sent(&connection))),
