@@ -46,7 +46,7 @@ pub use refresh::{Why, refresh};
 pub(crate) use revoke::revoke_grant;
 pub use revoke::{Outcome, View as RevocationView, revocation};
 pub use schedule::{due, notice, run, stranded};
-pub use vend::{Usable, usable};
+pub use vend::{Usable, usable, usable_after_refusal, usable_of};
 
 use crate::ids::{AccountId, OAuthAppId, OperationId, UserId};
 use crate::tenant::Tenant;

@@ -52,6 +52,8 @@ pub enum Why {
     Ahead,
     /// Somebody asked for it, who does not want to wait until it is tried again by itself.
     Forced,
+    /// The app answered 401 to the token at hand, though it should live.
+    Refused,
     /// A process that began an exchange is gone.
     Recovery,
 }
@@ -62,6 +64,7 @@ impl Why {
             Self::Needed => "needed",
             Self::Ahead => "ahead",
             Self::Forced => "forced",
+            Self::Refused => "refused",
             Self::Recovery => "recovery",
         }
     }

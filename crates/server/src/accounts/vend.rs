@@ -13,6 +13,9 @@ use crate::error::{self, Result};
 use crate::ids::AccountId;
 use crate::tenant::Tenant;
 
+/// An app that refuses a token again and again is asked for another one at most this often.
+const REFUSED_GAP_MS: i64 = 60_000;
+
 /// An account with credentials that can be used now. Lives no longer than the request that needs
 /// it.
 pub struct Usable {
@@ -44,7 +47,7 @@ pub async fn usable(
 }
 
 /// The same for an account that was just read.
-pub(super) async fn usable_of(
+pub async fn usable_of(
     app: &Arc<App>,
     account: Account,
     min_ttl_ms: Option<i64>,
@@ -60,7 +63,7 @@ pub(super) async fn usable_of(
         return Ok(usable_with(account, contents));
     }
     let alive = account.expires_at_ms.is_none_or(|end_ms| end_ms > now_ms);
-    if alive && !renewable(app, &account, &contents).await {
+    if alive && !renewable(app, &account, &contents.credentials).await {
         return Ok(usable_with(account, contents));
     }
     // Without a refresh token, this is where the account is found dead.
@@ -80,10 +83,35 @@ pub(super) async fn usable_of(
 }
 
 /// Whether a new token can be asked for. An app that has left the catalogue cannot be.
-async fn renewable(app: &App, account: &Account, contents: &Contents) -> bool {
+async fn renewable(app: &App, account: &Account, credentials: &Credentials) -> bool {
     let found = apps::find(app, &account.tenant.project, &account.app_slug).await;
-    let refresh_token = contents.credentials.refresh_token.is_some();
+    let refresh_token = credentials.refresh_token.is_some();
     found.is_ok_and(|it| asking::renewable(&it, refresh_token))
+}
+
+/// Gives the account once more after its app refused the access token of `seen` (401), with a newer
+/// one. `None`: there is none to be had now, and the app's refusal is the answer.
+///
+/// However many callers are refused at once and however often, the app is asked for a token once in
+/// [`REFUSED_GAP_MS`].
+///
+/// # Errors
+/// [`error::REAUTH_REQUIRED`] when the refresh showed that the grant is gone; [`error::FROZEN`].
+pub async fn usable_after_refusal(app: &Arc<App>, seen: &Usable) -> Result<Option<Usable>> {
+    let Usable { account, credentials, .. } = seen;
+    let refreshed_ms = account.last_refreshed_at_ms.unwrap_or(i64::MIN);
+    let recent = refreshed_ms.saturating_add(REFUSED_GAP_MS) > app.clock.now_ms();
+    if recent || !renewable(app, account, credentials).await {
+        return Ok(None);
+    }
+    match refresh::refresh(app, account, Why::Refused).await {
+        Ok(()) => {}
+        Err(error) if error.kind().status == 409 => return Err(error),
+        Err(_) => return Ok(None),
+    }
+    let newer = store::find(&app.db, &account.tenant, &account.id).await?;
+    let newer = newer.ok_or(error::NOT_FOUND)?;
+    usable_of(app, newer, None).await.map(Some)
 }
 
 async fn not_frozen(app: &App, account: &Account) -> Result<()> {
