@@ -84,18 +84,28 @@ impl Scopes {
         text.split_ascii_whitespace().map(find).collect::<Option<_>>().map(Self)
     }
 
+    /// The same with one more.
+    #[must_use]
+    pub fn with(mut self, scope: Scope) -> Self {
+        self.0.insert(scope);
+        self
+    }
+
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Whether a call that needs `scope` may be made. `*` and `connect:*` never cover the scopes
-    /// that reveal, use or freeze credentials: those are switched on for each client by name.
+    /// that reveal, use or freeze credentials: those are switched on for each client by name. The
+    /// proxy has two names, ours and the wire's, which mean the same.
     pub fn allow(&self, scope: Scope) -> bool {
         if self.0.contains(&scope) {
             return true;
         }
         match scope {
-            Scope::CredentialsRead | Scope::ProxyUse | Scope::Freeze | Scope::Everything => false,
+            Scope::ProxyUse => self.0.contains(&Scope::Proxy),
+            Scope::Proxy => self.0.contains(&Scope::ProxyUse),
+            Scope::CredentialsRead | Scope::Freeze | Scope::Everything => false,
             _ => self.0.contains(&Scope::Everything) || self.0.contains(&Scope::Connect),
         }
     }
@@ -106,6 +116,7 @@ impl Scopes {
     }
 
     /// What a connect token may carry of these: never `*`, and nothing that reveals credentials.
+    /// For the proxy it has `connect:proxy`, by that name.
     pub fn contains_server_only(&self) -> bool {
         let server_only = [
             Scope::Everything,
@@ -141,6 +152,12 @@ mod tests {
             assert!(scopes.allow(Scope::AccountsRead));
             assert!(!scopes.allow(Scope::CredentialsRead));
             assert!(!scopes.allow(Scope::ProxyUse));
+            assert!(!scopes.allow(Scope::Proxy));
+        }
+        for name in ["proxy:use", "* connect:proxy"] {
+            let scopes = Scopes::parse(name).unwrap();
+            assert!(scopes.allow(Scope::ProxyUse) && scopes.allow(Scope::Proxy), "{name}");
+            assert!(!scopes.allow(Scope::CredentialsRead), "{name}");
         }
     }
 

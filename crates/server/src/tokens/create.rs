@@ -67,7 +67,7 @@ pub async fn create(
     if let Some(uri) = &wish.webhook_uri {
         check_webhook(app, uri)?;
     }
-    let scopes = scopes(caller, wish.scope.as_deref())?;
+    let scopes = scopes(caller, &project.settings, wish.scope.as_deref())?;
     let (app_slug, oauth_app) = app_of(app, tenant, &wish).await?;
     let life_s = wish.expires_in_s.unwrap_or_else(|| default_life_s(app, &project.settings));
     if !(1..=LIFE_S_MAX).contains(&life_s) {
@@ -120,10 +120,18 @@ fn user_name(text: &str) -> Result<String> {
     projects::shown_name("external_user_name", text)
 }
 
-fn scopes(caller: &Caller, asked: Option<&str>) -> Result<Scopes> {
-    let Some(asked) = asked.filter(|text| !text.trim().is_empty()) else {
-        return Ok(Scopes::of(&[Scope::Connect]));
+/// What the token may do. The proxy is in no star: whoever has it gives it away by name. Clients of
+/// the rented service are used to have it with all the rest.
+fn scopes(caller: &Caller, settings: &Settings, asked: Option<&str>) -> Result<Scopes> {
+    let scopes = match asked.filter(|text| !text.trim().is_empty()) {
+        None => Scopes::of(&[Scope::Connect]),
+        Some(asked) => asked_for(caller, asked)?,
     };
+    let whole = scopes.allow(Scope::Connect) && settings.is_compatible();
+    Ok(if whole && caller.scopes.allow(Scope::Proxy) { scopes.with(Scope::Proxy) } else { scopes })
+}
+
+fn asked_for(caller: &Caller, asked: &str) -> Result<Scopes> {
     let scopes = Scopes::parse(asked).ok_or_else(|| {
         error::INVALID_REQUEST.saying("`scope` holds a word that is not a scope of this server.")
     })?;
