@@ -15,6 +15,7 @@ use crate::audit::Event;
 use crate::config::MissingEnvironment;
 use crate::error::{self, Error, Result};
 use crate::ids::{ClientId, KeyId, ProjectId, RequestId, UserId};
+use crate::reach::Reach;
 use crate::scope::{Need, Scope, Scopes};
 use crate::tenant::{Environment, Tenant};
 
@@ -71,6 +72,8 @@ pub struct Caller {
     /// The only project it reaches; `None` for clients of the whole server.
     pub project: Option<ProjectId>,
     pub connect: Option<Arc<ConnectGrant>>,
+    /// The calls to apps that it may make through the proxy; `None`: all.
+    pub reach: Option<Arc<Reach>>,
 }
 
 /// Where a request came from, for audit.

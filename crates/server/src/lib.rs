@@ -16,6 +16,7 @@ pub mod keys;
 pub mod paging;
 pub mod path;
 pub mod query;
+pub mod reach;
 pub mod scope;
 pub mod tenant;
 

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::{Failure, Shell, operator_event, output};
 use crate::ids::{ClientId, KeyId, ProjectId};
-use crate::projects;
+use crate::projects::{self, Rights};
+use crate::reach::Reach;
 use crate::scope::{Scope, Scopes};
 
 #[derive(clap::Subcommand)]
@@ -12,6 +13,7 @@ pub(super) enum Command {
     /// Make an API client (id and secret), or with `--api-key` a key in the older style.
     #[command(after_help = "Examples:\n  grantkeep client create backend --project proj_...\n  \
         grantkeep client create worker --project proj_... --credentials --proxy\n  \
+        grantkeep client create reader --project proj_... --proxy-allow 'GET api.github.com/*'\n  \
         grantkeep client create old-code --project proj_... --api-key")]
     Create {
         /// Its name, for you.
@@ -28,6 +30,10 @@ pub(super) enum Command {
         /// Let it send requests through the proxy (scope `proxy:use`).
         #[arg(long)]
         proxy: bool,
+        /// Let it make only these calls through the proxy: methods or `*`, then host and path, with
+        /// a star at the path's end for what follows. Repeat for more. Implies `--proxy`.
+        #[arg(long, value_name = "RULE")]
+        proxy_allow: Vec<String>,
         /// What it may do, space-separated. `credentials:freeze`, the switch for emergencies, is in
         /// no star.
         #[arg(long, default_value = "*", value_name = "SCOPES")]
@@ -43,10 +49,11 @@ pub(super) enum Command {
 pub(super) async fn run(shell: &Shell, command: Command) -> Result<(), Failure> {
     let app = shell.open().await?;
     match command {
-        Command::Create { name, project, api_key, credentials, proxy, scope } => {
-            let scopes = scopes(&scope, credentials, proxy)?;
+        Command::Create { name, project, api_key, credentials, proxy, proxy_allow, scope } => {
+            let scopes = scopes(&scope, credentials, proxy || !proxy_allow.is_empty())?;
+            let rights = Rights { scopes, reach: reach(&proxy_allow)? };
             let project = project.map(|id| parse_project(&id)).transpose()?;
-            create(shell, &app, &name, project.as_ref(), (api_key, &scopes)).await?;
+            create(shell, &app, &name, project.as_ref(), (api_key, rights)).await?;
         }
         Command::List => list(shell, &app).await?,
         Command::Revoke { id } => revoke(shell, &app, &id).await?,
@@ -74,18 +81,24 @@ fn scopes(text: &str, credentials: bool, proxy: bool) -> Result<Scopes, Failure>
     })
 }
 
+fn reach(rules: &[String]) -> Result<Option<Reach>, Failure> {
+    let read = Reach::parse(rules.iter().map(String::as_str)).map_err(Failure::Usage)?;
+    Ok(Some(read).filter(|_| !rules.is_empty()))
+}
+
 async fn create(
     shell: &Shell,
     app: &std::sync::Arc<crate::app::App>,
     name: &str,
     project: Option<&ProjectId>,
-    (api_key, scopes): (bool, &Scopes),
+    (api_key, rights): (bool, Rights),
 ) -> Result<(), Failure> {
+    let scopes = rights.scopes.clone();
     let (id, kind, secret) = if let (true, Some(project)) = (api_key, project) {
-        let (key, secret) = projects::create_key(app, project, name, scopes).await?;
+        let (key, secret) = projects::create_key(app, project, name, rights).await?;
         (key.id.to_string(), "key", secret)
     } else {
-        let made = projects::create_client(app, project, name, scopes).await?;
+        let made = projects::create_client(app, project, name, rights).await?;
         (made.client.id.to_string(), "client", made.secret)
     };
     let mut event = operator_event("client.create").target(kind, id.as_str());
@@ -122,7 +135,8 @@ async fn list(shell: &Shell, app: &std::sync::Arc<crate::app::App>) -> Result<()
     for it in projects::list_clients(app).await? {
         views.push(
             json!({ "id": it.id, "kind": "client", "name": it.name, "project_id": it.project,
-            "scope": it.scopes.to_string(), "created_at_ms": it.created_at_ms,
+            "scope": it.scopes.to_string(),
+            "proxy_rules": it.reach.as_ref().map(Reach::lines), "created_at_ms": it.created_at_ms,
             "last_used_at_ms": it.last_used_at_ms, "revoked_at_ms": it.revoked_at_ms,
             "exposed_at_ms": it.exposed_at_ms }),
         );
@@ -131,7 +145,8 @@ async fn list(shell: &Shell, app: &std::sync::Arc<crate::app::App>) -> Result<()
         for it in projects::list_keys(app, &project.id).await? {
             views.push(
                 json!({ "id": it.id, "kind": "key", "name": it.name, "project_id": it.project,
-                "scope": it.scopes.to_string(), "created_at_ms": it.created_at_ms,
+                "scope": it.scopes.to_string(),
+                "proxy_rules": it.reach.as_ref().map(Reach::lines), "created_at_ms": it.created_at_ms,
                 "last_used_at_ms": it.last_used_at_ms, "revoked_at_ms": it.revoked_at_ms,
                 "exposed_at_ms": it.exposed_at_ms }),
             );

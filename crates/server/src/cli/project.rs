@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Failure, Shell, operator_event, output};
 use crate::ids::ProjectId;
-use crate::projects::{self, Change, Project, Settings};
+use crate::projects::{self, Change, Echo, Project, ProxyRules, Settings};
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
@@ -71,6 +71,13 @@ pub(super) struct Looks {
     /// Permit connect links without a verify URL, which cannot prove who opened them.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     allow_links: Option<bool>,
+    /// What is done when an app's answer through the proxy holds the credential: `redact` blacks it
+    /// out, `refuse` withholds the answer.
+    #[arg(long, value_name = "WHAT", value_parser = ["redact", "refuse"])]
+    proxy_echo: Option<String>,
+    /// Let only clients with rules (`client create --proxy-allow`) use the proxy.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    proxy_needs_rules: Option<bool>,
 }
 
 impl Looks {
@@ -85,6 +92,16 @@ impl Looks {
         settings.terms_url = self.terms_url.or(settings.terms_url);
         settings.allow_unverified_links =
             self.allow_links.unwrap_or(settings.allow_unverified_links);
+        settings.proxy_echo = match self.proxy_echo.as_deref() {
+            Some("refuse") => Echo::Refuse,
+            Some(_) => Echo::Redact,
+            None => settings.proxy_echo,
+        };
+        settings.proxy_rules = match self.proxy_needs_rules {
+            Some(true) => ProxyRules::Required,
+            Some(false) => ProxyRules::Optional,
+            None => settings.proxy_rules,
+        };
         settings.redirect_uris.extend(self.redirects);
         settings.redirect_uris.sort();
         settings.redirect_uris.dedup();

@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::callers::{Actor, Caller};
 use crate::error::{self, Result};
 use crate::ids::{ClientId, ProjectId};
+use crate::reach::Reach;
 use crate::scope::{Scope, Scopes};
 
 /// Life of an access token. Clients cache it for its whole life, so it is never revoked early
@@ -33,6 +34,21 @@ pub struct Client {
     pub revoked_at_ms: Option<i64>,
     /// When its secret, or a token of it, was first seen in a URL.
     pub exposed_at_ms: Option<i64>,
+    /// The calls that it may make through the proxy; `None`: all.
+    pub reach: Option<Reach>,
+}
+
+/// What a client or key may do.
+pub struct Rights {
+    pub scopes: Scopes,
+    /// The calls that it may make through the proxy; `None`: all.
+    pub reach: Option<Reach>,
+}
+
+impl From<&Scopes> for Rights {
+    fn from(scopes: &Scopes) -> Self {
+        Self { scopes: scopes.clone(), reach: None }
+    }
 }
 
 impl From<ClientRow> for Client {
@@ -46,6 +62,7 @@ impl From<ClientRow> for Client {
             last_used_at_ms: row.last_used_at_ms,
             revoked_at_ms: row.revoked_at_ms,
             exposed_at_ms: row.exposed_at_ms,
+            reach: row.proxy_rules.as_deref().map(Reach::stored),
         }
     }
 }
@@ -56,13 +73,14 @@ pub struct NewClient {
     pub secret: Secret,
 }
 
-/// Makes a client. `scopes` are all that its tokens can ever carry.
+/// Makes a client. Its scopes are all that its tokens can ever carry.
 pub async fn create_client(
     app: &Arc<App>,
     project: Option<&ProjectId>,
     name: &str,
-    scopes: &Scopes,
+    rights: impl Into<Rights>,
 ) -> Result<NewClient> {
+    let Rights { scopes, reach } = rights.into();
     if let Some(project) = project {
         super::find(&app.db, project).await?;
     }
@@ -77,6 +95,7 @@ pub async fn create_client(
         last_used_at_ms: None,
         revoked_at_ms: None,
         exposed_at_ms: None,
+        proxy_rules: reach.map(|it| it.to_string()),
     };
     store::insert_client(&app.db, &row).await?;
     Ok(NewClient { client: row.into(), secret })
@@ -166,5 +185,6 @@ pub(crate) async fn caller_by_token(app: &App, text: &str) -> Result<Option<Call
         scopes: Scopes::parse(&row.scopes).unwrap_or_default(),
         project: row.project_id,
         connect: None,
+        reach: row.proxy_rules.as_deref().map(|it| Arc::new(Reach::stored(it))),
     }))
 }

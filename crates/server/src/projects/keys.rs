@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use grantkeep_vault::{Secret, token};
 
+use super::Rights;
 use super::store::{self, KeyRow};
 use crate::app::App;
 use crate::callers::{Actor, Caller};
 use crate::error::{self, Result};
 use crate::ids::{KeyId, ProjectId};
+use crate::reach::Reach;
 use crate::scope::Scopes;
 
 /// What every API key begins with.
@@ -28,6 +30,8 @@ pub struct Key {
     pub revoked_at_ms: Option<i64>,
     /// When it was first seen in a URL.
     pub exposed_at_ms: Option<i64>,
+    /// The calls that it may make through the proxy; `None`: all.
+    pub reach: Option<Reach>,
 }
 
 impl From<KeyRow> for Key {
@@ -41,6 +45,7 @@ impl From<KeyRow> for Key {
             last_used_at_ms: row.last_used_at_ms,
             revoked_at_ms: row.revoked_at_ms,
             exposed_at_ms: row.exposed_at_ms,
+            reach: row.proxy_rules.as_deref().map(Reach::stored),
         }
     }
 }
@@ -50,8 +55,9 @@ pub async fn create_key(
     app: &Arc<App>,
     project: &ProjectId,
     name: &str,
-    scopes: &Scopes,
+    rights: impl Into<Rights>,
 ) -> Result<(Key, Secret)> {
+    let Rights { scopes, reach } = rights.into();
     super::find(&app.db, project).await?;
     let secret = token::key(KEY_PREFIX);
     let row = KeyRow {
@@ -64,6 +70,7 @@ pub async fn create_key(
         last_used_at_ms: None,
         revoked_at_ms: None,
         exposed_at_ms: None,
+        proxy_rules: reach.map(|it| it.to_string()),
     };
     store::insert_key(&app.db, &row).await?;
     Ok((row.into(), secret))
@@ -93,5 +100,6 @@ pub(crate) async fn caller_by_key(app: &App, text: &str) -> Result<Option<Caller
         scopes: Scopes::parse(&row.scopes).unwrap_or_default(),
         project: Some(row.project_id),
         connect: None,
+        reach: row.proxy_rules.as_deref().map(|it| Arc::new(Reach::stored(it))),
     }))
 }

@@ -11,8 +11,8 @@ mod store;
 pub(crate) mod token;
 
 pub use clients::{
-    ACCESS_TOKEN_LIFE_S, ACCESS_TOKEN_PREFIX, Client, NewClient, create_client, list_clients,
-    revoke_client,
+    ACCESS_TOKEN_LIFE_S, ACCESS_TOKEN_PREFIX, Client, NewClient, Rights, create_client,
+    list_clients, revoke_client,
 };
 pub(crate) use clients::{Refusal, caller_by_token, exchange};
 pub use edit::{Change, create, delete, set_logo, update};
@@ -74,6 +74,32 @@ pub struct Settings {
     pub allow_unverified_links: bool,
     /// Whether redirect URIs outside the list are taken from the project's own callers.
     pub allow_unlisted_redirects: bool,
+    /// What is done when an app's answer holds the credential that was sent to it.
+    pub proxy_echo: Echo,
+    /// Whether callers without rules of their own may use the proxy.
+    pub proxy_rules: ProxyRules,
+}
+
+/// Whether callers without rules of their own may use the proxy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProxyRules {
+    /// They may make any call.
+    #[default]
+    Optional,
+    /// They may make none.
+    Required,
+}
+
+/// What is done when an app's answer holds the credential that was sent to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Echo {
+    /// The credential is blacked out.
+    #[default]
+    Redact,
+    /// The answer is withheld, or cut off where the credential begins.
+    Refuse,
 }
 
 impl Default for Settings {
@@ -87,6 +113,8 @@ impl Default for Settings {
             verify_url: None,
             allow_unverified_links: false,
             allow_unlisted_redirects: false,
+            proxy_echo: Echo::default(),
+            proxy_rules: ProxyRules::default(),
         }
     }
 }

@@ -140,26 +140,28 @@ pub(super) struct ClientRow {
     pub last_used_at_ms: Option<i64>,
     pub revoked_at_ms: Option<i64>,
     pub exposed_at_ms: Option<i64>,
+    pub proxy_rules: Option<String>,
 }
 
 pub(super) async fn insert_client(db: &Db, row: &ClientRow) -> sqlx::Result<()> {
-    let sql = "insert into api_clients (id, project_id, name, secret_hash, scopes, created_at_ms) \
-               values ($1, $2, $3, $4, $5, $6)";
+    let sql = "insert into api_clients (id, project_id, name, secret_hash, scopes, created_at_ms, \
+               proxy_rules) values ($1, $2, $3, $4, $5, $6, $7)";
     on!(db.write(), conn => sqlx::query(sql)
         .bind(&row.id).bind(&row.project_id).bind(&row.name).bind(&row.secret_hash)
-        .bind(&row.scopes).bind(row.created_at_ms).execute(conn).await?.rows_affected());
+        .bind(&row.scopes).bind(row.created_at_ms).bind(&row.proxy_rules)
+        .execute(conn).await?.rows_affected());
     Ok(())
 }
 
 pub(super) async fn find_client(db: &Db, id: &str) -> sqlx::Result<Option<ClientRow>> {
     let sql = "select id, project_id, name, secret_hash, scopes, created_at_ms, last_used_at_ms, \
-               revoked_at_ms, exposed_at_ms from api_clients where id = $1";
+               revoked_at_ms, exposed_at_ms, proxy_rules from api_clients where id = $1";
     Ok(on!(db.read(), conn => sqlx::query_as(sql).bind(id).fetch_optional(conn).await?))
 }
 
 pub(super) async fn list_clients(db: &Db) -> sqlx::Result<Vec<ClientRow>> {
     let sql = "select id, project_id, name, secret_hash, scopes, created_at_ms, last_used_at_ms, \
-               revoked_at_ms, exposed_at_ms from api_clients order by created_at_ms, id";
+               revoked_at_ms, exposed_at_ms, proxy_rules from api_clients order by created_at_ms, id";
     Ok(on!(db.read(), conn => sqlx::query_as(sql).fetch_all(conn).await?))
 }
 
@@ -207,6 +209,7 @@ pub(super) struct TokenRow {
     pub client_id: ClientId,
     pub project_id: Option<ProjectId>,
     pub scopes: String,
+    pub proxy_rules: Option<String>,
 }
 
 /// A live access token of a client that is not revoked.
@@ -215,7 +218,7 @@ pub(super) async fn find_token(
     hash: &[u8],
     now_ms: i64,
 ) -> sqlx::Result<Option<TokenRow>> {
-    let sql = "select t.client_id, c.project_id, t.scopes from access_tokens t \
+    let sql = "select t.client_id, c.project_id, t.scopes, c.proxy_rules from access_tokens t \
                join api_clients c on c.id = t.client_id \
                where t.hash = $1 and t.expires_at_ms > $2 and c.revoked_at_ms is null";
     Ok(on!(db.read(), conn => sqlx::query_as(sql).bind(hash).bind(now_ms)
@@ -233,27 +236,29 @@ pub(super) struct KeyRow {
     pub last_used_at_ms: Option<i64>,
     pub revoked_at_ms: Option<i64>,
     pub exposed_at_ms: Option<i64>,
+    pub proxy_rules: Option<String>,
 }
 
 pub(super) async fn insert_key(db: &Db, row: &KeyRow) -> sqlx::Result<()> {
-    let sql = "insert into api_keys (id, project_id, name, key_hash, scopes, created_at_ms) \
-               values ($1, $2, $3, $4, $5, $6)";
+    let sql = "insert into api_keys (id, project_id, name, key_hash, scopes, created_at_ms, \
+               proxy_rules) values ($1, $2, $3, $4, $5, $6, $7)";
     on!(db.write(), conn => sqlx::query(sql)
         .bind(&row.id).bind(&row.project_id).bind(&row.name).bind(&row.key_hash)
-        .bind(&row.scopes).bind(row.created_at_ms).execute(conn).await?.rows_affected());
+        .bind(&row.scopes).bind(row.created_at_ms).bind(&row.proxy_rules)
+        .execute(conn).await?.rows_affected());
     Ok(())
 }
 
 pub(super) async fn find_key(db: &Db, hash: &[u8]) -> sqlx::Result<Option<KeyRow>> {
     let sql = "select id, project_id, name, key_hash, scopes, created_at_ms, last_used_at_ms, \
-               revoked_at_ms, exposed_at_ms from api_keys where key_hash = $1 \
+               revoked_at_ms, exposed_at_ms, proxy_rules from api_keys where key_hash = $1 \
                and revoked_at_ms is null";
     Ok(on!(db.read(), conn => sqlx::query_as(sql).bind(hash).fetch_optional(conn).await?))
 }
 
 pub(super) async fn list_keys(db: &Db, project: &ProjectId) -> sqlx::Result<Vec<KeyRow>> {
     let sql = "select id, project_id, name, key_hash, scopes, created_at_ms, last_used_at_ms, \
-               revoked_at_ms, exposed_at_ms from api_keys where project_id = $1 \
+               revoked_at_ms, exposed_at_ms, proxy_rules from api_keys where project_id = $1 \
                order by created_at_ms, id";
     Ok(on!(db.read(), conn => sqlx::query_as(sql).bind(project).fetch_all(conn).await?))
 }

@@ -97,6 +97,7 @@ pub async fn create(
         error_redirect_uri: wish.error_redirect_uri,
         webhook_uri: wish.webhook_uri,
         scopes,
+        reach: caller.reach.clone(),
         app_slug,
         oauth_app,
         allow_progressive_scopes: wish.allow_progressive_scopes,

@@ -17,6 +17,7 @@ use crate::db::Tx;
 use crate::error::{self, Result};
 use crate::ids::{OAuthAppId, UserId};
 use crate::keys::unreadable;
+use crate::reach::Reach;
 use crate::scope::Scopes;
 use crate::tenant::Tenant;
 
@@ -40,6 +41,8 @@ pub struct ConnectToken {
     pub error_redirect_uri: Option<String>,
     pub webhook_uri: Option<String>,
     pub scopes: Scopes,
+    /// The calls that it may make through the proxy: those of its maker; `None`: all.
+    pub reach: Option<Arc<Reach>>,
     pub app_slug: Option<String>,
     pub oauth_app: Option<OAuthAppId>,
     pub allow_progressive_scopes: bool,
@@ -74,6 +77,7 @@ impl ConnectToken {
                 user: self.user.clone(),
                 external_id: self.external_id.clone(),
             })),
+            reach: self.reach.clone(),
         }
     }
 }

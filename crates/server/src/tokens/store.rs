@@ -1,11 +1,14 @@
 //! Rows of `connect_tokens`. SQL and nothing else.
 
+use std::sync::Arc;
+
 use sqlx::FromRow;
 
 use super::ConnectToken;
 use crate::db::{Db, Tx};
 use crate::ids::{OAuthAppId, ProjectId, UserId};
 use crate::on;
+use crate::reach::Reach;
 use crate::scope::Scopes;
 use crate::tenant::{Environment, Tenant};
 
@@ -29,6 +32,7 @@ struct Row {
     expires_at_ms: i64,
     used_at_ms: Option<i64>,
     sealed: Option<Vec<u8>>,
+    proxy_rules: Option<String>,
 }
 
 impl TryFrom<Row> for ConnectToken {
@@ -61,6 +65,7 @@ impl TryFrom<Row> for ConnectToken {
             expires_at_ms: row.expires_at_ms,
             used_at_ms: row.used_at_ms,
             sealed: row.sealed,
+            reach: row.proxy_rules.as_deref().map(|it| Arc::new(Reach::stored(it))),
         })
     }
 }
@@ -69,8 +74,8 @@ pub(super) async fn insert(tx: &mut Tx, token: &ConnectToken, by: &str) -> sqlx:
     let sql = "insert into connect_tokens (hash, project_id, environment, user_id, external_id, \
                allowed_origins, success_redirect_uri, error_redirect_uri, webhook_uri, scopes, \
                app_slug, oauth_app_id, allow_progressive_scopes, created_by, created_at_ms, \
-               expires_at_ms, sealed, external_name) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, \
-               $10, $11, $12, $13, $14, $15, $16, $17, $18)";
+               expires_at_ms, sealed, external_name, proxy_rules) values ($1, $2, $3, $4, $5, $6, \
+               $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
     let origins = serde_json::to_string(&token.allowed_origins)
         .map_err(|error| sqlx::Error::Encode(error.into()))?;
     on!(tx.conn(), conn => sqlx::query(sql)
@@ -80,7 +85,7 @@ pub(super) async fn insert(tx: &mut Tx, token: &ConnectToken, by: &str) -> sqlx:
         .bind(&token.webhook_uri).bind(token.scopes.to_string()).bind(&token.app_slug)
         .bind(&token.oauth_app).bind(token.allow_progressive_scopes).bind(by)
         .bind(token.created_at_ms).bind(token.expires_at_ms).bind(&token.sealed)
-        .bind(&token.external_name)
+        .bind(&token.external_name).bind(token.reach.as_ref().map(ToString::to_string))
         .execute(conn).await?.rows_affected());
     Ok(())
 }
@@ -90,7 +95,7 @@ pub(super) async fn find(db: &Db, hash: &[u8]) -> sqlx::Result<Option<ConnectTok
     let sql = "select hash, project_id, environment, user_id, external_id, allowed_origins, \
                success_redirect_uri, error_redirect_uri, webhook_uri, scopes, app_slug, \
                oauth_app_id, allow_progressive_scopes, created_at_ms, expires_at_ms, used_at_ms, \
-               sealed, external_name from connect_tokens where hash = $1";
+               sealed, external_name, proxy_rules from connect_tokens where hash = $1";
     let row: Option<Row> =
         on!(db.read(), conn => sqlx::query_as(sql).bind(hash).fetch_optional(conn).await?);
     row.map(ConnectToken::try_from).transpose()
