@@ -24,7 +24,9 @@ use crate::ids::{AccountId, ProjectId};
 use crate::journal::Journal;
 use crate::keys::Keys;
 use crate::paging::CursorKey;
-use crate::projects::{self, Freezes};
+use crate::projects::{self, Freezes, Settings};
+use crate::slots::Slots;
+use crate::tallies::Tallies;
 
 /// How long another process may still honour a revoked credential, or hand out what was frozen.
 const TRUST: Duration = Duration::from_secs(1);
@@ -56,12 +58,18 @@ pub struct App {
     pub(crate) breakers: Breakers,
     /// How many refreshes a provider is asked for in a second, by the scheduler.
     pub(crate) refresh_rate: DefaultKeyedRateLimiter<String>,
+    /// Calls through the proxy, as the audit log will have them.
+    pub(crate) tallies: Tallies,
+    /// Calls through the proxy that are under way.
+    pub(crate) slots: Slots,
+    /// How many calls a project may still make. `None`: there is no limit.
+    pub(crate) proxy_rate: Option<DefaultKeyedRateLimiter<ProjectId>>,
     /// Codes being exchanged, and tokens being stored, in this process. A drain waits for them.
     pub(crate) exchanges: TaskTracker,
     /// Told when there is news to be sent.
     pub(crate) news: Notify,
     callers: Cache<[u8; 32], Caller>,
-    projects: Cache<ProjectId, ()>,
+    projects: Cache<ProjectId, Arc<Settings>>,
     freezes: Cache<(), Arc<Freezes>>,
     dpop_nonces: Cache<String, String>,
     own_apps: Cache<ProjectId, Arc<Catalog>>,
@@ -96,6 +104,9 @@ impl App {
         let quota = Quota::per_second(per_second.unwrap_or(NonZeroU32::MIN));
         let freezes = Cache::builder().max_capacity(1).time_to_live(TRUST).build();
         let attempts = Attempts::new(config.failed_auth_per_minute_max, clock.clone());
+        let slots = Slots::new(config.proxy_per_account_max);
+        let proxy_rate = NonZeroU32::new(config.proxy_per_project_per_minute_max)
+            .map(|it| DefaultKeyedRateLimiter::keyed(Quota::per_minute(it)));
         Arc::new(Self {
             config,
             journal,
@@ -110,6 +121,9 @@ impl App {
             audit,
             attempts,
             refreshes: Flights::default(),
+            tallies: Tallies::default(),
+            slots,
+            proxy_rate,
             exchanges: TaskTracker::new(),
             news: Notify::new(),
             callers,
@@ -132,20 +146,27 @@ impl App {
 
     /// Closes the store once every audit event is in it.
     pub async fn close(&self) {
+        self.tallies.close_all(&self.audit);
         self.audit.settle().await;
         self.db.close().await;
     }
 
     pub(crate) async fn project_exists(&self, id: &ProjectId) -> Result<bool> {
-        if self.projects.get(id).await.is_some() {
-            return Ok(true);
+        Ok(self.project_settings(id).await?.is_some())
+    }
+
+    /// What the project permits, at most [`TRUST`] old. `None`: there is no such project.
+    pub(crate) async fn project_settings(&self, id: &ProjectId) -> Result<Option<Arc<Settings>>> {
+        if let Some(settings) = self.projects.get(id).await {
+            return Ok(Some(settings));
         }
         match projects::find(&self.db, id).await {
-            Ok(_) => {
-                self.projects.insert(id.clone(), ()).await;
-                Ok(true)
+            Ok(found) => {
+                let settings = Arc::new(found.settings);
+                self.projects.insert(id.clone(), Arc::clone(&settings)).await;
+                Ok(Some(settings))
             }
-            Err(error) if error.kind().status == 404 => Ok(false),
+            Err(error) if error.kind().status == 404 => Ok(None),
             Err(error) => Err(error),
         }
     }

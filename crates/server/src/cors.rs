@@ -10,12 +10,12 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 const METHODS: &str = "GET, POST, PUT, PATCH, DELETE, OPTIONS";
-const EXPOSED: &str =
-    "retry-after, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset, x-request-id";
+const EXPOSED: &str = "retry-after, x-grantkeep-error, x-ratelimit-limit, x-ratelimit-remaining, \
+     x-ratelimit-reset, x-request-id";
 /// Seconds that a browser may remember a preflight.
 const PREFLIGHT_LIFE_S: &str = "600";
 /// Headers that pages may send, besides any that begins with `x-pd-proxy-`.
-const HEADERS: [&str; 14] = [
+const HEADERS: [&str; 16] = [
     "accept",
     "authorization",
     "content-type",
@@ -26,6 +26,8 @@ const HEADERS: [&str; 14] = [
     "x-fern-runtime-version",
     "x-fern-sdk-name",
     "x-fern-sdk-version",
+    "x-grantkeep-retry",
+    "x-grantkeep-target",
     "x-pd-environment",
     "x-pd-external-user-id",
     "x-pd-rate-limit",

@@ -7,6 +7,9 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
+/// On every error of this server, with its code: an app's answers that pass through never have it.
+pub const ERROR_HEADER: HeaderName = HeaderName::from_static("x-grantkeep-error");
+
 /// A kind of failure: its HTTP status, its stable code, and what the caller is told by default.
 #[derive(Clone, Copy, Debug)]
 pub struct Kind {
@@ -52,6 +55,11 @@ kinds! {
     REDIRECT_NOT_ALLOWED = 400 "redirect_uri_not_allowed"
         "This redirect URI is not on the project's list. See `grantkeep project update --help`.";
     URL_NOT_ALLOWED = 400 "url_not_allowed" "This URL cannot be called from here.";
+    INVALID_TARGET = 400 "invalid_target"
+        "The target must be an https URL of the app, or a path that begins with a slash.";
+    HEADER_NOT_ALLOWED = 400 "header_not_allowed" "This header cannot be sent to an app.";
+    PROXY_UNAVAILABLE = 400 "proxy_unavailable"
+        "Nothing can be sent to this app through the proxy: its file does not say how.";
     CREDENTIALS_REFUSED = 400 "credentials_refused"
         "The app did not accept these credentials. Check them and try again.";
     OAUTH_CLIENT_MISSING = 400 "oauth_client_missing"
@@ -67,6 +75,13 @@ kinds! {
         "Send credentials in the Authorization header, never in the URL. Rotate this one.";
     SCOPE_MISSING = 403 "scope_missing" "The token lacks a scope that this call needs.";
     SCOPE_NOT_GRANTED = 403 "scope_not_granted" "A scope cannot be wider than that of the caller.";
+    HOST_NOT_ALLOWED = 403 "host_not_allowed"
+        "The target's host is not one of the app's, so the credential is not sent there.";
+    SCHEME_NOT_ALLOWED = 403 "scheme_not_allowed" "Credentials are sent to https URLs only.";
+    ADDRESS_NOT_ALLOWED = 403 "address_not_allowed"
+        "The target must be named by a public host name.";
+    CALL_NOT_ALLOWED = 403 "call_not_allowed"
+        "No rule of this client allows this call. See `grantkeep client create --help`.";
     ORIGIN_NOT_ALLOWED = 403 "origin_not_allowed" "This origin is not allowed for the token.";
     TICKET_INVALID = 403 "ticket_invalid"
         "This window was opened too long ago, or not by the connect page.";
@@ -114,6 +129,8 @@ kinds! {
     URI_TOO_LONG = 414 "uri_too_long" "The path and query are longer than this server takes.";
     UNSUPPORTED_MEDIA = 415 "unsupported_media_type" "Send the body as application/json.";
     RATE_LIMITED = 429 "rate_limited" "Throttled";
+    TOO_MANY_AT_ONCE = 429 "too_many_at_once"
+        "As many calls as may be are under way for this account. Try again when one has ended.";
     HEADERS_TOO_LARGE = 431 "headers_too_large"
         "There are too many header fields, or too large ones.";
     INTERNAL = 500 "internal" "Something failed here. The request id names it in the server's log.";
@@ -122,9 +139,19 @@ kinds! {
     NOT_IMPLEMENTED = 501 "not_implemented" "This endpoint is not built yet.";
     PROVIDER_BAD_ANSWER = 502 "provider_bad_response"
         "The app's server gave an answer that cannot be used.";
+    UPSTREAM_UNREACHABLE = 502 "upstream_unreachable" "The app's server could not be reached.";
+    UPSTREAM_TLS = 502 "upstream_tls" "The app's server could not prove that it is the app's.";
+    UPSTREAM_PROTOCOL = 502 "upstream_protocol"
+        "The app's server gave an answer that is not HTTP, or broke off. It may have acted on the \
+         call.";
+    UPSTREAM_TOO_LARGE = 502 "upstream_too_large" "The app's answer is larger than allowed.";
+    SECRET_IN_RESPONSE = 502 "secret_in_response"
+        "The app's answer held the credential, so it was withheld. The call was made.";
     STORE_UNAVAILABLE = 503 "store_unavailable" "The store cannot be reached. Try again shortly.";
     AUDIT_UNAVAILABLE = 503 "audit_unavailable"
         "The audit log cannot be written, so nothing was done.";
+    UPSTREAM_TIMEOUT = 504 "upstream_timeout"
+        "The app's server did not answer in time. It may have acted on the call.";
     TIMED_OUT = 504 "timed_out" "The answer took too long. It may still have taken effect.";
     PROVIDER_UNAVAILABLE = 503 "provider_unavailable"
         "The app's server does not answer. Try again shortly.";
@@ -290,6 +317,7 @@ impl IntoResponse for Error {
         let body = ErrorView { error: text, code: kind.code, details };
         let status = StatusCode::from_u16(kind.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, Json(body)).into_response();
+        response.headers_mut().insert(ERROR_HEADER, HeaderValue::from_static(kind.code));
         response.headers_mut().extend(headers);
         response
     }

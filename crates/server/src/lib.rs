@@ -18,6 +18,8 @@ pub mod path;
 pub mod query;
 pub mod reach;
 pub mod scope;
+pub mod slots;
+pub mod tallies;
 pub mod tenant;
 
 pub mod app;
@@ -39,6 +41,7 @@ pub mod webhooks;
 pub mod accounts;
 
 pub mod connect;
+pub mod proxy;
 
 pub(crate) mod authn;
 pub(crate) mod cors;

@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::{
-    accounts, apps, authn, callback_origins, connect, cors, docs, error, health, projects, sdk,
+    accounts, apps, authn, callback_origins, connect, cors, docs, error, health, projects, proxy, sdk,
     tokens, users, webhooks,
 };
 
@@ -73,6 +73,27 @@ fn guarded() -> OpenApiRouter<Arc<App>> {
         .merge(accounts_without_project())
         .merge(catalogue())
         .merge(news())
+        .merge(proxied())
+}
+
+/// Calls to apps: the target in a header, or as the wire has it, in the path.
+fn proxied() -> OpenApiRouter<Arc<App>> {
+    use proxy::api;
+    let any = || {
+        let reading = get(api::get).delete(api::delete);
+        reading.post(api::post).put(api::put).patch(api::patch)
+    };
+    OpenApiRouter::new()
+        .routes(routes!(api::get, api::post, api::put, api::patch, api::delete))
+        .routes(routes!(
+            api::get_in_path,
+            api::post_in_path,
+            api::put_in_path,
+            api::patch_in_path,
+            api::delete_in_path
+        ))
+        .route("/v1/connect/proxy", any())
+        .route("/v1/connect/proxy/{*target}", any())
 }
 
 /// Endpoints for news.

@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{Config, LogFormat, Origin, Secret};
 use crate::telemetry::Telemetry;
-use crate::{accounts, boot, connect, jobs, projects, router, serve, webhooks};
+use crate::{accounts, boot, connect, jobs, projects, proxy, router, serve, webhooks};
 
 /// The root key that the development profile makes, in the data folder.
 const DEV_KEY_FILE: &str = "dev-root.key";
@@ -67,9 +67,10 @@ async fn listen(app: &Arc<App>, bound: serve::Bound) -> Result<(), Failure> {
     let refreshing = tokio::spawn(accounts::run(Arc::clone(app), stop.clone()));
     let connecting = tokio::spawn(connect::run(Arc::clone(app), stop.clone()));
     let telling = tokio::spawn(webhooks::run(Arc::clone(app), stop.clone()));
+    let summing = tokio::spawn(proxy::run(Arc::clone(app), stop.clone()));
     let outcome = bound.run(router::router(app), serve::stop_signal()).await;
     stop.cancel();
-    let rest = futures::future::join4(working, refreshing, connecting, telling);
+    let rest = futures::future::join5(working, refreshing, connecting, telling, summing);
     let _ = tokio::time::timeout(app.config.drain_timeout_ms.duration(), rest).await;
     Ok(outcome?)
 }

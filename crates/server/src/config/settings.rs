@@ -189,6 +189,25 @@ settings! {
         /// How long an unused connection to a provider is kept.
         egress_pool_idle_timeout_ms: Millis = "60000", 0..=600_000;
     }
+    "The proxy" {
+        /// Largest body of a request to an app. It is passed on as it comes.
+        proxy_request_bytes_max: usize = "32 MiB", 1024..=1_099_511_627_776;
+        /// Largest body of an app's answer. It is passed on as it comes, and cut off beyond this.
+        proxy_answer_bytes_max: usize = "64 MiB", 1024..=1_099_511_627_776;
+        /// How long an app may take until its answer begins, once it has the whole request.
+        proxy_first_byte_timeout_ms: Millis = "30000", 50..=300_000;
+        /// How long a body may stand still, either way.
+        proxy_idle_timeout_ms: Millis = "15000", 50..=300_000;
+        /// How long a call may take in all. Answers that are streams of events
+        /// (`text/event-stream`) have `proxy_events_timeout_ms`.
+        proxy_total_timeout_ms: Millis = "60000", 50..=3_600_000;
+        /// How long a stream of events may last. Between two events it may be silent for a minute.
+        proxy_events_timeout_ms: Millis = "600000", 50..=86_400_000;
+        /// Most calls at once with one account.
+        proxy_per_account_max: u32 = "16", 1..=10_000;
+        /// Most calls of one project in a minute, in each process. 0: no limit.
+        proxy_per_project_per_minute_max: u32 = "0", 0..=100_000_000;
+    }
     "Accounts and tokens" {
         /// Folder with further app files (`*.toml`), beside those built in.
         catalog_dir: Option<PathBuf> = "";

@@ -24,7 +24,7 @@ use super::framing::Refusal;
 use crate::callers::Origin;
 use crate::config::Config;
 use crate::error::{self, Error};
-use crate::ids::RequestId;
+use crate::ids::{ProjectId, RequestId};
 use crate::telemetry::access;
 
 /// Names a request in the answer; a proxy's own name for it is only logged.
@@ -40,6 +40,8 @@ pub(super) struct Gate {
     /// The path of the public URL, without its last slash.
     prefix: String,
     body_bytes_max: usize,
+    /// For what is passed on to an app.
+    proxy_bytes_max: usize,
     header_count_max: usize,
     uri_bytes_max: usize,
     timeout: Duration,
@@ -55,6 +57,7 @@ impl Gate {
             trusted: config.trusted_proxies.clone(),
             prefix: config.public_url.path().trim_end_matches('/').to_owned(),
             body_bytes_max: config.body_bytes_max,
+            proxy_bytes_max: config.proxy_request_bytes_max,
             header_count_max: config.header_count_max as usize,
             uri_bytes_max: config.uri_bytes_max,
             timeout: config.request_timeout_ms.duration(),
@@ -109,11 +112,17 @@ impl Gate {
         }
         check_host(request)?;
         let length = headers.get(header::CONTENT_LENGTH).and_then(|it| it.to_str().ok());
-        if length.and_then(|it| it.parse::<usize>().ok()).is_some_and(|it| it > self.body_bytes_max)
-        {
+        let routed = routed(uri, &self.prefix);
+        let bytes_max = self.bytes_max(routed.as_ref().unwrap_or(uri).path());
+        if length.and_then(|it| it.parse::<usize>().ok()).is_some_and(|it| it > bytes_max) {
             return Err(error::BODY_TOO_LARGE.into());
         }
         Ok(())
+    }
+
+    /// Largest body that may come to this path, which is routed already.
+    fn bytes_max(&self, path: &str) -> usize {
+        if is_proxy(path) { self.proxy_bytes_max } else { self.body_bytes_max }
     }
 
     /// Asks the router, within the time limit; a panic becomes an answer.
@@ -122,7 +131,8 @@ impl Gate {
             *request.uri_mut() = uri;
         }
         let arrived = Arrived::default();
-        let upload = |body| Body::new(Upload::new(body, self.body_bytes_max, arrived.clone()));
+        let bytes_max = self.bytes_max(request.uri().path());
+        let upload = |body| Body::new(Upload::new(body, bytes_max, arrived.clone()));
         let request = request.map(upload);
         let asking = AssertUnwindSafe(self.router.clone().oneshot(request)).catch_unwind();
         match tokio::time::timeout(self.timeout, asking).await {
@@ -166,6 +176,16 @@ fn proxy_id(headers: &HeaderMap) -> Option<String> {
     (text.len() <= PROXY_ID_BYTES_MAX && text.bytes().all(plain)).then(|| text.to_owned())
 }
 
+/// Whether the router takes this path for the proxy, whose bodies are passed on and not kept:
+/// `/v1/connect/[{project}/]proxy` and below.
+fn is_proxy(path: &str) -> bool {
+    let Some(within) = path.strip_prefix("/v1/connect/") else { return false };
+    let mut parts = within.split('/');
+    let first = parts.next().unwrap_or_default();
+    let named = first == "proxy" || first.starts_with(ProjectId::PREFIX);
+    named && (first == "proxy" || parts.next() == Some("proxy"))
+}
+
 /// The URI to route by, if it differs: without the public URL's prefix, and each run of slashes one
 /// slash, because clients that fill an empty id into a path double them. Escapes stay as they are,
 /// so that what is authorised is what is routed.
@@ -193,6 +213,22 @@ fn routed(uri: &Uri, prefix: &str) -> Option<Uri> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_proxy_takes_large_bodies() {
+        for path in ["/v1/connect/proxy", "/v1/connect/proxy/aa", "/v1/connect/proj_1/proxy/aa"] {
+            assert!(is_proxy(path), "{path}");
+        }
+        for path in [
+            "/v1/connect/proj_1/accounts",
+            "/v1/connect/users/proxy",
+            "/v1/connect/proj_1/accounts/proxy",
+            "/v1/connect/proj_1/proxy2",
+            "/v1/proxy",
+        ] {
+            assert!(!is_proxy(path), "{path}");
+        }
+    }
 
     #[test]
     fn row116_slashes_are_collapsed_and_escapes_left_alone() {

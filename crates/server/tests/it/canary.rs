@@ -15,7 +15,7 @@ use crate::world::{World, worlds};
 
 /// All that was logged, at every level.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -30,7 +30,7 @@ impl Write for Log {
 
 impl Log {
     /// Ours in full; of the libraries, what an operator would turn on to look for a fault.
-    fn start() -> Self {
+    pub fn start() -> Self {
         let log = Self::default();
         let to = log.clone();
         let subscriber = tracing_subscriber::fmt()
@@ -41,7 +41,7 @@ impl Log {
         log
     }
 
-    fn text(&self) -> String {
+    pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
     }
 }

@@ -17,6 +17,7 @@ mod grants;
 mod oauth_apps;
 mod openapi;
 mod projects;
+mod proxy;
 mod receiver;
 mod recovery;
 mod refresh;

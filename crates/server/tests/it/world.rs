@@ -100,8 +100,9 @@ impl World {
         let dir = TempDir::new().unwrap();
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let provider = Simulator::start(any).await.unwrap();
-        let catalog = dir.path().join("apps");
-        std::fs::create_dir(&catalog).unwrap();
+        let given = settings.iter().find(|(name, _)| *name == "catalog_dir");
+        let catalog = given.map_or_else(|| dir.path().join("apps"), |(_, path)| path.into());
+        std::fs::create_dir_all(&catalog).unwrap();
         for (slug, text) in provider.catalog_files() {
             std::fs::write(catalog.join(format!("{slug}.toml")), text).unwrap();
         }

@@ -13,7 +13,7 @@ const STANDS_ALONE: [&str; 4] = ["config", "clock", "ids", "error"];
 
 /// Where a lower module names a higher one all the same, and why.
 const ALLOWED: [(&str, &str, &str); 1] =
-    [("app", "projects", "remembers which projects are there, to save a query per request")];
+    [("app", "projects", "remembers projects and what they permit, to save a query per request")];
 
 /// Module to level. A row of ARCHITECTURE.md gives the level, then the modules in backticks.
 fn table() -> BTreeMap<String, u32> {

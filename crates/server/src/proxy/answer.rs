@@ -1,0 +1,90 @@
+//! Passing an app's answer back.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderValue, Response};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use tokio::time::Instant;
+
+use super::download::{Bounds, Cut, Download};
+use super::echo::{Needles, Scanner};
+use super::headers;
+use super::send::Sending;
+use crate::error::{self, Error, Result};
+use crate::projects::Echo;
+use crate::slots::Slot;
+
+/// Between two events of a stream there may be silence for this long.
+const EVENTS_IDLE: Duration = Duration::from_mins(1);
+/// With [`Echo::Refuse`], an answer of up to this many bytes is read before its head is passed on,
+/// so that it can be withheld as a whole.
+const READ_BYTES_MAX: u64 = 64 * 1024;
+
+/// The answer as the caller gets it, its body still coming.
+///
+/// # Errors
+/// [`error::UPSTREAM_PROTOCOL`], [`error::UPSTREAM_TOO_LARGE`], [`error::SECRET_IN_RESPONSE`].
+pub(super) async fn answer(
+    sending: Sending<'_>,
+    response: Response<Incoming>,
+    (slot, echo): (Slot, Echo),
+) -> Result<Response<Body>> {
+    let (mut head, incoming) = response.into_parts();
+    if head.status.is_informational() {
+        return Err(error::UPSTREAM_PROTOCOL.logging("the app changed the protocol"));
+    }
+    let config = &sending.app.config;
+    let bytes_max = config.proxy_answer_bytes_max as u64;
+    let length = headers::length(&head.headers);
+    if length.is_some_and(|it| it > bytes_max) {
+        return Err(error::UPSTREAM_TOO_LARGE.into());
+    }
+    let events = headers::is_events(&head.headers);
+    let idle = config.proxy_idle_timeout_ms.duration();
+    let bounds = Bounds {
+        bytes_max,
+        idle: if events { idle.max(EVENTS_IDLE) } else { idle },
+        end: if events {
+            Instant::now() + config.proxy_events_timeout_ms.duration()
+        } else {
+            sending.end
+        },
+        echo,
+    };
+    let needles = sending.injection.needles(sending.proxy);
+    head.headers = headers::to_caller(head.headers, &sending.url);
+    black_out(&mut head.headers, &needles, echo)?;
+    let download = Download::new(incoming, Scanner::new(needles), bounds, slot);
+    let body = match (echo, length) {
+        (Echo::Refuse, Some(..=READ_BYTES_MAX)) => read(download).await?,
+        _ => Body::new(download),
+    };
+    let mut answer = Response::new(body);
+    *answer.status_mut() = head.status;
+    *answer.headers_mut() = head.headers;
+    Ok(answer)
+}
+
+fn black_out(headers: &mut HeaderMap, needles: &Needles, echo: Echo) -> Result<()> {
+    for value in headers.values_mut() {
+        let Some(black) = needles.black_out(value.as_bytes()) else { continue };
+        if echo == Echo::Refuse {
+            return Err(error::SECRET_IN_RESPONSE.into());
+        }
+        *value = HeaderValue::from_bytes(&black).unwrap_or(HeaderValue::from_static("***"));
+    }
+    Ok(())
+}
+
+async fn read(download: Download) -> Result<Body> {
+    match download.collect().await {
+        Ok(all) => Ok(Body::from(all.to_bytes())),
+        Err(error) => match error.downcast_ref::<Cut>() {
+            Some(Cut::Secret) => Err(error::SECRET_IN_RESPONSE.into()),
+            Some(Cut::Late) => Err(error::UPSTREAM_TIMEOUT.into()),
+            _ => Err(Error::from(error::UPSTREAM_PROTOCOL).logging(error)),
+        },
+    }
+}

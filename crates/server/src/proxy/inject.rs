@@ -1,0 +1,245 @@
+//! Putting the credential into a request: last, so that nothing the caller sends can stand in its
+//! place.
+
+use std::sync::Arc;
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use bytes::Bytes;
+use grantkeep_catalog::{App as CatalogApp, Proxy, placeholders};
+use grantkeep_oauth::Secret;
+use url::Url;
+use zeroize::Zeroizing;
+
+use super::echo::Needles;
+use crate::accounts::Usable;
+use crate::app::App;
+use crate::apps::protocol::Values;
+use crate::apps::{self, OAuthApp};
+use crate::body;
+use crate::error::{self, Error, Result};
+
+/// What a template calls the OAuth client.
+const CLIENT_ID: &str = "oauth_client_id";
+const FORM: &str = "application/x-www-form-urlencoded";
+const JSON: &str = "application/json";
+
+/// What goes into each request, for one account.
+pub(super) struct Injection {
+    pub found: Arc<CatalogApp>,
+    pub usable: Usable,
+    /// The OAuth client, where something of it is needed.
+    pub client: Option<OAuthApp>,
+}
+
+impl Injection {
+    /// # Errors
+    /// [`error::OAUTH_CLIENT_MISSING`] when the client that made the grant is gone, and the app
+    /// wants something of it.
+    pub async fn prepare(app: &App, found: Arc<CatalogApp>, usable: Usable) -> Result<Self> {
+        let wanted = found.oauth1().is_some() || names_client(&found);
+        let client = match &usable.account.oauth_app {
+            Some(id) if wanted => {
+                let project = &usable.account.tenant.project;
+                let client = apps::find_oauth_app(app, project, id.as_str()).await;
+                Some(client.map_err(|_| Error::from(error::OAUTH_CLIENT_MISSING))?)
+            }
+            _ => None,
+        };
+        Ok(Self { found, usable, client })
+    }
+
+    fn values(&self) -> Values<'_> {
+        let credentials = &self.usable.credentials;
+        let mut values = Values::of(&self.found, &credentials.fields);
+        values.access_token = credentials.access_token.as_ref();
+        values.client_id = self.client.as_ref().map(|it| it.client_id.as_str());
+        values
+    }
+
+    /// The app's base URL, with the account's own values in it.
+    pub fn base(&self, app: &App, proxy: &Proxy) -> Result<String> {
+        self.values().url(app, &proxy.base_url).map_err(|why| {
+            // It names the field, never the value.
+            error::INVALID_TARGET
+                .saying(format!("The app's address cannot be made for this account: {why}."))
+        })
+    }
+
+    /// A text of the app's file with its values. `None`: it names a field that the user left out.
+    fn text(&self, template: &str) -> Result<Option<Secret>> {
+        let values = self.values();
+        let names = placeholders::names(template).unwrap_or_default();
+        if names.iter().any(|name| values.get(name) == Some("")) {
+            return Ok(None);
+        }
+        values.text(template).map(Some).map_err(|why| {
+            error::PROXY_UNAVAILABLE
+                .saying(format!("The credential cannot be put into a request: {why}."))
+        })
+    }
+
+    /// Sets the app's headers: those of `defaults` where the caller sent none, all others anyway.
+    pub fn headers(&self, proxy: &Proxy, headers: &mut HeaderMap) -> Result<()> {
+        for (name, template) in &proxy.default_headers {
+            let name = header_name(name)?;
+            if !headers.contains_key(&name)
+                && let Some(value) = self.header_value(template)?
+            {
+                headers.insert(name, value);
+            }
+        }
+        for (name, template) in &proxy.headers {
+            let name = header_name(name)?;
+            // Also where there is nothing to put in: the caller's own would stand there.
+            headers.remove(&name);
+            if let Some(value) = self.header_value(template)? {
+                headers.insert(name, value);
+            }
+        }
+        Ok(())
+    }
+
+    fn header_value(&self, template: &str) -> Result<Option<HeaderValue>> {
+        let Some(text) = self.text(template)? else { return Ok(None) };
+        let mut value = HeaderValue::from_str(text.expose()).map_err(|_| {
+            error::PROXY_UNAVAILABLE.saying(
+                "A credential of this account holds a character that no header can carry. Connect \
+                 the account again.",
+            )
+        })?;
+        value.set_sensitive(true);
+        Ok(Some(value))
+    }
+
+    /// The URL as it is sent: with the app's parameters, in the place of the caller's of those
+    /// names.
+    pub fn url(&self, proxy: &Proxy, url: &Url) -> Result<Zeroizing<String>> {
+        let mut text = Zeroizing::new(url.as_str().to_owned());
+        if proxy.query.is_empty() {
+            return Ok(text);
+        }
+        let kept = url.query().unwrap_or_default().split('&').filter(|pair| {
+            let name = url::form_urlencoded::parse(pair.as_bytes()).next();
+            !pair.is_empty() && name.is_none_or(|(name, _)| !proxy.query.contains_key(&*name))
+        });
+        let kept = kept.collect::<Vec<_>>().join("&");
+        let path_end = text.find('?').unwrap_or(text.len());
+        text.truncate(path_end);
+        let mut glue = '?';
+        if !kept.is_empty() {
+            text.push(glue);
+            text.push_str(&kept);
+            glue = '&';
+        }
+        for (name, template) in &proxy.query {
+            let Some(value) = self.text(template)? else { continue };
+            text.push(glue);
+            text.push_str(&pair(name, value.expose()));
+            glue = '&';
+        }
+        Ok(text)
+    }
+
+    /// The body as it is sent, with the app's members in it.
+    ///
+    /// # Errors
+    /// [`error::UNSUPPORTED_MEDIA`] for a body that is neither a form nor a JSON object;
+    /// [`error::INVALID_FIELD`] when the caller names a member that is the app's.
+    pub fn body(&self, proxy: &Proxy, kind: Option<&HeaderValue>, body: &[u8]) -> Result<Bytes> {
+        match media_type(kind).as_str() {
+            FORM => self.form(proxy, body),
+            it if it == JSON || (it.starts_with("application/") && it.ends_with("+json")) => {
+                self.json(proxy, body)
+            }
+            _ => Err(error::UNSUPPORTED_MEDIA
+                .saying("This app takes its key in the body: send a form, or a JSON object.")),
+        }
+    }
+
+    fn form(&self, proxy: &Proxy, body: &[u8]) -> Result<Bytes> {
+        let pairs = url::form_urlencoded::parse(body);
+        let kept = pairs.filter(|(name, _)| !proxy.body.contains_key(&**name));
+        let mut all: Vec<String> = kept.map(|(name, value)| pair(&name, &value)).collect();
+        for (name, template) in &proxy.body {
+            if let Some(value) = self.text(template)? {
+                all.push(pair(name, value.expose()));
+            }
+        }
+        Ok(all.join("&").into())
+    }
+
+    /// Written into the text before the caller's first member, so that all that the caller sent
+    /// stays as it is written, numbers too.
+    fn json(&self, proxy: &Proxy, body: &[u8]) -> Result<Bytes> {
+        body::check(body)?;
+        let read: serde_json::Value =
+            serde_json::from_slice(body).map_err(|_| Error::from(error::INVALID_JSON))?;
+        let members = read.as_object().ok_or_else(|| {
+            error::INVALID_JSON.saying("This app takes its key in the body, a JSON object.")
+        })?;
+        if let Some(name) = proxy.body.keys().find(|it| members.contains_key(*it)) {
+            return Err(error::INVALID_FIELD
+                .saying("A member of the body is the app's own credential.")
+                .with(serde_json::json!({ "field": name })));
+        }
+        let mut ours = Vec::new();
+        for (name, template) in &proxy.body {
+            let Some(value) = self.text(template)? else { continue };
+            let text = |it: &str| serde_json::Value::from(it).to_string();
+            ours.push(format!("{}:{}", text(name), text(value.expose())));
+        }
+        let open = body.iter().position(|it| *it == b'{').map_or(0, |at| at + 1);
+        let comma = if members.is_empty() || ours.is_empty() { "" } else { "," };
+        let ours = format!("{}{comma}", ours.join(","));
+        Ok([&body[..open], ours.as_bytes(), &body[open..]].concat().into())
+    }
+
+    /// What must not come back in an answer.
+    pub fn needles(&self, proxy: &Proxy) -> Needles {
+        let credentials = &self.usable.credentials;
+        let mut needles = Needles::default();
+        for secret in [&credentials.access_token, &credentials.token_secret].into_iter().flatten() {
+            needles.add(secret.expose());
+        }
+        for (name, value) in &credentials.fields {
+            let asked = self.found.field(name).is_some_and(grantkeep_catalog::Field::is_secret);
+            if asked || self.found.learned.get(name).is_some_and(|it| it.secret) {
+                needles.add(value.expose());
+            }
+        }
+        // What was encoded to be sent is as good as what it was made of.
+        for template in proxy.headers.values().filter(|it| it.contains("${base64(")) {
+            if let Ok(Some(text)) = self.text(template) {
+                needles.add(text.expose().split(' ').next_back().unwrap_or_default());
+            }
+        }
+        needles
+    }
+}
+
+fn names_client(found: &CatalogApp) -> bool {
+    let Some(proxy) = &found.proxy else { return false };
+    let texts = [&proxy.headers, &proxy.default_headers, &proxy.query, &proxy.body];
+    let mut texts = texts.into_iter().flat_map(|it| it.values()).chain([&proxy.base_url]);
+    texts.any(|it| it.contains(CLIENT_ID))
+}
+
+fn header_name(name: &str) -> Result<HeaderName> {
+    HeaderName::from_bytes(name.as_bytes())
+        .map_err(|_| error::INTERNAL.logging(format!("an app's file names the header {name:?}")))
+}
+
+/// What kind of body it is, without its parameters.
+pub(super) fn media_type(kind: Option<&HeaderValue>) -> String {
+    let kind = kind.and_then(|it| it.to_str().ok()).unwrap_or_default();
+    kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// Whether the body is a form, whose parameters an OAuth 1.0a signature covers.
+pub(super) fn is_form(kind: Option<&HeaderValue>) -> bool {
+    media_type(kind) == FORM
+}
+
+fn pair(name: &str, value: &str) -> String {
+    url::form_urlencoded::Serializer::new(String::new()).append_pair(name, value).finish()
+}

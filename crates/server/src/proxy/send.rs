@@ -1,0 +1,206 @@
+//! Sending a call, and sending it again where that helps and does no harm.
+
+use std::sync::Arc;
+
+use axum::http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
+use bytes::Bytes;
+use grantkeep_catalog::Proxy;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use tokio::time::Instant;
+use url::Url;
+
+use super::Asked;
+use super::inject::Injection;
+use super::retry::{self, Answered};
+use super::sign::{Signer, Unsigned};
+use super::upload::{Late, Load};
+use crate::accounts;
+use crate::app::App;
+use crate::egress::{Body, EgressError, Failure, Limits, Ports};
+use crate::error::{self, Error, Result};
+
+/// A call, ready to be sent.
+pub(super) struct Sending<'a> {
+    pub app: &'a Arc<App>,
+    pub asked: &'a Asked,
+    pub proxy: &'a Proxy,
+    /// Without what the app's file adds to its query.
+    pub url: Url,
+    pub injection: Injection,
+    pub signer: Signer,
+    pub load: Load,
+    /// When all of it must have ended.
+    pub end: Instant,
+    pub ports: Ports,
+}
+
+/// Why a sending brought no answer.
+enum NoAnswer {
+    Egress(EgressError),
+    Late(Late),
+    /// It could not be made.
+    Ours(Error),
+}
+
+impl From<Error> for NoAnswer {
+    fn from(error: Error) -> Self {
+        Self::Ours(error)
+    }
+}
+
+impl Sending<'_> {
+    /// Sends it until there is an answer to pass on.
+    pub async fn run(&mut self) -> Result<Response<Incoming>> {
+        let (mut nth, mut renewed) = (0, false);
+        loop {
+            let outcome = self.once().await;
+            let wait = match outcome {
+                Ok(response) => {
+                    if response.status() == StatusCode::UNAUTHORIZED && !renewed {
+                        renewed = true;
+                        if self.renew().await? {
+                            continue;
+                        }
+                    }
+                    match self.wait_after(&response, nth) {
+                        Some(wait) => wait,
+                        None => return Ok(response),
+                    }
+                }
+                Err(NoAnswer::Egress(error)) => {
+                    let wait = retry::wait_after(&error, nth, self.asked.may_repeat());
+                    match wait.filter(|it| self.may_wait(nth, *it)) {
+                        Some(wait) => wait,
+                        None => return Err(self.told(&error)),
+                    }
+                }
+                Err(NoAnswer::Late(late)) => return Err(too_late(late)),
+                Err(NoAnswer::Ours(error)) => return Err(error),
+            };
+            tokio::time::sleep(wait).await;
+            nth += 1;
+        }
+    }
+
+    /// Gets another token, if there is one and the call can be made again with it.
+    async fn renew(&mut self) -> Result<bool> {
+        if !self.load.can_be_sent_again() {
+            return Ok(false);
+        }
+        let newer = accounts::usable_after_refusal(self.app, &self.injection.usable).await?;
+        let Some(newer) = newer else { return Ok(false) };
+        self.injection.usable = newer;
+        Ok(true)
+    }
+
+    fn wait_after(&self, response: &Response<Incoming>, nth: u32) -> Option<std::time::Duration> {
+        let answered = Answered {
+            status: response.status(),
+            headers: response.headers(),
+            limits: &self.proxy.rate_limit_headers,
+            now_ms: self.app.clock.now_ms(),
+        };
+        let wait = answered.wait(nth, self.asked.may_repeat());
+        wait.filter(|it| self.may_wait(nth, *it))
+    }
+
+    fn may_wait(&self, nth: u32, wait: std::time::Duration) -> bool {
+        nth < self.asked.retries
+            && self.load.can_be_sent_again()
+            && Instant::now() + wait < self.end
+    }
+
+    async fn once(&mut self) -> Result<Response<Incoming>, NoAnswer> {
+        let config = &self.app.config;
+        let left = self.end.saturating_duration_since(Instant::now());
+        let limits = Limits {
+            answer_bytes_max: config.proxy_answer_bytes_max,
+            first_byte_timeout: left,
+            total_timeout: left,
+            ports: self.ports,
+        };
+        let request = self.request()?;
+        let watch = self.load.watch();
+        let project = self.injection.usable.account.tenant.project.as_str();
+        let asking = self.app.egress.stream_for(project, request, limits);
+        let idle = config.proxy_idle_timeout_ms.duration();
+        let first_byte = config.proxy_first_byte_timeout_ms.duration();
+        tokio::select! {
+            biased;
+            outcome = asking => outcome.map_err(NoAnswer::Egress),
+            late = watch.out_of_patience(idle, first_byte) => Err(NoAnswer::Late(late)),
+        }
+    }
+
+    /// The request as it leaves, credential and all.
+    fn request(&mut self) -> Result<Request<Body>> {
+        let whole = self.whole()?;
+        let mut headers = self.asked.headers.clone();
+        if self.load.is_empty() {
+            headers.remove(CONTENT_TYPE);
+            // Some servers answer 411 to a POST without a length.
+            if matches!(self.asked.method, Method::POST | Method::PUT | Method::PATCH) {
+                headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+            }
+        }
+        self.injection.headers(self.proxy, &mut headers)?;
+        let url = self.injection.url(self.proxy, &self.url)?;
+        let body = whole.clone().unwrap_or_default();
+        let method = &self.asked.method;
+        let mut unsigned = Unsigned { method, url: &url, headers: &mut headers, body: &body };
+        self.signer.sign(self.app, &self.injection, &mut unsigned)?;
+        let uri: Uri = url.parse().map_err(|_| Error::from(error::INVALID_TARGET))?;
+        let body = match whole {
+            Some(bytes) => Full::new(bytes).map_err(|never| match never {}).boxed_unsync(),
+            None => self.load.take().ok_or_else(|| {
+                error::INTERNAL.logging("a body was to be sent again that was not kept")
+            })?,
+        };
+        let mut request = Request::new(body);
+        *request.method_mut() = self.asked.method.clone();
+        *request.uri_mut() = uri;
+        *request.headers_mut() = headers;
+        Ok(request)
+    }
+
+    /// The body with the app's members in it, where it had to be read.
+    fn whole(&self) -> Result<Option<Bytes>> {
+        match &self.load {
+            Load::Whole(bytes) if self.proxy.body.is_empty() => Ok(Some(bytes.clone())),
+            Load::Whole(bytes) => {
+                let kind = self.asked.headers.get(CONTENT_TYPE);
+                self.injection.body(self.proxy, kind, bytes).map(Some)
+            }
+            Load::Nothing | Load::Coming(..) => Ok(None),
+        }
+    }
+
+    /// What the caller is told when there was no answer. Whether an address was refused, did not
+    /// take the connection or does not exist reads the same.
+    fn told(&self, error: &EgressError) -> Error {
+        if let Some(fault) = self.load.fault() {
+            return closing(fault);
+        }
+        let kind = match error.failure() {
+            Failure::Tls => error::UPSTREAM_TLS,
+            Failure::Timeout if error.maybe_sent() => error::UPSTREAM_TIMEOUT,
+            Failure::Protocol if error.maybe_sent() => error::UPSTREAM_PROTOCOL,
+            _ => error::UPSTREAM_UNREACHABLE,
+        };
+        kind.logging(error.detail())
+    }
+}
+
+fn too_late(late: Late) -> Error {
+    match late {
+        Late::App => error::UPSTREAM_TIMEOUT.into(),
+        Late::Caller => closing(error::REQUEST_TIMEOUT.into()),
+    }
+}
+
+/// The rest of the body would be taken for the next request.
+fn closing(error: Error) -> Error {
+    error.header(CONNECTION, HeaderValue::from_static("close"))
+}

@@ -1,0 +1,71 @@
+//! How many things go on at once for one account.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::ids::AccountId;
+
+/// Counts what is under way. Holds no account without any.
+pub struct Slots {
+    most: u32,
+    taken: Arc<Mutex<HashMap<AccountId, u32>>>,
+}
+
+/// One thing under way. Dropping it makes place for another.
+pub struct Slot {
+    account: AccountId,
+    taken: Arc<Mutex<HashMap<AccountId, u32>>>,
+}
+
+impl Slots {
+    pub fn new(most: u32) -> Self {
+        Self { most, taken: Arc::default() }
+    }
+
+    /// `None`: as many as may be are under way.
+    pub fn take(&self, account: &AccountId) -> Option<Slot> {
+        let mut all = lock(&self.taken);
+        let count = all.entry(account.clone()).or_insert(0);
+        if *count >= self.most {
+            return None;
+        }
+        *count += 1;
+        Some(Slot { account: account.clone(), taken: Arc::clone(&self.taken) })
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut all = lock(&self.taken);
+        if let Some(count) = all.get_mut(&self.account) {
+            *count -= 1;
+            if *count == 0 {
+                all.remove(&self.account);
+            }
+        }
+    }
+}
+
+fn lock<T>(it: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing that can panic runs under the lock.
+    it.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p_08_a_slot_is_free_again_once_it_is_dropped() {
+        let slots = Slots::new(2);
+        let (one, other) = (AccountId::mint(), AccountId::mint());
+        let first = slots.take(&one);
+        let second = slots.take(&one);
+        assert!(first.is_some() && second.is_some() && slots.take(&one).is_none());
+        assert!(slots.take(&other).is_some(), "accounts do not share");
+        drop(first);
+        assert!(slots.take(&one).is_some());
+        drop(second);
+        assert!(lock(&slots.taken).is_empty());
+    }
+}

@@ -1,0 +1,9 @@
+//! Calls to apps with an account's credential, which nobody sees.
+
+mod bounds;
+mod credentials;
+mod lab;
+mod news;
+mod paths;
+mod rows;
+mod upstream;

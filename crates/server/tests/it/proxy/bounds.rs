@@ -1,0 +1,323 @@
+//! Bodies pass as they come, either way, and within bounds.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::StreamExt;
+use reqwest::{Body, Method};
+use tokio::sync::Notify;
+
+use super::lab::{KEY, Kind, Lab, labs, labs_of, labs_with};
+use super::upstream::{Do, answer, status};
+use crate::world::read;
+
+/// A body that is sent piece by piece, each when told.
+fn pieces(all: Vec<(Option<Arc<Notify>>, &'static str)>) -> Body {
+    let stream = futures::stream::iter(all).then(|(wait, piece)| async move {
+        if let Some(wait) = wait {
+            wait.notified().await;
+        }
+        Ok::<_, std::io::Error>(Bytes::from_static(piece.as_bytes()))
+    });
+    Body::wrap_stream(stream)
+}
+
+#[tokio::test]
+async fn an_upload_reaches_the_app_while_it_is_still_coming() {
+    for lab in labs().await {
+        // The second piece is sent only once the app has the first.
+        let first = Arc::new(Notify::new());
+        lab.upstream.script([vec![
+            Do::Read(5),
+            Do::Tell(Arc::clone(&first)),
+            Do::Body,
+            Do::Send(b"HTTP/1.1 201 X\r\ncontent-length: 0\r\n\r\n".to_vec()),
+        ]]);
+        let body = pieces(vec![(None, "first"), (Some(first), "second")]);
+        let reply = read(lab.request(Method::POST, "/x").body(body)).await;
+        assert_eq!(reply.status, 201, "{reply:?}");
+        let seen = String::from_utf8(lab.upstream.last().body).unwrap();
+        assert!(seen.contains("first") && seen.contains("second"), "{seen}");
+    }
+}
+
+#[tokio::test]
+async fn events_and_other_answers_arrive_while_they_are_still_coming() {
+    for lab in labs().await {
+        let seen = Arc::new(Notify::new());
+        let head = "HTTP/1.1 200 X\r\ncontent-type: text/event-stream\r\n\
+                    transfer-encoding: chunked\r\n\r\n";
+        let piece = |text: &str| Do::Send(format!("{:x}\r\n{text}\r\n", text.len()).into_bytes());
+        lab.upstream.script([vec![
+            Do::Body,
+            Do::Send(head.as_bytes().to_vec()),
+            piece("data: 1\n\n"),
+            Do::Await(Arc::clone(&seen)),
+            piece("data: 2\n\n"),
+            Do::Send(b"0\r\n\r\n".to_vec()),
+        ]]);
+        let mut answer = lab.request(Method::GET, "/events").send().await.unwrap();
+        assert_eq!(answer.headers()["content-type"], "text/event-stream");
+        assert_eq!(answer.chunk().await.unwrap().unwrap(), "data: 1\n\n");
+        seen.notify_one();
+        assert_eq!(answer.chunk().await.unwrap().unwrap(), "data: 2\n\n");
+        assert_eq!(answer.chunk().await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn an_event_stream_that_the_caller_leaves_is_left() {
+    for lab in labs().await {
+        let head = "HTTP/1.1 200 X\r\ncontent-type: text/event-stream\r\n\r\ndata: 1\n\n";
+        lab.upstream.script([vec![Do::Body, Do::Send(head.as_bytes().to_vec()), Do::Hang]]);
+        let mut answer = lab.request(Method::GET, "/events").send().await.unwrap();
+        assert!(answer.chunk().await.unwrap().is_some());
+        drop(answer);
+        lab.upstream.ended().await;
+    }
+}
+
+#[tokio::test]
+async fn p_08_row_75_a_body_over_the_limit_is_cut_off() {
+    for lab in labs_with(&[("proxy_request_bytes_max", "100000")]).await {
+        // One that says how large it is, is not even begun.
+        let reply = read(lab.request(Method::POST, "/x").body("x".repeat(100_001))).await;
+        assert_eq!((reply.status.as_u16(), reply.code().as_str()), (413, "body_too_large"));
+        assert!(lab.upstream.seen().is_empty());
+        // One that does not, ends where the limit is, and the app is not told that this was all.
+        lab.upstream.script([answer("", "")]);
+        let stream =
+            futures::stream::iter((0..30).map(|_| Ok::<_, std::io::Error>("x".repeat(5_000))));
+        let request = lab.request(Method::POST, "/x").body(Body::wrap_stream(stream));
+        let reply = read(request).await;
+        assert_eq!((reply.status.as_u16(), reply.code().as_str()), (413, "body_too_large"));
+        lab.upstream.ended().await;
+        assert!(!lab.upstream.last().body.ends_with(b"0\r\n\r\n"));
+        // More than other endpoints take is fine here.
+        let reply = read(lab.request(Method::POST, "/x").body("x".repeat(99_999))).await;
+        assert_eq!(reply.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn p_08_an_answer_over_the_limit_is_refused_or_cut_off() {
+    for lab in labs_with(&[("proxy_answer_bytes_max", "100000")]).await {
+        lab.upstream.script([answer("", &"x".repeat(100_001))]);
+        let reply = lab.get("/x").await;
+        assert_eq!((reply.status.as_u16(), reply.code().as_str()), (502, "upstream_too_large"));
+        let head = b"HTTP/1.1 200 X\r\n\r\n".to_vec();
+        lab.upstream.script([vec![
+            Do::Body,
+            Do::Send(head),
+            Do::Send(vec![b'x'; 200_000]),
+            Do::Close,
+        ]]);
+        let answer = lab.request(Method::GET, "/x").send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        assert!(answer.bytes().await.is_err(), "nobody may take a part for the whole");
+    }
+}
+
+/// Short times, so that a test can wait for them.
+const SHORT: [(&str, &str); 3] = [
+    ("proxy_first_byte_timeout_ms", "300"),
+    ("proxy_idle_timeout_ms", "300"),
+    ("proxy_total_timeout_ms", "5000"),
+];
+
+async fn broken(lab: &Lab) -> bool {
+    let answer = lab.request(Method::GET, "/x").send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    answer.bytes().await.is_err()
+}
+
+#[tokio::test]
+async fn row_77_an_app_that_hangs_is_left() {
+    for lab in labs_with(&SHORT).await {
+        lab.upstream.script([vec![Do::Body, Do::Hang]]);
+        let reply = lab.get("/x").await;
+        assert_eq!((reply.status.as_u16(), reply.code().as_str()), (504, "upstream_timeout"));
+        lab.upstream.ended().await;
+        let head = b"HTTP/1.1 200 X\r\ncontent-length: 10\r\n\r\nfirst".to_vec();
+        lab.upstream.script([vec![Do::Body, Do::Send(head.clone()), Do::Hang]]);
+        assert!(broken(&lab).await, "mid-body");
+        lab.upstream.script([vec![Do::Body, Do::Send(head), Do::Close]]);
+        assert!(broken(&lab).await, "closed mid-body");
+        // It does not even read.
+        lab.upstream.script([vec![Do::Hang]]);
+        let stream =
+            futures::stream::iter((0..4000).map(|_| Ok::<_, std::io::Error>("x".repeat(5_000))));
+        let request = lab.request(Method::POST, "/x").body(Body::wrap_stream(stream));
+        let _ = request.send().await;
+    }
+}
+
+#[tokio::test]
+async fn row_77_a_byte_a_second_ends_with_the_time_for_all() {
+    let settings = [("proxy_idle_timeout_ms", "1000"), ("proxy_total_timeout_ms", "600")];
+    for lab in labs_with(&settings).await {
+        let mut steps =
+            vec![Do::Body, Do::Send(b"HTTP/1.1 200 X\r\ncontent-length: 9\r\n\r\n".to_vec())];
+        steps.push(Do::Send(b"x".to_vec()));
+        steps.push(Do::Hang);
+        lab.upstream.script([steps]);
+        assert!(broken(&lab).await);
+    }
+}
+
+#[tokio::test]
+async fn row_76_a_caller_who_promises_a_body_and_sends_none() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    for lab in labs_with(&SHORT).await {
+        let address = lab.world.url.trim_start_matches("http://");
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let head = "expect: 100-continue\r\ncontent-length: 5\r\n\r\n";
+        stream.write_all(lab.raw("POST", head).as_bytes()).await.unwrap();
+        let mut all = Vec::new();
+        stream.read_to_end(&mut all).await.unwrap();
+        let all = String::from_utf8_lossy(&all);
+        assert!(all.starts_with("HTTP/1.1 100"), "{all}");
+        assert!(all.contains("HTTP/1.1 408") && all.contains("request_timeout"), "{all}");
+    }
+}
+
+#[tokio::test]
+async fn p_08_calls_at_once_with_one_account_are_bounded() {
+    for lab in labs_with(&[("proxy_per_account_max", "2")]).await {
+        let go = Arc::new(Notify::new());
+        let head = b"HTTP/1.1 200 X\r\ncontent-length: 1\r\n\r\n".to_vec();
+        let waiting = || {
+            vec![
+                Do::Body,
+                Do::Send(head.clone()),
+                Do::Await(Arc::clone(&go)),
+                Do::Send(b"x".to_vec()),
+            ]
+        };
+        lab.upstream.script([waiting(), waiting()]);
+        let one = lab.request(Method::GET, "/x").send().await.unwrap();
+        let two = lab.request(Method::GET, "/x").send().await.unwrap();
+        let reply = lab.get("/x").await;
+        assert_eq!((reply.status.as_u16(), reply.code().as_str()), (429, "too_many_at_once"));
+        assert!(reply.headers.contains_key("retry-after"));
+        go.notify_one();
+        go.notify_one();
+        assert_eq!(
+            (one.text().await.unwrap(), two.text().await.unwrap()),
+            ("x".into(), "x".into())
+        );
+        assert_eq!(lab.get("/x").await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn connections_are_kept_and_never_shared_between_projects() {
+    for lab in labs().await {
+        for _ in 0..3 {
+            assert_eq!(lab.get("/x").await.status, 200);
+        }
+        let own: Vec<usize> = lab.upstream.seen().iter().map(|it| it.connection).collect();
+        assert_eq!(own, [1, 1, 1]);
+        let client = &lab.world.app.egress;
+        let request = || {
+            let uri = format!("http://{}/other", lab.upstream.address);
+            let body = http_body_util::BodyExt::boxed_unsync(http_body_util::BodyExt::map_err(
+                http_body_util::Empty::new(),
+                |it: std::convert::Infallible| match it {},
+            ));
+            hyper::Request::get(uri).body(body).unwrap()
+        };
+        client.stream_for("proj_other", request(), client.limits()).await.unwrap();
+        client.stream(request(), client.limits()).await.unwrap();
+        let all: Vec<usize> = lab.upstream.seen().iter().map(|it| it.connection).collect();
+        assert_eq!(all, [1, 1, 1, 2, 3]);
+    }
+}
+
+/// An app over TLS that speaks HTTP/2 where it is asked to, and answers with what it was spoken to.
+async fn modern_app() -> (String, String) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key = rustls_pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let mut tls = rustls::ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(tls));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let Ok(stream) = acceptor.accept(stream).await else { continue };
+            let service = hyper::service::service_fn(
+                |request: hyper::Request<hyper::body::Incoming>| async {
+                    let (head, body) = request.into_parts();
+                    let body = http_body_util::BodyExt::collect(body).await.unwrap().to_bytes();
+                    let key = head.headers["authorization"].len();
+                    let said =
+                        format!("{:?} {key} {}", head.version, String::from_utf8_lossy(&body));
+                    let body = http_body_util::Full::new(Bytes::from(said));
+                    Ok::<_, std::convert::Infallible>(hyper::Response::new(body))
+                },
+            );
+            let stream = hyper_util::rt::TokioIo::new(stream);
+            let server =
+                hyper_util::server::conn::auto::Builder::new(hyper_util::rt::TokioExecutor::new());
+            tokio::spawn(async move { server.serve_connection(stream, service).await.ok() });
+        }
+    });
+    (base, made.cert.pem())
+}
+
+#[tokio::test]
+async fn an_app_that_speaks_http_2_is_spoken_to_in_it() {
+    let (base, pem) = modern_app().await;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), pem).unwrap();
+    let settings = [("egress_ca_file", file.path().to_str().unwrap())];
+    for lab in labs_of(Kind { base: &base, settings: &settings, ..Kind::default() }).await {
+        let key = "Bearer ".len() + KEY.len();
+        let reply = read(lab.request(Method::POST, "/x").body("body")).await;
+        assert_eq!(reply.text, format!("HTTP/2.0 {key} body"));
+        let all = (0..8).map(|_| lab.get("/y"));
+        let all = futures::future::join_all(all).await;
+        assert!(all.iter().all(|it| it.text == format!("HTTP/2.0 {key} ")), "{all:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_caller_may_have_failures_that_pass_tried_again() {
+    for lab in labs().await {
+        let again = |method: Method| lab.request(method, "/x").header("x-grantkeep-retry", "3");
+        let later = || status(429, "retry-after: 0\r\n", "");
+        lab.upstream.script([later(), later(), answer("", "ok")]);
+        assert_eq!(read(again(Method::GET)).await.text, "ok");
+        assert_eq!(lab.upstream.seen().len(), 3);
+        // The body goes again with it.
+        lab.upstream.script([later(), answer("", "ok")]);
+        assert_eq!(read(again(Method::POST).body("body")).await.text, "ok");
+        assert_eq!(lab.upstream.last().body, b"body");
+        // What the app may have acted on is not repeated, unless it can tell.
+        lab.upstream.script([status(502, "retry-after: 0\r\n", "")]);
+        assert_eq!(read(again(Method::POST).body("body")).await.status, 502);
+        lab.upstream.script([status(502, "retry-after: 0\r\n", ""), answer("", "ok")]);
+        let keyed = again(Method::POST).header("idempotency-key", "7").body("body");
+        assert_eq!(read(keyed).await.text, "ok");
+        // No more often than asked, and not when nobody asked.
+        let count = lab.upstream.seen().len();
+        lab.upstream.script([later(), later(), later(), later()]);
+        assert_eq!(read(again(Method::GET)).await.status, 429);
+        assert_eq!(lab.upstream.seen().len(), count + 4);
+        lab.upstream.script([later()]);
+        assert_eq!(lab.get("/x").await.status, 429);
+        assert_eq!(lab.upstream.seen().len(), count + 5);
+        // A long wait is the caller's own.
+        lab.upstream.script([status(503, "retry-after: 3600\r\n", "")]);
+        let reply = read(again(Method::GET)).await;
+        assert_eq!(
+            (reply.status.as_u16(), &reply.headers["retry-after"]),
+            (503, &"3600".parse().unwrap())
+        );
+    }
+}

@@ -1,0 +1,182 @@
+//! The credential of a call: fresh, renewed once after a refusal, signed where the app wants that,
+//! and not given while it is held back.
+
+use futures::future::join_all;
+use grantkeep::accounts::Account;
+use grantkeep_simulator::{Endpoint, Fault, Times};
+use reqwest::{Method, RequestBuilder};
+use serde_json::json;
+
+use crate::connect::browser::Browser;
+use crate::world::{Reply, World, read, worlds};
+
+fn request(world: &World, account: &str, method: Method, target: &str) -> RequestBuilder {
+    let path = world.path(&format!("/proxy?account_id={account}&external_user_id=ada"));
+    let request = world.http.request(method, format!("{}{path}", world.url));
+    let request = request.bearer_auth(&world.project.key).header("x-pd-environment", "development");
+    request.header("x-grantkeep-target", target)
+}
+
+async fn get(world: &World, account: &Account, target: &str) -> Reply {
+    read(request(world, account.id.as_str(), Method::GET, target)).await
+}
+
+#[tokio::test]
+async fn t_12_a_token_that_has_ended_is_refreshed_before_the_call() {
+    for world in worlds().await {
+        let account = world.expired("rotating", "ada").await;
+        let answers = join_all((0..8).map(|_| get(&world, &account, "/api/me"))).await;
+        assert!(answers.iter().all(|it| it.status == 200), "{answers:?}");
+        let counters = world.provider.counters("rotating");
+        assert_eq!((counters.token_refresh, counters.illegal_reuse, counters.api_401), (1, 0, 0));
+    }
+}
+
+#[tokio::test]
+async fn p_11_row_81_a_refused_token_is_renewed_and_the_call_made_again() {
+    for world in worlds().await {
+        let account = world.connected("rotating", "ada").await;
+        world.provider.expire_access_tokens("rotating");
+        let id = account.id.as_str();
+        let body = json!({ "k": "v" });
+        let post = request(&world, id, Method::POST, "/api/echo").json(&body);
+        let reply = read(post).await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+        assert_eq!(reply.json()["body"], body.to_string(), "the body went again, whole");
+        let counters = world.provider.counters("rotating");
+        assert_eq!((counters.token_refresh, counters.api_401, counters.api_calls), (1, 1, 2));
+    }
+}
+
+#[tokio::test]
+async fn p_11_a_body_too_large_to_keep_is_not_sent_again() {
+    for world in worlds().await {
+        let account = world.connected("rotating", "ada").await;
+        world.provider.expire_access_tokens("rotating");
+        let post = request(&world, account.id.as_str(), Method::POST, "/api/echo");
+        let reply = read(post.body("x".repeat(600_000))).await;
+        assert_eq!(reply.status, 401, "{reply:?}");
+        assert!(!reply.headers.contains_key("x-grantkeep-error"), "it is the app's own answer");
+        let counters = world.provider.counters("rotating");
+        assert_eq!((counters.token_refresh, counters.api_calls), (0, 1));
+    }
+}
+
+#[tokio::test]
+async fn p_11_row_82_an_app_that_refuses_for_ever_is_asked_for_one_token_a_minute() {
+    for world in worlds().await {
+        let account = world.connected("rotating", "ada").await;
+        let no = Fault::Status { status: 401, retry_after_s: None };
+        world.provider.fault("rotating", Endpoint::Echo, no, Times::Always);
+        let storm = || async {
+            let answers = join_all((0..16).map(|_| get(&world, &account, "/api/echo"))).await;
+            for _ in 0..5 {
+                assert_eq!(get(&world, &account, "/api/echo").await.status, 401);
+            }
+            answers
+        };
+        assert!(storm().await.iter().all(|it| it.status == 401));
+        assert_eq!(world.provider.counters("rotating").token_refresh, 1);
+        world.later(61_000);
+        assert!(storm().await.iter().all(|it| it.status == 401));
+        assert_eq!(world.provider.counters("rotating").token_refresh, 2);
+        assert_eq!(world.provider.counters("rotating").illegal_reuse, 0);
+    }
+}
+
+#[tokio::test]
+async fn p_11_a_renewal_that_fails_leaves_the_apps_answer() {
+    for world in worlds().await {
+        let account = world.connected("static", "ada").await;
+        world.provider.expire_access_tokens("static");
+        let down = Fault::Status { status: 503, retry_after_s: None };
+        world.provider.fault("static", Endpoint::TokenRefresh, down, Times::Always);
+        for _ in 0..5 {
+            let reply = get(&world, &account, "/api/me").await;
+            assert_eq!(reply.status, 401, "{reply:?}");
+            assert!(reply.headers.contains_key("www-authenticate"));
+        }
+        assert_eq!(world.provider.counters("static").token_refresh, 1, "a failed one rests");
+    }
+}
+
+#[tokio::test]
+async fn a_dead_account_is_told_as_when_its_credentials_are_asked_for() {
+    for world in worlds().await {
+        let account = world.expired("rotating", "ada").await;
+        world.provider.revoke_user_grants("rotating", "ada");
+        for _ in 0..2 {
+            let reply = get(&world, &account, "/api/me").await;
+            assert_eq!((reply.status.as_u16(), reply.code().as_str()), (409, "reauth_required"));
+            assert_eq!(reply.headers["x-grantkeep-error"], "reauth_required");
+        }
+        assert_eq!(world.provider.counters("rotating").api_calls, 0);
+    }
+}
+
+#[tokio::test]
+async fn o_07_what_is_frozen_is_not_used() {
+    for world in worlds().await {
+        let account = world.connected("rotating", "ada").await;
+        assert_eq!(get(&world, &account, "/api/me").await.status, 200);
+        let path = world.path("/freeze");
+        let frozen =
+            world.call(Method::PUT, &path, Some(&world.project.key), Some(json!({}))).await;
+        assert!(frozen.status.is_success(), "{frozen:?}");
+        let reply = get(&world, &account, "/api/me").await;
+        assert_eq!((reply.status.as_u16(), reply.code().as_str()), (403, "frozen"));
+        assert_eq!(world.provider.counters("rotating").api_calls, 1);
+    }
+}
+
+#[tokio::test]
+async fn f_19_calls_to_an_app_with_oauth_1_are_signed_query_and_form() {
+    for world in worlds().await {
+        world.oauth_app("oauth1").await;
+        let token = world.connect_token("ada").await;
+        let browser = Browser::new(&world);
+        let page = browser.page(&token, "sim_oauth1").await;
+        let started = page.start().await;
+        let back = browser.consent(&started).await;
+        assert_eq!(browser.visit(&back).await.status, 200);
+        let account = page.status(&started.flow).await["account_id"].as_str().unwrap().to_owned();
+        let echo =
+            |method, query: &str| request(&world, &account, method, &format!("/api/echo{query}"));
+        let reply = read(echo(Method::GET, "?b=2&a=%20x%2F&a=1")).await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+        assert_eq!(reply.json()["user"], "ada");
+        let form = [("note", "a b&c=d\u{e9}"), ("z", "")];
+        let reply = read(echo(Method::POST, "?q=1").form(&form)).await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+        assert!(reply.json()["body"].as_str().unwrap().contains("note=a+b%26c%3Dd%C3%A9"));
+        for method in [Method::PUT, Method::PATCH, Method::DELETE] {
+            let reply = read(echo(method, "").json(&json!({ "k": [1] }))).await;
+            assert_eq!(reply.status, 200, "{reply:?}");
+        }
+        let counters = world.provider.counters("oauth1");
+        assert_eq!((counters.bad_signature, counters.api_401), (0, 0));
+    }
+}
+
+#[tokio::test]
+async fn keys_and_passwords_go_where_the_app_wants_them() {
+    for world in worlds().await {
+        for (app, fields) in [
+            ("sim_keys", json!({ "api_key": "sim_live_proxied" })),
+            (
+                "sim_basic",
+                json!({ "workspace": "acme", "username": "ada",
+                    "password": grantkeep_simulator::PASSWORD }),
+            ),
+        ] {
+            let token = world.connect_token("ada").await;
+            let body = json!({ "app_slug": app, "cfmap_json": fields.to_string() });
+            let path = world.path("/accounts");
+            let made = world.call(Method::POST, &path, Some(&token), Some(body)).await;
+            assert_eq!(made.status, 200, "{made:?}");
+            let id = made.json()["id"].as_str().unwrap().to_owned();
+            let reply = read(request(&world, &id, Method::GET, "/api/verify")).await;
+            assert_eq!((reply.status.as_u16(), &reply.json()["login"]), (200, &json!("ada")));
+        }
+    }
+}
