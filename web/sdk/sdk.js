@@ -96,6 +96,8 @@ const RETRIES = 2;
  */
 const WAIT_MS_MAX = 60_000;
 const BACKOFF_MS = 300;
+/** On what the server itself answers, and on nothing that an app answered. */
+const ERROR_HEADER = 'x-grantkeep-error';
 /** Calls that may be sent twice with the effect of one (RFC 9110, 9.2.2). */
 const IDEMPOTENT = new Set(['GET', 'PUT', 'DELETE']);
 /**
@@ -137,6 +139,57 @@ class Transport {
             if (wait > WAIT_MS_MAX)
                 throw error;
             await sleep(wait, options.signal);
+        }
+    }
+    /**
+     * Sends the call once and gives the answer while its body is still coming, whatever its status.
+     * The time limit holds until the answer begins; `signal` holds to its end.
+     *
+     * @throws GrantkeepError for what the server itself says, and when there is no answer.
+     */
+    async open(call, options = {}) {
+        let answer = await this.#fetch(call, options, false);
+        // Only the server's own 401 is about the bearer, and a stream that was sent is gone.
+        const ours = answer.status === 401 && answer.headers.has(ERROR_HEADER);
+        if (ours && this.#mayRenew(call) && !(call.raw instanceof ReadableStream)) {
+            await answer.body?.cancel();
+            answer = await this.#fetch(call, options, true);
+        }
+        if (!answer.headers.has(ERROR_HEADER))
+            return answer;
+        throw refused(answer, await answer.text()).error;
+    }
+    async #fetch(call, options, fresh) {
+        const headers = { ...(await this.#headers(call, options, fresh)), ...call.headers };
+        headers['accept'] = '*/*';
+        const timeoutMs = options.timeoutMs ?? this.#options.timeoutMs ?? TIMEOUT_MS;
+        const stop = new AbortController();
+        const timer = setTimeout(() => stop.abort('timeout'), timeoutMs);
+        const abort = () => stop.abort('aborted');
+        options.signal?.addEventListener('abort', abort, { once: true });
+        if (options.signal?.aborted)
+            abort();
+        const init = {
+            method: call.method,
+            headers,
+            signal: stop.signal,
+            redirect: 'manual',
+            credentials: 'omit',
+        };
+        if (call.raw !== undefined)
+            init.body = call.raw;
+        if (call.raw instanceof ReadableStream)
+            init.duplex = 'half';
+        try {
+            const send = this.#options.fetch ?? fetch;
+            return await send(this.#base + call.path + queryText(call.query), init);
+        }
+        catch (cause) {
+            options.signal?.removeEventListener('abort', abort);
+            throw unanswered(stop.signal, cause, timeoutMs);
+        }
+        finally {
+            clearTimeout(timer);
         }
     }
     /** A 401 says that nothing was done, so this is safe for every method. */
@@ -487,6 +540,8 @@ const TEXT_MAX = 2_000;
 class FrontendClient {
     accounts;
     apps;
+    /** For tokens that were made with the scope `connect:proxy`. */
+    proxy;
     #options;
     #base;
     #held;
@@ -498,6 +553,7 @@ class FrontendClient {
         const scope = new Scope(new Transport({ baseUrl: this.#base, renewable: Boolean(options.tokenCallback), bearer }), undefined, true);
         this.accounts = new Accounts(scope);
         this.apps = new Apps(scope);
+        this.proxy = new Proxy(scope);
     }
     /**
      * Opens the connect page over yours. Call it when the user asks to connect an app.

@@ -2,6 +2,7 @@ import { ConnectError, GrantkeepError } from './errors.js';
 import { cleanBase, type Environment, Transport } from './http.js';
 import { Accounts, Apps, Scope } from './resources.js';
 import { isRecord } from './names.js';
+import { Proxy } from './proxy.js';
 
 /** A page that says nothing for this long after its frame has loaded was kept from being shown. */
 const SILENCE_MS = 8_000;
@@ -72,6 +73,8 @@ export interface ConnectHandle extends PromiseLike<ConnectResult> {
 export class FrontendClient {
   readonly accounts: Accounts;
   readonly apps: Apps;
+  /** For tokens that were made with the scope `connect:proxy`. */
+  readonly proxy: Proxy;
   readonly #options: BrowserOptions;
   readonly #base: string;
   #held: { token: string; untilMs: number } | undefined;
@@ -88,6 +91,7 @@ export class FrontendClient {
     );
     this.accounts = new Accounts(scope);
     this.apps = new Apps(scope);
+    this.proxy = new Proxy(scope);
   }
 
   /**

@@ -13,7 +13,8 @@ export async function pretendServer(answer) {
       path: url.pathname,
       query: url.searchParams,
       headers: request.headers,
-      body: text === '' ? undefined : JSON.parse(text),
+      text,
+      body: parsed(text),
       line: `${request.method} ${request.url}`,
     };
     requests.push(seen);
@@ -45,6 +46,15 @@ export async function pretendServer(answer) {
       return new Promise((done) => server.close(done));
     },
   };
+}
+
+/** What the body says, if it is JSON. */
+function parsed(text) {
+  try {
+    return text === '' ? undefined : JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Starts a server for one test and stops it after. */
