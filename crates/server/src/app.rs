@@ -17,10 +17,10 @@ use crate::callers::Caller;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
-use crate::egress::Egress;
-use crate::error::Result;
+use crate::egress::{Egress, Identity};
+use crate::error::{self, Result};
 use crate::flights::Flights;
-use crate::ids::{AccountId, ProjectId};
+use crate::ids::{AccountId, OAuthAppId, ProjectId};
 use crate::journal::Journal;
 use crate::keys::Keys;
 use crate::paging::CursorKey;
@@ -36,6 +36,8 @@ const NONCES_MAX: u64 = 10_000;
 const NONCE_LIFE: Duration = Duration::from_hours(1);
 /// Projects whose own apps are kept read.
 const OWN_APPS_MAX: u64 = 1_000;
+/// Outbound clients with a certificate of their own, kept at once.
+const SHOWING_MAX: u64 = 200;
 /// Callers remembered at once.
 const CALLERS_MAX: u64 = 10_000;
 
@@ -72,6 +74,8 @@ pub struct App {
     projects: Cache<ProjectId, Arc<Settings>>,
     freezes: Cache<(), Arc<Freezes>>,
     dpop_nonces: Cache<String, String>,
+    /// Outbound clients that show a certificate, by OAuth client and its version.
+    showing: Cache<(OAuthAppId, i64), Egress>,
     own_apps: Cache<ProjectId, Arc<Catalog>>,
     /// Projects' own apps as they were read, with the editions that they were read from.
     pub(crate) read_apps: Cache<ProjectId, (Vec<Edition>, Arc<Catalog>)>,
@@ -130,6 +134,7 @@ impl App {
             projects,
             freezes,
             dpop_nonces: dpop_nonces.build(),
+            showing: Cache::builder().max_capacity(SHOWING_MAX).time_to_idle(NONCE_LIFE).build(),
             own_apps,
             read_apps: Cache::new(OWN_APPS_MAX),
         })
@@ -187,6 +192,25 @@ impl App {
 
     pub(crate) async fn forget_freezes(&self) {
         self.freezes.invalidate(&()).await;
+    }
+
+    /// The outbound client that shows an OAuth client's certificate; made on first use.
+    ///
+    /// # Errors
+    /// [`error::DECRYPT_FAILED`] when what is stored is no certificate with its key.
+    pub(crate) async fn showing(
+        &self,
+        client: (OAuthAppId, i64),
+        (certificate, key): (&str, &str),
+    ) -> Result<Egress> {
+        if let Some(known) = self.showing.get(&client).await {
+            return Ok(known);
+        }
+        let identity = Identity::read(certificate, key);
+        let made = identity.and_then(|it| Egress::showing(&self.config, it));
+        let made = made.map_err(|it| error::DECRYPT_FAILED.logging(it))?;
+        self.showing.insert(client, made.clone()).await;
+        Ok(made)
     }
 
     /// The last nonce that a server handed out for proofs.

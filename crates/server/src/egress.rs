@@ -26,7 +26,7 @@ use tokio::time::Instant;
 use crate::config::{Config, ConfigError};
 use addresses::Policy;
 use connector::Connector;
-pub use connector::Resolve;
+pub use connector::{Identity, Resolve};
 pub use error::{EgressError, Failure};
 use pools::{HttpClient, Pools};
 pub use target::Ports;
@@ -100,16 +100,28 @@ impl Egress {
     /// The client for a service that the operator named in the configuration, such as a collector
     /// of traces: private addresses and plain http are allowed.
     pub fn for_operator(config: &Config) -> Result<Self, ConfigError> {
-        Self::build(config, Policy::open(), connector::system_resolver())
+        Self::build(config, Policy::open(), connector::system_resolver(), None)
     }
 
     /// With another way to look names up. For tests.
     pub fn with_resolver(config: &Config, resolve: Resolve) -> Result<Self, ConfigError> {
-        Self::build(config, Policy::new(config), resolve)
+        Self::build(config, Policy::new(config), resolve, None)
     }
 
-    fn build(config: &Config, policy: Policy, resolve: Resolve) -> Result<Self, ConfigError> {
-        let connector = Connector::new(config, policy.clone(), resolve)?;
+    /// The client for the servers that know one OAuth client by its certificate (RFC 8705): its
+    /// connections are of no use to anybody else.
+    pub fn showing(config: &Config, identity: Identity) -> Result<Self, ConfigError> {
+        let resolve = connector::system_resolver();
+        Self::build(config, Policy::new(config), resolve, Some(identity))
+    }
+
+    fn build(
+        config: &Config,
+        policy: Policy,
+        resolve: Resolve,
+        identity: Option<Identity>,
+    ) -> Result<Self, ConfigError> {
+        let connector = Connector::new(config, policy.clone(), resolve, identity)?;
         let mut builder = Client::builder(TokioExecutor::new());
         builder
             .timer(TokioTimer::new())

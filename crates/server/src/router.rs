@@ -11,8 +11,8 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::{
-    accounts, apps, authn, callback_origins, connect, cors, docs, error, health, projects, proxy, sdk,
-    tokens, users, webhooks,
+    accounts, apps, authn, callback_origins, connect, cors, docs, error, health, projects, proxy,
+    sdk, tokens, users, webhooks,
 };
 
 /// What the document says besides the routes.

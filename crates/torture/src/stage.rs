@@ -188,6 +188,7 @@ impl Stage {
             scopes: Scopes::parse("*").doing("scopes")?,
             project: None,
             connect: None,
+            reach: None,
         };
         let wish =
             Wish { external_user_id: token::base62("u-", 12).expose().into(), ..Wish::default() };

@@ -192,7 +192,7 @@ async fn ask(
     };
     let proof_key = opened.contents.credentials.dpop_key.as_ref();
     let most = deadline.saturating_duration_since(Instant::now());
-    let answered = bound::send(app, &build, proof_key, most).await;
+    let answered = bound::send((app, &opened.client), &build, proof_key, most).await;
     let answered = answered.map_err(|error| unanswered(app, account, opened, error))?;
     failpoint::reached("refresh.answered");
     let kept = Candidate {

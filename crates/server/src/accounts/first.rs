@@ -53,10 +53,11 @@ pub(super) async fn token(
         error::CREDENTIALS_REFUSED
             .saying(format!("{} cannot be asked with this: {why}.", found.name))
     })?;
-    let answered = protocol::send(app, request, PATIENCE).await.map_err(|error| {
-        tracing::info!(app = found.slug, detail = error.detail(), "an app gave no first token");
-        Error::from(error::PROVIDER_UNAVAILABLE)
-    })?;
+    let answered =
+        protocol::send_by(keys.egress(app), request, PATIENCE).await.map_err(|error| {
+            tracing::info!(app = found.slug, detail = error.detail(), "an app gave no first token");
+            Error::from(error::PROVIDER_UNAVAILABLE)
+        })?;
     let now_ms = app.clock.now_ms();
     let material = asking::material(found, &answered);
     let response = Response { body: &material, ..answered.response() };

@@ -325,7 +325,7 @@ async fn ask(app: &Arc<App>, it: &Revocation, sealed: &SecretBytes) -> Verdict {
         Ok(request) => request,
         Err(error) => return Verdict::Broken(error.to_string()),
     };
-    let answered = match protocol::send(app, request, ATTEMPT).await {
+    let answered = match protocol::send_by(client.egress(app), request, ATTEMPT).await {
         Ok(answered) => answered,
         Err(error) if error.failure() == NoAnswer::NotAllowed => {
             return Verdict::Broken(error.to_string());

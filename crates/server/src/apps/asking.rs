@@ -52,7 +52,7 @@ pub fn request(
         return swap_keys(app, values, it);
     }
     let it = values.found.oauth2().ok_or(Unaskable::NoSuch)?;
-    let url = values.url(app, &it.token_url)?;
+    let url = values.url(app, protocol::token_url(it))?;
     let resources = protocol::resources(it);
     let params = protocol::filled(values, &it.token_params)?;
     let headers = protocol::filled(values, &it.token_headers)?;

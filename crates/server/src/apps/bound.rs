@@ -10,7 +10,7 @@ use grantkeep_oauth::{self as oauth, RequestError};
 use grantkeep_vault::{Secret, token};
 use url::Url;
 
-use super::protocol::{self, Answered, Unaskable};
+use super::protocol::{self, Answered, ClientKeys, Unaskable};
 use crate::app::App;
 use crate::egress::EgressError;
 
@@ -46,21 +46,23 @@ pub fn key(text: &Secret) -> Result<SigningKey, Unaskable> {
 /// # Errors
 /// [`NotAsked`].
 pub async fn send(
-    app: &App,
+    (app, client): (&App, &ClientKeys),
     build: &(dyn Fn() -> Result<oauth::Request, Unaskable> + Sync),
     key: Option<&Secret>,
     most: Duration,
 ) -> Result<Answered, NotAsked> {
-    let Some(key) = key else { return Ok(protocol::send(app, build()?, most).await?) };
+    let Some(key) = key else {
+        return Ok(protocol::send_by(client.egress(app), build()?, most).await?);
+    };
     let key = self::key(key)?;
     let first = proved(app, build()?, &key).await?;
-    let answered = ask(app, first, most).await?;
+    let answered = ask((app, client), first, most).await?;
     let header = header(&answered.headers);
     if dpop::retry_token(&answered.response(), header).is_none() {
         return Ok(answered);
     }
     let second = proved(app, build()?, &key).await?;
-    Ok(ask(app, second, most).await?)
+    Ok(ask((app, client), second, most).await?)
 }
 
 /// The headers of a request to an API that is called with a bound token: the token and its proof
@@ -104,9 +106,13 @@ async fn proved(
     Ok(request)
 }
 
-async fn ask(app: &App, request: oauth::Request, most: Duration) -> Result<Answered, EgressError> {
+async fn ask(
+    (app, client): (&App, &ClientKeys),
+    request: oauth::Request,
+    most: Duration,
+) -> Result<Answered, EgressError> {
     let url = request.url.clone();
-    let answered = protocol::send(app, request, most).await?;
+    let answered = protocol::send_by(client.egress(app), request, most).await?;
     learn_nonce(app, &url, &answered.headers).await;
     Ok(answered)
 }

@@ -11,8 +11,9 @@ use grantkeep_oauth::{self as oauth};
 use grantkeep_vault::{Secret, token};
 
 use super::protocol::Unaskable;
-use super::{OAuthApp, oauth_app_key, oauth_app_secret};
+use super::{OAuthApp, oauth_app_certificate, oauth_app_key, oauth_app_secret};
 use crate::app::App;
+use crate::egress::Egress;
 use crate::error::Result;
 
 /// The fields that hold a user's own client.
@@ -27,6 +28,8 @@ pub struct ClientKeys {
     pub id: String,
     secret: Option<oauth::Secret>,
     key: Option<SigningKey>,
+    /// Shows the client's certificate, if it has one.
+    egress: Option<Egress>,
 }
 
 impl ClientKeys {
@@ -36,14 +39,27 @@ impl ClientKeys {
         let secret = oauth_app_secret(app, client).await?;
         let secret = secret.map(|it| oauth::Secret::new(it.expose()));
         let key = oauth_app_key(app, client).await?;
-        Ok(Self { id: client.client_id.clone(), secret, key })
+        let egress = match oauth_app_certificate(app, client).await? {
+            Some((certificate, key)) => {
+                let of = (client.id.clone(), client.version);
+                Some(app.showing(of, (&certificate, key.expose())).await?)
+            }
+            None => None,
+        };
+        Ok(Self { id: client.client_id.clone(), secret, key, egress })
     }
 
     /// The user's own client, as he entered it.
     pub fn of_fields(fields: &BTreeMap<String, Secret>) -> Self {
         let id = fields.get(CLIENT_ID).map(|it| it.expose().to_owned());
         let secret = fields.get(CLIENT_SECRET).map(|it| oauth::Secret::new(it.expose()));
-        Self { id: id.unwrap_or_default(), secret, key: None }
+        Self { id: id.unwrap_or_default(), secret, ..Self::default() }
+    }
+
+    /// By which connections the client's own requests go: those with its certificate (RFC 8705),
+    /// if it has one.
+    pub fn egress<'a>(&'a self, app: &'a App) -> &'a Egress {
+        self.egress.as_ref().unwrap_or(&app.egress)
     }
 
     pub fn key(&self) -> Result<&SigningKey, Unaskable> {

@@ -27,7 +27,7 @@ use http_body_util::Full;
 pub use super::client_keys::ClientKeys;
 use super::client_keys::signing;
 use crate::app::App;
-use crate::egress::{self, EgressError};
+use crate::egress::{self, Egress, EgressError};
 use crate::error::Result;
 
 /// An app whose file, or what was entered for it, makes no valid request. A fault of settings:
@@ -85,6 +85,12 @@ impl<'a> Values<'a> {
     }
 }
 
+/// Where tokens are asked for: where the client's certificate is looked at, if it has to be.
+pub(super) fn token_url(it: &OAuth2) -> &str {
+    let shown = it.client_auth == catalog::ClientAuth::Tls;
+    it.mtls_token_url.as_deref().filter(|_| shown).unwrap_or(&it.token_url)
+}
+
 /// Where a refresh goes.
 pub fn refresh_url(app: &App, values: &Values<'_>) -> Result<url::Url, Unaskable> {
     if let Some(it) = values.found.key_exchange() {
@@ -92,7 +98,7 @@ pub fn refresh_url(app: &App, values: &Values<'_>) -> Result<url::Url, Unaskable
         return url::Url::parse(&text).map_err(|_| Unaskable::NoSuch);
     }
     let it = values.found.oauth2().ok_or(Unaskable::NoSuch)?;
-    let text = values.url(app, it.refresh_url.as_ref().unwrap_or(&it.token_url))?;
+    let text = values.url(app, it.refresh_url.as_deref().unwrap_or_else(|| token_url(it)))?;
     url::Url::parse(&text).map_err(|_| Unaskable::NoSuch)
 }
 
@@ -122,8 +128,8 @@ pub fn exchange_request(
     exchange: &token::Exchange<'_>,
 ) -> Result<oauth::Request, Unaskable> {
     let it = values.found.oauth2().ok_or(Unaskable::NoSuch)?;
-    let installed = it.installation.as_ref().map(|it| &it.user_token_url);
-    let url = values.url(app, installed.unwrap_or(&it.token_url))?;
+    let installed = it.installation.as_ref().map(|it| it.user_token_url.as_str());
+    let url = values.url(app, installed.unwrap_or_else(|| token_url(it)))?;
     let params = filled(values, &it.token_params)?;
     let headers = filled(values, &it.token_headers)?;
     let resources = resources(it);
@@ -223,7 +229,7 @@ pub fn poll_request(
     code: &oauth::Secret,
 ) -> Result<oauth::Request, Unaskable> {
     let it = values.found.oauth2().ok_or(Unaskable::NoSuch)?;
-    let url = values.url(app, &it.token_url)?;
+    let url = values.url(app, token_url(it))?;
     let params = filled(values, &it.token_params)?;
     let headers = filled(values, &it.token_headers)?;
     let endpoint = endpoint(app, it, (&url, &params, &headers), &[]);
@@ -319,9 +325,21 @@ pub async fn send(
     request: oauth::Request,
     most: Duration,
 ) -> Result<Answered, EgressError> {
-    let mut limits = app.egress.limits();
+    send_by(&app.egress, request, most).await
+}
+
+/// The same by the connections of one client; see [`ClientKeys::egress`].
+///
+/// # Errors
+/// As for [`send`].
+pub async fn send_by(
+    egress: &Egress,
+    request: oauth::Request,
+    most: Duration,
+) -> Result<Answered, EgressError> {
+    let mut limits = egress.limits();
     limits.total_timeout = limits.total_timeout.min(most);
-    let answer = app.egress.send(outgoing(&request)?, limits).await?;
+    let answer = egress.send(outgoing(&request)?, limits).await?;
     Ok(Answered { status: answer.status.as_u16(), headers: answer.headers, body: answer.body })
 }
 

@@ -66,7 +66,7 @@ pub(super) async fn begin(
     let scope = asked.flow.asked_scopes.join(&asked.oauth2()?.scopes.separator);
     let request = protocol::device_request(asked.app, (&values, &keys), &scope);
     let request = request.map_err(|it| asked.unaskable(&it))?;
-    let answered = protocol::send(asked.app, request, STEP).await;
+    let answered = protocol::send_by(keys.egress(asked.app), request, STEP).await;
     let answered = answered.map_err(|it| asked.no_answer(&it))?;
     let now_ms = asked.app.clock.now_ms();
     let rules = oauth::answer::Rules::default();
@@ -191,7 +191,7 @@ impl Asking<'_> {
         let code = oauth::Secret::new(held.secret.as_str());
         let request = protocol::poll_request(self.app, (&values, &keys), &code);
         let request = request.map_err(|it| asked.unaskable(&it))?;
-        let answered = protocol::send(self.app, request, STEP).await;
+        let answered = protocol::send_by(keys.egress(self.app), request, STEP).await;
         // No answer says nothing of the grant: it is asked again.
         let Ok(answered) = answered else {
             return Ok(Polled::Pending { interval_s: held.interval_s });

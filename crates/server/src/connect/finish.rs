@@ -135,7 +135,7 @@ impl Asked<'_> {
         let mut values = Values::of(self.found, &kept.fields);
         values.client_id = Some(&keys.id);
         let build = || protocol::exchange_request(self.app, &values, &keys, &exchange);
-        let answered = self.ask_tokens(kept, &build, EXCHANGE).await?;
+        let answered = self.ask_tokens((kept, &keys), &build, EXCHANGE).await?;
         let now_ms = self.app.clock.now_ms();
         let tokens = protocol::read_tokens(oauth2, &answered.response(), now_ms);
         Ok(got(tokens.map_err(|it| self.refused(&it))?))

@@ -49,7 +49,7 @@ pub(super) async fn tokens_of(
     values.access_token = None;
     values.client_id = Some(&keys.id);
     let request = asking::request(asked.app, &values, &keys).map_err(|it| asked.unaskable(&it))?;
-    let answered = protocol::send(asked.app, request, STEP).await;
+    let answered = protocol::send_by(keys.egress(asked.app), request, STEP).await;
     let answered = answered.map_err(|it| asked.no_answer(&it))?;
     let now_ms = asked.app.clock.now_ms();
     let tokens = asking::read(asked.found, &answered.response(), now_ms);

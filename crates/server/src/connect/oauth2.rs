@@ -84,8 +84,9 @@ async fn push(
 ) -> Result<Secret, Failure> {
     let pushed = protocol::push_request(asked.app, (values, keys), request, object);
     let pushed = pushed.map_err(|it| asked.unaskable(&it))?;
-    let answered =
-        protocol::send(asked.app, pushed, STEP).await.map_err(|it| asked.no_answer(&it))?;
+    let answered = protocol::send_by(keys.egress(asked.app), pushed, STEP)
+        .await
+        .map_err(|it| asked.no_answer(&it))?;
     let now_ms = asked.app.clock.now_ms();
     let kept = read_push(&oauth::answer::Rules::default(), &answered.response(), now_ms);
     let kept = kept.map_err(|it| asked.refused(&it))?;
@@ -96,11 +97,11 @@ impl Asked<'_> {
     /// Sends a request for tokens, bound to the flow's key if it has one.
     pub async fn ask_tokens(
         &self,
-        kept: &Kept,
+        (kept, keys): (&Kept, &ClientKeys),
         build: &(dyn Fn() -> Result<oauth::Request, Unaskable> + Sync),
         most: Duration,
     ) -> Result<protocol::Answered, Failure> {
-        let answered = bound::send(self.app, build, kept.dpop_key.as_ref(), most).await;
+        let answered = bound::send((self.app, keys), build, kept.dpop_key.as_ref(), most).await;
         answered.map_err(|error| match error {
             bound::NotAsked::Unaskable(why) => self.unaskable(&why),
             bound::NotAsked::NoAnswer(why) => self.no_answer(&why),

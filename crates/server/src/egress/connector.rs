@@ -15,8 +15,8 @@ use hyper::http::uri::Scheme;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::TcpStream;
 use tower::Service;
 use url::Host;
@@ -45,6 +45,27 @@ pub(super) fn system_resolver() -> Resolve {
     })
 }
 
+/// What a client shows of itself in TLS (RFC 8705): its certificate, with the chain, and the key.
+pub struct Identity {
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+}
+
+impl Identity {
+    /// Reads both from PEM.
+    ///
+    /// # Errors
+    /// [`ConfigError`], which names neither.
+    pub fn read(certificate: &str, key: &str) -> Result<Self, ConfigError> {
+        let unreadable = |what| ConfigError(format!("the client's {what} is not PEM"));
+        let chain: Vec<_> = CertificateDer::pem_slice_iter(certificate.as_bytes())
+            .collect::<Result<_, _>>()
+            .map_err(|_| unreadable("certificate"))?;
+        let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|_| unreadable("key"))?;
+        Ok(Self { chain, key })
+    }
+}
+
 /// Resolves, checks, connects, and does TLS, all within one time limit.
 #[derive(Clone)]
 pub(super) struct Connector {
@@ -57,9 +78,10 @@ impl Connector {
         config: &Config,
         policy: Policy,
         resolve: Resolve,
+        identity: Option<Identity>,
     ) -> Result<Self, ConfigError> {
         let https = HttpsConnectorBuilder::new()
-            .with_tls_config(tls(config)?)
+            .with_tls_config(tls(config, identity)?)
             .https_or_http()
             .enable_all_versions()
             .wrap_connector(Checked { policy, resolve });
@@ -191,7 +213,7 @@ async fn race(addresses: &[SocketAddr]) -> Result<TcpStream, EgressError> {
 }
 
 /// TLS 1.2 and 1.3, the roots that browsers trust, and the operator's own.
-fn tls(config: &Config) -> Result<ClientConfig, ConfigError> {
+fn tls(config: &Config, identity: Option<Identity>) -> Result<ClientConfig, ConfigError> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     if let Some(path) = &config.egress_ca_file {
         let refuse = |why: String| {
@@ -206,6 +228,12 @@ fn tls(config: &Config) -> Result<ClientConfig, ConfigError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| ConfigError(format!("TLS cannot be set up: {error}")))?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+        .map_err(|error| ConfigError(format!("TLS cannot be set up: {error}")))?
+        .with_root_certificates(roots);
+    match identity {
+        None => Ok(builder.with_no_client_auth()),
+        Some(Identity { chain, key }) => builder
+            .with_client_auth_cert(chain, key)
+            .map_err(|error| ConfigError(format!("the client's certificate: {error}"))),
+    }
 }
