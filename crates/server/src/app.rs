@@ -35,7 +35,7 @@ const TRUST: Duration = Duration::from_secs(1);
 const NONCES_MAX: u64 = 10_000;
 const NONCE_LIFE: Duration = Duration::from_hours(1);
 /// Projects whose own apps are kept read.
-const OWN_APPS_MAX: u64 = 1_000;
+const OWN_APPS_MAX: u64 = 10_000;
 /// Outbound clients with a certificate of their own, kept at once.
 const SHOWING_MAX: u64 = 200;
 /// Callers remembered at once.

@@ -30,6 +30,7 @@ pub async fn connect(app: &Arc<App>, grant: NewGrant, origin: &Origin) -> Result
     let now_ms = app.clock.now_ms();
     let former = former(app, &grant).await?;
     let asker = Asker::of(app, &grant.token_hash).await?;
+    apps::ready(app, &grant.tenant.project).await?;
     let mut tx = app.db.begin().await?;
     tokens::consume(&mut tx, &grant.token_hash, now_ms).await?;
     let action = if former.is_some() { "account.reconnect" } else { "account.connect" };
@@ -148,7 +149,7 @@ async fn filled(app: &App, tx: &mut Tx, mut account: Account, grant: NewGrant) -
         granted_at_ms: now_ms,
         ..Refreshing::default()
     };
-    if let Ok(found) = apps::find(app, &account.tenant.project, &account.app_slug).await {
+    if let Some(found) = apps::known(app, &account.tenant.project, &account.app_slug).await {
         let renewable = asking::renewable(&found, grant.credentials.refresh_token.is_some());
         account.next_refresh_at_ms =
             schedule::next_refresh(&app.config, &found, &account, (renewable, now_ms));

@@ -15,7 +15,7 @@ use crate::db::Tx;
 use crate::error::{self, Result};
 use crate::ids::JobId;
 use crate::tenant::Tenant;
-use crate::users;
+use crate::{apps, users};
 
 /// Accounts looked up at once when many are deleted.
 const BATCH: i64 = 100;
@@ -44,6 +44,7 @@ pub async fn delete(
 ) -> Result<Option<Outcome>> {
     let account = list::find(app, by.tenant, id, external_id).await?;
     let key = seal::user_key(app, &account).await.ok();
+    apps::ready(app, &by.tenant.project).await?;
     let mut tx = app.db.begin().await?;
     let Some(account) = store::take(&mut tx, by.tenant, &account.id).await? else {
         return Err(error::NOT_FOUND.into());
@@ -93,6 +94,7 @@ pub async fn delete_by_app(
         for id in ids {
             let Some(account) = store::find(&app.db, by.tenant, &id).await? else { continue };
             let key = seal::user_key(app, &account).await.ok();
+            apps::ready(app, &by.tenant.project).await?;
             let mut tx = app.db.begin().await?;
             if let Some(account) = store::take(&mut tx, by.tenant, &id).await? {
                 leave(app, &mut tx, by, (&account, key.as_deref(), 0)).await?;

@@ -17,7 +17,7 @@ use crate::error::{self, Result};
 use crate::ids::{ErasureId, UserId};
 use crate::outbox::{self, Done, Job};
 use crate::tenant::Tenant;
-use crate::{tokens, users};
+use crate::{apps, tokens, users};
 
 /// Accounts of a user who is erased in one transaction. With more, it is a job.
 pub const AT_ONCE_MAX: i64 = 500;
@@ -80,6 +80,7 @@ pub async fn delete_user(app: &Arc<App>, by: By<'_>, external_id: &str) -> Resul
     let user = users::find(&app.db, by.tenant, external_id).await?.ok_or(error::NOT_FOUND)?;
     // Who never connected an account has no key.
     let key = app.keys.user(&app.db, by.tenant, &user.id).await.ok();
+    apps::ready(app, &by.tenant.project).await?;
     let mut tx = app.db.begin().await?;
     tokens::forget_user(&mut tx, by.tenant, &user.id).await?;
     let accounts = store::count_of_user(&mut tx, by.tenant, &user.id).await?;
@@ -178,6 +179,7 @@ pub(crate) async fn go_on(app: &Arc<App>, tenant: &Tenant, id: &ErasureId) -> Re
     let origin = Origin::default();
     let by = By { tenant, actor: &Actor::System, origin: &origin, revoke: erasure.revoke };
     for _ in 0..BATCHES {
+        apps::ready(app, &tenant.project).await?;
         let mut tx = app.db.begin().await?;
         let accounts = store::take_some(&mut tx, tenant, &erasure.user, BATCH).await?;
         if accounts.is_empty() {

@@ -15,7 +15,7 @@ use super::verdict::{self, Trouble};
 use super::{Account, Health, forecast, revoke, schedule};
 use crate::app::App;
 use crate::apps::bound::{self, NotAsked};
-use crate::apps::{asking, protocol};
+use crate::apps::{self, asking, protocol};
 use crate::db::Tx;
 use crate::error::{self, Result};
 use crate::failpoint;
@@ -380,6 +380,7 @@ async fn store_at_last(app: &Arc<App>, it: Brought) -> Stored {
 
 pub(super) async fn store_once(app: &App, it: &Brought) -> Result<Stored> {
     let next = &it.next;
+    apps::ready(app, &next.tenant.project).await?;
     let mut tx = app.db.begin().await?;
     if rows::renew(&mut tx, next).await? {
         rows::forget_candidates(&mut tx, next).await?;

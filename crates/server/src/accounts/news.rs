@@ -4,7 +4,7 @@ use grantkeep_vault::{Secret, token};
 use serde_json::{Value, json};
 
 use super::Account;
-use super::view::account_view;
+use super::view::account_in_news;
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::Result;
@@ -60,7 +60,7 @@ fn session_number(token_hash: &[u8; 32]) -> u64 {
 
 /// An account as news has it: without any place for credentials.
 pub(super) async fn view(app: &App, account: &Account) -> Result<Value> {
-    let view = serde_json::to_value(account_view(app, account, None).await);
+    let view = serde_json::to_value(account_in_news(app, account).await);
     let mut view = view.map_err(|it| crate::error::INTERNAL.logging(it))?;
     if let Some(fields) = view.as_object_mut() {
         fields.remove("credentials");

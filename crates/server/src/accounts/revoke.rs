@@ -111,7 +111,7 @@ pub(super) async fn leave(
     after_ms: i64,
 ) -> Result<(Outcome, Option<JobId>)> {
     let now_ms = app.clock.now_ms();
-    let found = apps::find(app, &account.tenant.project, &account.app_slug).await.ok();
+    let found = apps::known(app, &account.tenant.project, &account.app_slug).await;
     let habit = found.as_deref().and_then(habit);
     let (outcome, detail, sealed) = match (&grant, habit) {
         (None, _) => (Outcome::Failed, Some("The stored grant could not be read."), None),

@@ -13,6 +13,7 @@ use super::refresh::{Why, refresh};
 use super::store::refreshing as rows;
 use super::{Account, forecast, recover, verdict};
 use crate::app::App;
+use crate::apps;
 use crate::config::Config;
 use crate::error::Result;
 use crate::webhooks::Topic;
@@ -122,6 +123,7 @@ pub async fn notice(app: &Arc<App>) -> Result<usize> {
     let accounts = rows::ending(&app.db, app.clock.now_ms() + NOTICE_MS, BATCH).await?;
     let mut told = 0;
     for account in accounts {
+        apps::ready(app, &account.tenant.project).await?;
         let mut tx = app.db.begin().await?;
         if rows::set_end_told(&mut tx, &account).await? {
             verdict::tell(app, &mut tx, &account, Topic::AccountExpiring).await?;

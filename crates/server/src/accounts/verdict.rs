@@ -175,7 +175,7 @@ fn topic(account: &Account, now_ms: i64) -> Option<Topic> {
 
 /// Tells the product, if `tx` commits.
 pub(super) async fn tell(app: &App, tx: &mut Tx, account: &Account, topic: Topic) -> Result<()> {
-    let found = apps::find(app, &account.tenant.project, &account.app_slug).await.ok();
+    let found = apps::known(app, &account.tenant.project, &account.app_slug).await;
     let body = json!({
         "account": news::view(app, account).await?,
         "forecast": found.and_then(|it| forecast::of(&it, account)),

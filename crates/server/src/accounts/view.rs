@@ -1,5 +1,6 @@
 //! An account as callers see it.
 
+use grantkeep_catalog::App as CatalogApp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -51,16 +52,30 @@ pub(crate) async fn account_view(
     account: &Account,
     credentials: Option<Map<String, Value>>,
 ) -> AccountView {
-    let at = |time: Option<i64>| time.map(iso);
     // An app whose file was taken away leaves its accounts behind.
     let found = apps::find(app, &account.tenant.project, &account.app_slug).await.ok();
+    shown(app, account, (found.as_deref(), credentials))
+}
+
+/// The same without credentials, for news that is written within a transaction.
+pub(super) async fn account_in_news(app: &App, account: &Account) -> AccountView {
+    let found = apps::known(app, &account.tenant.project, &account.app_slug).await;
+    shown(app, account, (found.as_deref(), None))
+}
+
+fn shown(
+    app: &App,
+    account: &Account,
+    (found, credentials): (Option<&CatalogApp>, Option<Map<String, Value>>),
+) -> AccountView {
+    let at = |time: Option<i64>| time.map(iso);
     AccountView {
         id: account.id.clone(),
         name: account.name.clone(),
         external_id: account.external_id.clone(),
         healthy: account.health == Health::Healthy,
         dead: matches!(account.health, Health::Dead { .. }),
-        app: found.map(|found| app_view(app, &found)),
+        app: found.map(|found| app_view(app, found)),
         created_at: iso(account.created_at_ms),
         updated_at: iso(account.updated_at_ms),
         authorized_scopes: account.scopes.clone(),

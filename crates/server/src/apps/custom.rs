@@ -62,6 +62,10 @@ pub async fn own(app: &App, project: &ProjectId) -> Result<Arc<Catalog>> {
     let editions = store::custom::editions(&app.db, project).await?;
     let own = match app.read_apps.get(project).await {
         Some((read, own)) if read == editions => own,
+        _ if editions.is_empty() => {
+            app.read_apps.invalidate(project).await;
+            Arc::default()
+        }
         _ => {
             let own = Arc::new(read(app, store::custom::list(&app.db, project).await?));
             // What was written between the two questions is read again a second later.
@@ -71,6 +75,11 @@ pub async fn own(app: &App, project: &ProjectId) -> Result<Arc<Catalog>> {
     };
     app.remember_own_apps(project, &own).await;
     Ok(own)
+}
+
+/// What [`own`] found last, however long ago. `None`: the project has none, as far as is known.
+pub(super) async fn at_hand(app: &App, project: &ProjectId) -> Option<Arc<Catalog>> {
+    app.read_apps.get(project).await.map(|(_, own)| own)
 }
 
 fn read(app: &App, rows: Vec<CustomApp>) -> Catalog {

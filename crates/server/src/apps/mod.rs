@@ -72,6 +72,22 @@ fn incomplete(found: &CatalogApp) -> error::Error {
     ))
 }
 
+/// Has the project's own apps at hand for [`known`]. To be called before a transaction is opened.
+///
+/// # Errors
+/// The store does not answer.
+pub async fn ready(app: &App, project: &ProjectId) -> Result<()> {
+    own(app, project).await.map(drop)
+}
+
+/// Finds an app as [`find`] does, without asking the store: within a transaction, where another
+/// connection might never come free. Its opener calls [`ready`] before.
+pub async fn known(app: &App, project: &ProjectId, name: &str) -> Option<Arc<CatalogApp>> {
+    let own = custom::at_hand(app, project).await;
+    let own = own.and_then(|it| it.find(name));
+    own.or_else(|| app.catalog.find(name)).filter(|it| it.is_connectable())
+}
+
 /// Finds an app of the catalogue, for callers that belong to no project.
 ///
 /// # Errors
