@@ -82,10 +82,10 @@ pub(crate) async fn prove_call(
 }
 
 /// Whether an API refused a call only because it wants its nonce in the proof (section 9).
-pub(crate) fn wants_nonce(answered: &Answered) -> bool {
-    let challenges = answered.headers.get_all(axum::http::header::WWW_AUTHENTICATE);
+pub(crate) fn wants_nonce(status: u16, headers: &HeaderMap) -> bool {
+    let challenges = headers.get_all(axum::http::header::WWW_AUTHENTICATE);
     let challenges: Vec<&str> = challenges.iter().filter_map(|it| it.to_str().ok()).collect();
-    dpop::retry_call(answered.status, &challenges, header(&answered.headers)).is_some()
+    dpop::retry_call(status, &challenges, header(headers)).is_some()
 }
 
 /// Keeps the nonce that came with an answer of this server, if one did (section 8.2).

@@ -152,7 +152,11 @@ impl Probe<'_> {
             return Ok(protocol::send(self.app, self.request(it)?, QUESTION).await?);
         };
         let answered = self.proved(it, bound).await?;
-        if bound::wants_nonce(&answered) { self.proved(it, bound).await } else { Ok(answered) }
+        if bound::wants_nonce(answered.status, &answered.headers) {
+            self.proved(it, bound).await
+        } else {
+            Ok(answered)
+        }
     }
 
     async fn proved(&self, it: &Verify, bound: (&Stored, &Stored)) -> Result<Answered, Doubt> {

@@ -36,7 +36,7 @@ impl How {
         match self {
             Self::Registered => "registered",
             Self::Document => "document",
-            Self::ToBeEntered => "to_be_entered",
+            Self::ToBeEntered => "left_to_enter",
         }
     }
 }
@@ -72,7 +72,7 @@ impl Applicant<'_> {
         }
         match self.server.place(Place::Registration, false) {
             Some(url) => self.by_itself(url, &key, &pem).await,
-            None => Ok(self.to_be_entered("The server offers no registration.".to_owned())),
+            None => Ok(self.left_to_enter("The server offers no registration.".to_owned())),
         }
     }
 
@@ -88,7 +88,7 @@ impl Applicant<'_> {
     async fn by_document(self, key: &SigningKey, pem: &oauth::Secret) -> Result<Registration> {
         let auth = self.way(Able { key: Some(key), ..Able::default() });
         let Some(auth) = auth else {
-            return Ok(self.to_be_entered(NO_WAY.to_owned()));
+            return Ok(self.left_to_enter(NO_WAY.to_owned()));
         };
         let url = document_url(self.app, &self.client);
         let edit = Edit {
@@ -107,7 +107,7 @@ impl Applicant<'_> {
     ) -> Result<Registration> {
         let auth = self.way(Able { key: Some(key), secret: true, ..Able::default() });
         let Some(auth) = auth else {
-            return Ok(self.to_be_entered(NO_WAY.to_owned()));
+            return Ok(self.left_to_enter(NO_WAY.to_owned()));
         };
         let signs = auth == AuthMethod::PrivateKeyJwt;
         let (name, redirect) = (self.product().await?, self.client.redirect_uri(self.app));
@@ -128,7 +128,7 @@ impl Applicant<'_> {
             Err(why) => {
                 tracing::warn!(why = why.detail(), "a client could not be registered");
                 let text = "The server does not answer to registrations.".to_owned();
-                return Ok(self.to_be_entered(text));
+                return Ok(self.left_to_enter(text));
             }
         };
         let now_ms = self.app.clock.now_ms();
@@ -136,7 +136,7 @@ impl Applicant<'_> {
         let made = match made {
             Ok(made) => made,
             Err(why) => {
-                return Ok(self.to_be_entered(format!("The server registered no client: {why}.")));
+                return Ok(self.left_to_enter(format!("The server registered no client: {why}.")));
             }
         };
         let edit = Edit {
@@ -176,7 +176,7 @@ impl Applicant<'_> {
         Ok(Registration { client, how, auth, remark: None, secret_expires_at_ms: None })
     }
 
-    fn to_be_entered(self, why: String) -> Registration {
+    fn left_to_enter(self, why: String) -> Registration {
         let auth = self.way(Able { secret: true, ..Able::default() });
         Registration {
             client: self.client,

@@ -6,7 +6,7 @@ use grantkeep_oauth::discovery::{AuthMethod, Pkce, Place};
 
 use super::metadata::Found;
 
-/// Scopes of OpenID Connect that say whose account it is, with words for them. An empty text hides
+/// Scopes of `OpenID` Connect that say whose account it is, with words for them. An empty text hides
 /// a scope.
 const PERSON: [(&str, &str); 3] = [
     ("openid", ""),
@@ -95,7 +95,7 @@ impl Sheet<'_> {
             let _ = writeln!(text, "resource = [{}]", quoted(&resource.id));
         }
         if self.scopes_asked().iter().any(|it| it == OFFLINE) {
-            // OpenID Connect Core section 11: without it the scope is dropped.
+            // `OpenID` Connect Core section 11: without it the scope is dropped.
             text.push_str("\n[oauth2.authorization_params]\nprompt = \"consent\"\n");
         }
         if let Some(url) = at(Place::Revocation) {
@@ -108,12 +108,11 @@ impl Sheet<'_> {
         let server = &self.found.server;
         let knows =
             |scope: &str| server.scopes.as_ref().is_some_and(|it| it.iter().any(|it| it == scope));
-        let mut scopes = match &self.found.resource {
-            Some(resource) => resource.scopes.clone(),
-            None => {
-                let known = PERSON.iter().filter(|(it, _)| knows(it));
-                known.map(|(it, _)| (*it).to_owned()).collect()
-            }
+        let mut scopes: Vec<String> = if let Some(resource) = &self.found.resource {
+            resource.scopes.clone()
+        } else {
+            let known = PERSON.iter().filter(|(it, _)| knows(it));
+            known.map(|(it, _)| (*it).to_owned()).collect()
         };
         if knows(OFFLINE) && !scopes.iter().any(|it| it == OFFLINE) {
             scopes.push(OFFLINE.to_owned());
@@ -138,7 +137,7 @@ impl Sheet<'_> {
         }
     }
 
-    /// A server of OpenID Connect says who signed in; a token for a resource is not for its eyes.
+    /// A server of `OpenID` Connect says who signed in; a token for a resource is not for its eyes.
     fn identity(&self, text: &mut String) {
         let asked = self.scopes_asked();
         let url = self.found.server.place(Place::UserInfo, false);

@@ -115,7 +115,7 @@ purpose = "use your @name@ account"   # follows "You let {product}"
 auth = "@auth@"
 "##;
 
-const OAUTH2: &str = r##"
+const OAUTH2: &str = r#"
 [oauth2]
 # From the app's documentation for developers.
 authorization_url = "@origin@/oauth/authorize"
@@ -143,18 +143,18 @@ default = []                  # what is asked for
 # reuse = "deny"
 # source = "the app's documentation"
 # checked_on = "@today@"
-"##;
+"#;
 
-const KEYS: &str = r##"
+const KEYS: &str = r#"
 # What your users are asked for.
 [[fields]]
 name = "api_key"
 label = "API key"
 kind = "password"             # sealed, and never shown again
 help = "Where a user of @name@ finds the key."
-"##;
+"#;
 
-const BASIC: &str = r##"
+const BASIC: &str = r#"
 # What your users are asked for.
 [[fields]]
 name = "username"
@@ -165,9 +165,9 @@ name = "password"
 label = "Password"
 kind = "password"             # sealed, and never shown again
 help = "Where a user of @name@ finds or sets it."
-"##;
+"#;
 
-const TAIL: &str = r##"
+const TAIL: &str = r#"
 # One request that proves a credential, and what its answer tells of the account.
 [verify]
 url = "@api@/me"
@@ -188,7 +188,7 @@ authorization = "@authorization@"
 confirmed = 1                 # how many independent sources say so
 checked_on = "@today@"
 notes = []
-"##;
+"#;
 
 #[cfg(test)]
 mod tests {

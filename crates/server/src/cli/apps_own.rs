@@ -28,7 +28,7 @@ pub(super) enum Command {
         #[arg(long)]
         confirm_endpoint_change: bool,
     },
-    /// Make an app of what a server says of itself: an issuer of OpenID Connect or OAuth, a
+    /// Make an app of what a server says of itself: an OIDC or OAuth issuer, a
     /// resource, or an MCP server. Again: read it anew.
     #[command(after_help = "Example:\n  grantkeep apps discover https://mcp.acme.example/mcp \
         --project proj_...")]

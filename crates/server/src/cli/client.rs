@@ -146,7 +146,8 @@ async fn list(shell: &Shell, app: &std::sync::Arc<crate::app::App>) -> Result<()
             views.push(
                 json!({ "id": it.id, "kind": "key", "name": it.name, "project_id": it.project,
                 "scope": it.scopes.to_string(),
-                "proxy_rules": it.reach.as_ref().map(Reach::lines), "created_at_ms": it.created_at_ms,
+                "proxy_rules": it.reach.as_ref().map(Reach::lines),
+                "created_at_ms": it.created_at_ms,
                 "last_used_at_ms": it.last_used_at_ms, "revoked_at_ms": it.revoked_at_ms,
                 "exposed_at_ms": it.exposed_at_ms }),
             );

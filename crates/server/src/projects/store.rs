@@ -161,7 +161,8 @@ pub(super) async fn find_client(db: &Db, id: &str) -> sqlx::Result<Option<Client
 
 pub(super) async fn list_clients(db: &Db) -> sqlx::Result<Vec<ClientRow>> {
     let sql = "select id, project_id, name, secret_hash, scopes, created_at_ms, last_used_at_ms, \
-               revoked_at_ms, exposed_at_ms, proxy_rules from api_clients order by created_at_ms, id";
+               revoked_at_ms, exposed_at_ms, proxy_rules from api_clients \
+               order by created_at_ms, id";
     Ok(on!(db.read(), conn => sqlx::query_as(sql).fetch_all(conn).await?))
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use bytes::Bytes;
-use grantkeep_catalog::{App as CatalogApp, Proxy, placeholders};
+use grantkeep_catalog::{App as CatalogApp, Aws4, Proxy, placeholders};
 use grantkeep_oauth::Secret;
 use url::Url;
 use zeroize::Zeroizing;
@@ -48,7 +48,11 @@ impl Injection {
         Ok(Self { found, usable, client })
     }
 
-    fn values(&self) -> Values<'_> {
+    pub fn aws4(&self) -> Option<&Aws4> {
+        self.found.proxy.as_ref()?.aws4.as_ref()
+    }
+
+    pub fn values(&self) -> Values<'_> {
         let credentials = &self.usable.credentials;
         let mut values = Values::of(&self.found, &credentials.fields);
         values.access_token = credentials.access_token.as_ref();
@@ -58,6 +62,9 @@ impl Injection {
 
     /// The app's base URL, with the account's own values in it.
     pub fn base(&self, app: &App, proxy: &Proxy) -> Result<String> {
+        if !proxy.base_url.contains("${") {
+            return Ok(proxy.base_url.clone());
+        }
         self.values().url(app, &proxy.base_url).map_err(|why| {
             // It names the field, never the value.
             error::INVALID_TARGET

@@ -53,12 +53,22 @@ impl From<Error> for NoAnswer {
 impl Sending<'_> {
     /// Sends it until there is an answer to pass on.
     pub async fn run(&mut self) -> Result<Response<Incoming>> {
-        let (mut nth, mut renewed) = (0, false);
+        let (mut nth, mut proved, mut renewed) = (0, false, false);
         loop {
             let outcome = self.once().await;
             let wait = match outcome {
                 Ok(response) => {
-                    if response.status() == StatusCode::UNAUTHORIZED && !renewed {
+                    let again = self.load.can_be_sent_again();
+                    let said = self.signer.asks(&response);
+                    if let Some(said) = said
+                        && self.signer.wants_nonce(self.app, self.url.as_str(), said).await
+                        && again
+                        && !proved
+                    {
+                        proved = true;
+                        continue;
+                    }
+                    if response.status() == StatusCode::UNAUTHORIZED && again && !renewed {
                         renewed = true;
                         if self.renew().await? {
                             continue;
@@ -84,11 +94,8 @@ impl Sending<'_> {
         }
     }
 
-    /// Gets another token, if there is one and the call can be made again with it.
+    /// Gets another token, if there is one.
     async fn renew(&mut self) -> Result<bool> {
-        if !self.load.can_be_sent_again() {
-            return Ok(false);
-        }
         let newer = accounts::usable_after_refusal(self.app, &self.injection.usable).await?;
         let Some(newer) = newer else { return Ok(false) };
         self.injection.usable = newer;
@@ -121,7 +128,7 @@ impl Sending<'_> {
             total_timeout: left,
             ports: self.ports,
         };
-        let request = self.request()?;
+        let request = self.request().await?;
         let watch = self.load.watch();
         let project = self.injection.usable.account.tenant.project.as_str();
         let asking = self.app.egress.stream_for(project, request, limits);
@@ -135,7 +142,7 @@ impl Sending<'_> {
     }
 
     /// The request as it leaves, credential and all.
-    fn request(&mut self) -> Result<Request<Body>> {
+    async fn request(&mut self) -> Result<Request<Body>> {
         let whole = self.whole()?;
         let mut headers = self.asked.headers.clone();
         if self.load.is_empty() {
@@ -150,7 +157,7 @@ impl Sending<'_> {
         let body = whole.clone().unwrap_or_default();
         let method = &self.asked.method;
         let mut unsigned = Unsigned { method, url: &url, headers: &mut headers, body: &body };
-        self.signer.sign(self.app, &self.injection, &mut unsigned)?;
+        self.signer.sign(self.app, &self.injection, &mut unsigned).await?;
         let uri: Uri = url.parse().map_err(|_| Error::from(error::INVALID_TARGET))?;
         let body = match whole {
             Some(bytes) => Full::new(bytes).map_err(|never| match never {}).boxed_unsync(),

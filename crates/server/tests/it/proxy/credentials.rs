@@ -1,12 +1,17 @@
 //! The credential of a call: fresh, renewed once after a refusal, signed where the app wants that,
 //! and not given while it is held back.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use futures::future::join_all;
 use grantkeep::accounts::Account;
+use grantkeep_oauth::aws::{Payload, Signer, Target};
 use grantkeep_simulator::{Endpoint, Fault, Times};
 use reqwest::{Method, RequestBuilder};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::lab::{KEY, Kind, labs_of};
+use super::upstream::{answer, status};
 use crate::connect::browser::Browser;
 use crate::world::{Reply, World, read, worlds};
 
@@ -155,6 +160,84 @@ async fn f_19_calls_to_an_app_with_oauth_1_are_signed_query_and_form() {
         }
         let counters = world.provider.counters("oauth1");
         assert_eq!((counters.bad_signature, counters.api_401), (0, 0));
+    }
+}
+
+/// The claims of a JWT, unproved: what is signed is the leaf's own test.
+fn claims(jwt: &str) -> Value {
+    let part = jwt.split('.').nth(1).unwrap();
+    serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn a_token_that_is_bound_to_a_key_goes_with_a_fresh_proof() {
+    let proxy = "[proxy.headers]\nauthorization = \"Bearer ${oauth_access_token}\"";
+    let kind = Kind { proxy, fields: &[], bound: true, ..Kind::default() };
+    for lab in labs_of(kind).await {
+        let challenge = "www-authenticate: DPoP error=\"use_dpop_nonce\"\r\ndpop-nonce: n-1\r\n";
+        lab.upstream.script([status(401, challenge, ""), answer("dpop-nonce: n-2\r\n", "ok")]);
+        let reply = read(lab.request(Method::POST, "/x?q=1").body("body")).await;
+        assert_eq!((reply.status.as_u16(), reply.text.as_str()), (200, "ok"));
+        assert_eq!(lab.get("/y").await.status, 200);
+        let seen = lab.upstream.seen();
+        let proofs: Vec<Value> = seen.iter().map(|it| claims(it.header("dpop").unwrap())).collect();
+        let nonces: Vec<&Value> = proofs.iter().map(|it| &it["nonce"]).collect();
+        assert_eq!(nonces, [&Value::Null, &json!("n-1"), &json!("n-2")]);
+        assert_eq!((&proofs[1]["htm"], &proofs[2]["htm"]), (&json!("POST"), &json!("GET")));
+        assert_eq!(proofs[1]["htu"], format!("http://{}/base/x", lab.upstream.address));
+        assert_ne!(proofs[0]["jti"], proofs[1]["jti"]);
+        for it in &seen {
+            assert_eq!(it.header("authorization"), Some(format!("DPoP {KEY}").as_str()));
+        }
+        assert_eq!(seen[1].body, b"body");
+        // An app that wants a nonce for ever is asked twice and no more.
+        lab.upstream.script([status(401, challenge, ""), status(401, challenge, "")]);
+        assert_eq!(lab.get("/z").await.status, 401);
+        assert_eq!(lab.upstream.seen().len(), 5);
+    }
+}
+
+#[tokio::test]
+async fn calls_to_aws_are_signed_as_they_are_sent() {
+    let proxy = "[proxy.aws4]\naccess_key_id = \"AKIDEXAMPLE\"\n\
+                 secret_access_key = \"${api_key}\"\nregion = \"eu-west-1\"\nservice = \"sqs\"";
+    for lab in labs_of(Kind { proxy, ..Kind::default() }).await {
+        let hash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        let json = lab.request(Method::POST, "/q?b=2&a=1%20x").json(&json!({ "k": 1 }));
+        assert_eq!(read(json.header("x-pd-proxy-x-amz-target", "Do")).await.status, 200);
+        assert_eq!(lab.get("/q").await.status, 200);
+        // With the hash told, the body need not be read first.
+        let told = lab.request(Method::PUT, "/q").header("x-pd-proxy-x-amz-content-sha256", hash);
+        assert_eq!(read(told.body("x".repeat(2_000_000))).await.status, 200);
+        let bodies = [Payload::Bytes(b"{\"k\":1}"), Payload::Bytes(b""), Payload::Sha256(hash)];
+        for (seen, payload) in lab.upstream.seen().iter().zip(bodies) {
+            let (method, target) = seen.line.split_once(' ').unwrap();
+            let target = target.split(' ').next().unwrap();
+            let url = format!("http://{}{target}", lab.upstream.address);
+            let headers: Vec<(&str, &str)> =
+                seen.headers.iter().map(|(name, value)| (&**name, &**value)).collect();
+            let date = seen.header("x-amz-date").unwrap();
+            let form =
+                time::macros::format_description!("[year][month][day]T[hour][minute][second]Z");
+            let now = time::PrimitiveDateTime::parse(date, form).unwrap().assume_utc();
+            let signer = Signer {
+                access_key_id: "AKIDEXAMPLE",
+                secret_access_key: &grantkeep_oauth::Secret::new(KEY),
+                session_token: None,
+                region: "eu-west-1",
+                service: "sqs",
+                double_encode: true,
+                content_header: false,
+                now_s: now.unix_timestamp(),
+                allow_loopback_http: true,
+            };
+            let signed = signer.sign(&Target { method, url: &url, headers: &headers, payload });
+            let signed = signed.unwrap();
+            let expected = signed.iter().find(|(name, _)| *name == "authorization").unwrap();
+            assert_eq!(seen.header("authorization"), Some(expected.1.expose()), "{seen:?}");
+        }
+        let large = lab.request(Method::POST, "/q").body("x".repeat(2_000_000));
+        assert_eq!(read(large).await.status, 413);
     }
 }
 

@@ -4,7 +4,12 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use grantkeep::accounts::{self, Binding, Credentials, NewGrant};
+use grantkeep::apps::{self, Edit};
+use grantkeep::callers::Origin;
 use grantkeep::projects::{Change, Settings};
+use grantkeep::tokens;
+use grantkeep_vault::Secret;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -28,6 +33,8 @@ pub struct Kind<'a> {
     pub proxy: &'a str,
     pub fields: &'a [(&'a str, &'a str)],
     pub settings: &'a [(&'a str, &'a str)],
+    /// Whether its token came by OAuth and is bound to a key of the account.
+    pub bound: bool,
 }
 
 impl Default for Kind<'_> {
@@ -37,6 +44,7 @@ impl Default for Kind<'_> {
             proxy: "[proxy.headers]\nauthorization = \"Bearer ${api_key}\"",
             fields: &[("api_key", KEY)],
             settings: &[],
+            bound: false,
         }
     }
 }
@@ -66,7 +74,11 @@ impl Lab {
         } else {
             World::sqlite(&settings).await
         };
-        let account = connect(&world, "ada", kind.fields).await;
+        let account = if kind.bound {
+            bound(&world).await
+        } else {
+            connect(&world, "ada", kind.fields).await
+        };
         Self { world, upstream, account, _catalog: catalog }
     }
 
@@ -127,10 +139,11 @@ fn file(kind: &Kind<'_>, upstream: &Upstream) -> String {
             fields.push_str("host = { form = \"url\" }\n");
         }
     }
+    let auth = if kind.bound { OAUTH2 } else { "auth = \"keys\"" };
     format!(
         "slug = \"raw\"\nname = \"Raw\"\ndescription = \"A server of tests.\"\n\
          homepage = \"https://raw.example\"\ncategories = [\"Productivity\"]\npopularity = 1\n\
-         color = \"#000000\"\npurpose = \"be called\"\nauth = \"keys\"\n{fields}\n\
+         color = \"#000000\"\npurpose = \"be called\"\n{auth}\n{fields}\n\
          [proxy]\nbase_url = \"{}\"\n{}\n\n[evidence]\nconfirmed = 1\n\
          checked_on = \"2026-11-23\"\n",
         kind.base, kind.proxy,
@@ -145,6 +158,41 @@ async fn connect(world: &World, user: &str, fields: &[(&str, &str)]) -> String {
     let reply = world.call(Method::POST, &world.path("/accounts"), Some(&token), Some(body)).await;
     assert_eq!(reply.status, 200, "{reply:?}");
     reply.json()["id"].as_str().unwrap().to_owned()
+}
+
+const OAUTH2: &str = "auth = \"oauth2\"\n[oauth2]\n\
+    authorization_url = \"http://UPSTREAM/authorize\"\ntoken_url = \"http://UPSTREAM/token\"\n\
+    client_auth = \"post\"";
+
+/// An account whose token is [`KEY`], bound to a key of its own.
+async fn bound(world: &World) -> String {
+    let edit = Edit { client_id: Some("client".to_owned()), ..Edit::default() };
+    let client = apps::create_oauth_app(&world.app, &world.project.id, "raw", edit).await.unwrap();
+    let token = world.connect_token("ada").await;
+    let token = tokens::find(&world.app, &token).await.unwrap().unwrap();
+    let (_, key) = apps::bound::new_key().unwrap();
+    let grant = NewGrant {
+        tenant: world.tenant(),
+        user: token.user,
+        external_id: token.external_id,
+        app_slug: "raw".to_owned(),
+        oauth_app: Some(client.id),
+        name: None,
+        subject: None,
+        credentials: Credentials {
+            access_token: Some(Secret::new(KEY)),
+            dpop_key: Some(key),
+            ..Credentials::default()
+        },
+        expires_at_ms: None,
+        scopes: Vec::new(),
+        missing_scopes: Vec::new(),
+        binding: Binding::Embedded,
+        reconnect: None,
+        token_hash: token.hash,
+    };
+    let made = accounts::connect(&world.app, grant, &Origin::default()).await.unwrap();
+    made.id.to_string()
 }
 
 /// A path as one client of the wire writes it: the standard alphabet, padded and escaped.

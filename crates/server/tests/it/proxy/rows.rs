@@ -163,7 +163,8 @@ async fn p_06_row_80_what_is_not_for_the_caller_is_removed() {
         let head = "set-cookie: a=b\r\ncontent-security-policy: default-src *\r\n\
                     clear-site-data: \"*\"\r\nstrict-transport-security: max-age=1\r\n\
                     access-control-allow-origin: *\r\ncontent-type: text/html\r\n\
-                    cache-control: public\r\nx-kept: 1\r\nx-dropped: 1\r\nconnection: x-dropped\r\n";
+                    cache-control: public\r\nx-kept: 1\r\nx-dropped: 1\r\n\
+                    connection: x-dropped\r\n";
         lab.upstream.script([answer(head, "<script>")]);
         let reply = lab.get("/x").await;
         assert_eq!(reply.text, "<script>");

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-/// Never read: fetched, built, or not ours.
+/// Never read: fetched, built, or not ours. `target` is a module's name too, below `src`.
 const SKIPPED: [&str; 6] = ["target", "node_modules", ".git", "dist", "failures", "snapshots"];
 
 pub struct Source {
@@ -25,7 +25,8 @@ pub fn walk(folder: &str, extensions: &[&str]) -> Vec<Source> {
         for entry in std::fs::read_dir(&folder).into_iter().flatten() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            if path.is_dir() && !SKIPPED.contains(&name.as_str()) {
+            let own = name == "target" && folder.ends_with("proxy");
+            if path.is_dir() && (own || !SKIPPED.contains(&name.as_str())) {
                 folders.push(path);
             } else if path.extension().is_some_and(|it| extensions.iter().any(|want| it == *want)) {
                 let text = std::fs::read_to_string(&path).unwrap();
