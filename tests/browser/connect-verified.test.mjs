@@ -1,11 +1,9 @@
 // Connecting by a link that the product's backend confirms, and what a victim of a handed-over link
 // sees: B-08 to B-11 in two real browser profiles.
 import assert from 'node:assert/strict';
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { after, before } from 'node:test';
-import axe from 'axe-core';
 import { browserTest, closeBrowser } from './harness.mjs';
+import { LOOKS, look } from './looks.mjs';
 import { button, decide, embed, press, startStage, told } from './stage.mjs';
 
 const APP = 'sim_rotating';
@@ -166,47 +164,16 @@ browserTest('b-11 open link: what honestly happens', {}, async ({ page, newPage 
   assert.equal((await open.accounts()).filter((it) => it.external_id === 'mallory').length, 1);
 });
 
-const STILL = { reducedMotion: 'reduce' };
-const LOOKS = [
-  ['360', { ...STILL, viewport: { width: 360, height: 780 }, isMobile: true }],
-  ['768-dark', { ...STILL, viewport: { width: 768, height: 900 }, colorScheme: 'dark' }],
-  ['1440', { ...STILL, viewport: { width: 1440, height: 900 } }],
-];
-
-/** Kept only where a folder for pictures is named. */
-async function look(page, name) {
-  const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-  assert.ok(wide <= 0, `${name} is ${wide} px too wide`);
-  const folder = process.env.GRANTKEEP_SCREENSHOTS;
-  if (folder) {
-    // One that lies behind another is not painted anew.
-    await page.bringToFront();
-    await mkdir(folder, { recursive: true });
-    await page.screenshot({ path: join(folder, `${name}.png`) });
-  }
-  const values = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
-  for (const frame of page.frames()) {
-    if (!frame.url().startsWith(stage.server.url)) continue;
-    await frame.evaluate(axe.source);
-    const { violations } = await frame.evaluate(
-      (tags) => window.axe.run(document, { runOnly: { type: 'tag', values: tags } }),
-      values,
-    );
-    const found = violations.map((it) => `${it.id}: ${it.nodes.map((node) => node.target)}`);
-    assert.deepEqual(found, []);
-  }
-}
-
 for (const [size, context] of LOOKS) {
   browserTest(`wcag 2.2 aa and pictures of links: ${size}`, { context }, async ({ page }) => {
     const long = 'Straßenverkehrsordnungsabteilung Baden-Württemberg, Frau Dr. Müller-Lüdenscheidt';
     for (const [name, user] of [['german', long], ['arabic', 'مريم العبد الله']]) {
       await page.goto(link(await open.token({ external_user_name: user })));
       await page.locator('.receiver').waitFor();
-      await look(page, `open-link-${name}-${size}`);
+      await look(page, stage, `open-link-${name}-${size}`);
     }
     await page.goto(link(await acme.token()));
-    await look(page, `verified-link-${size}`);
+    await look(page, stage, `verified-link-${size}`);
   });
 
   browserTest(`b-08 waiting, and the wrong person: ${size}`, { context }, async ({ page }) => {
@@ -225,12 +192,12 @@ for (const [size, context] of LOOKS) {
     const waiting = await page.context().newPage();
     await waiting.goto(`${stage.server.url}/connect/result/${flow}`);
     await heading(waiting, 'Waiting for Acme');
-    await look(waiting, `waiting-${size}`);
+    await look(waiting, stage, `waiting-${size}`);
     say(await loose.confirm(id, 'ada'));
     await decided;
     // It goes on by itself.
     await waiting.getByText('begun for another person').waitFor();
-    await look(waiting, `wrong-person-${size}`);
+    await look(waiting, stage, `wrong-person-${size}`);
   });
 
   browserTest(`b-08 in a frame without origins: ${size}`, { context }, async ({ page }) => {
@@ -241,7 +208,7 @@ for (const [size, context] of LOOKS) {
     await frame.getByLabel('API key', { exact: true }).fill('sim_live_demo');
     await button(frame, 'Connect Harbor Mail').click();
     await frame.getByRole('heading', { name: 'One more step, in Acme' }).waitFor();
-    await look(page, `confirm-${size}`);
+    await look(page, stage, `confirm-${size}`);
     const opened = page.context().waitForEvent('page');
     await frame.locator('#to-verify').click();
     await heading(await opened, 'Acme: connected for ada');
@@ -255,7 +222,7 @@ for (const [size, context] of LOOKS) {
     const again = await embed(page, stage, stage.page(await token(), APP));
     const decided = decide(await press(page, again, NAME));
     await again.getByRole('heading', { name: 'Waiting for Acme' }).waitFor();
-    await look(page, `held-${size}`);
+    await look(page, stage, `held-${size}`);
     say();
     await Promise.all([decided, told(page, 'success')]);
   });

@@ -126,9 +126,11 @@ const post = (body, headers = {}) => ({
   body: JSON.stringify(body),
 });
 
-/** Starts everything. `stop()` ends it. */
-export async function startStage() {
+/** Starts everything, with further apps: slug to file. `stop()` ends it. */
+export async function startStage({ files = {} } = {}) {
   const providers = await startProviders();
+  for (const [slug, text] of Object.entries(files))
+    await writeFile(join(providers.catalog, `${slug}.toml`), text);
   const env = { GRANTKEEP_CATALOG_DIR: providers.catalog };
   const [server, product] = await Promise.all([startServer({ env }), startProduct()]);
   const cli = async (...words) => JSON.parse(await server.cli(...words, '--json'));
@@ -192,17 +194,28 @@ export async function startStage() {
     }));
   }
 
+  /** An OAuth client for an app of the catalogue that no test signs in at. */
+  async function client(projectId, slug) {
+    const file = join(server.folder, `${slug}.secret`);
+    await writeFile(file, 'pretend');
+    await cli(
+      'oauth-app', 'create', '--project', projectId, '--app', slug,
+      '--client-id', `pretend-${projectId}`, '--client-secret-file', file,
+    );
+  }
+
   return {
     server,
     product,
     project,
+    client,
     fault: (slug, rule) => json(`${providers.url}/_control/${slug}/faults`, post(rule)),
     async stop() {
       await Promise.all([server.stop(), product.stop(), providers.stop()]);
     },
-    /** The address of the connect page. */
+    /** The address of the connect page; without an app it lists them. */
     page(token, app, more = {}) {
-      const query = new URLSearchParams({ token, app, ...more });
+      const query = new URLSearchParams({ token, ...(app && { app }), ...more });
       return `${server.url}/_static/connect.html?${query}`;
     },
   };

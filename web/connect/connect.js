@@ -1,5 +1,6 @@
 /*
- * The script of the connect pages: the question, the popup's first page, the result and the error.
+ * The script of the connect pages: the list, the question, the popup's first page, the result and
+ * the error.
  *
  * The server renders every state; this shows one at a time, calls the server, and tells the
  * embedding page the result.
@@ -51,7 +52,8 @@
 
   /** A logo that cannot be loaded gives way to its letter. */
   function mendLogos() {
-    for (const image of all('.logo img')) {
+    for (const image of all('.logo img:not([data-seen])')) {
+      image.dataset.seen = '';
       const mend = () => {
         image.nextElementSibling.hidden = false;
         image.remove();
@@ -193,6 +195,7 @@
   const say = (text) => {
     find('#live').textContent = text;
   };
+  const fields = form && globalThis.grantkeepFields?.(form, words);
   /** The sign-in under way: { id, path, ticket, at, win, state, leftAt, timer }. */
   let flow = null;
   let busy = false;
@@ -233,49 +236,20 @@
 
   // -- the form
 
+  /** Says it beside the field of that name, or above the button. */
   function fail(name, text) {
-    const field = find(`[data-field="${CSS.escape(name)}"]`);
-    const input = field?.querySelector('input, select, textarea');
-    const place = field ? field.querySelector('.error') : find('#form-error');
+    const control = name && fields?.fail(name, text);
+    if (control) return control;
+    const place = find('#form-error');
     place.textContent = text;
     place.hidden = false;
-    input?.setAttribute('aria-invalid', 'true');
-    return input;
+    return null;
   }
 
-  function clear(field) {
-    field.querySelector('.error').hidden = true;
-    field.querySelector('[aria-invalid]')?.removeAttribute('aria-invalid');
-  }
-
-  /** What was typed, without the spaces that come along when something is pasted. */
-  function tidy(input) {
-    let value = input.value.trim();
-    const suffix = input.dataset.suffix;
-    if (suffix) {
-      value = value.replace(/^[a-z]+:\/\//i, '');
-      const at = value.toLowerCase().indexOf(suffix.toLowerCase());
-      if (at > 0) value = value.slice(0, at);
-    }
-    if (value !== input.value) input.value = value;
-    return value;
-  }
-
-  /** The values, or null after saying what is missing. */
+  /** The values, or null after saying what is wrong with them. */
   function read() {
     find('#form-error').hidden = true;
-    const values = {};
-    let first = null;
-    for (const field of all('[data-field]')) {
-      clear(field);
-      const input = field.querySelector('input, select, textarea');
-      const value = input.type === 'checkbox' ? String(input.checked) : tidy(input);
-      if (value !== '') values[input.name] = value;
-      else if (input.required)
-        first ??= fail(input.name, field.querySelector('.error').dataset.missing);
-    }
-    first?.focus();
-    return first ? null : values;
+    return fields ? fields.read() : {};
   }
 
   function setBusy(on) {
@@ -290,9 +264,7 @@
   }
 
   function onInput(event) {
-    dirty = true;
-    const field = event.target.closest('[data-field]');
-    if (field) clear(field);
+    if (event.target.closest('[data-field]')) dirty = true;
   }
 
   function onSubmit(event) {
@@ -302,14 +274,6 @@
     if (!values) return;
     if (boot.kind === 'oauth') authorize(values);
     else keep(values);
-  }
-
-  function peek(control) {
-    const input = control.closest('.box').querySelector('input');
-    const shown = control.getAttribute('aria-pressed') === 'true';
-    input.type = shown ? 'password' : 'text';
-    control.setAttribute('aria-pressed', String(!shown));
-    input.focus();
   }
 
   /**
@@ -394,7 +358,8 @@
   async function begin(fields) {
     if (flow) drop();
     const body = { fields };
-    if (boot.scopeProfile) body.scope_profile = boot.scopeProfile;
+    const measure = form.querySelector('[name=profile]:checked')?.value || boot.scopeProfile;
+    if (measure) body.scope_profile = measure;
     const made = await call('POST', '/connect/session/start', body);
     if (!isText(made.start_path) || !made.start_path.startsWith('/connect/start/'))
       throw { error: words.offline, code: 'bad_start' };
@@ -658,7 +623,7 @@
   /** The page behind the dialog cannot be reached by Tab. */
   function keepFocus(event) {
     const controls = 'a[href], button, input, select, textarea, summary';
-    const isShown = (it) => it.checkVisibility?.() ?? it.offsetParent;
+    const isShown = (it) => it.tabIndex >= 0 && (it.checkVisibility?.() ?? it.offsetParent);
     const stops = [...sheet.querySelectorAll(controls)].filter(isShown);
     const [first, last] = [stops[0], stops.at(-1)];
     const here = document.activeElement;
@@ -675,45 +640,78 @@
   function connectPage() {
     form.addEventListener('input', onInput);
     form.addEventListener('submit', onSubmit);
-    form.addEventListener('change', (event) => {
-      if (event.target.matches('input[data-suffix]')) tidy(event.target);
+    // Until here it could not do in a frame what it says.
+    go.disabled = false;
+    find('#to-list')?.addEventListener('submit', () => {
+      flow?.win?.close();
+      leaving = true;
     });
-    onPress({ close, peek, again, back, retry, leave, stay: () => show('ask') });
-    addEventListener('keydown', onKey);
+    onPress({ close, ...fields, again, back, retry, leave, stay: () => show('ask') });
     addEventListener('message', onMessage);
+    settle();
     document.addEventListener('visibilitychange', () => {
       if (!document.hidden && flow && !finished) look(flow);
     });
-    addEventListener('pagehide', () => {
-      if (!finished && !left && !leaving) note('closed');
-    });
     addEventListener('pageshow', (event) => {
-      if (event.persisted) {
-        leaving = false;
-        setBusy(false);
-        show('ask');
-      }
+      if (!event.persisted) return;
+      leaving = false;
+      setBusy(false);
+      show('ask');
     });
-    // A page of its own has nowhere to go without an address for it.
-    if (!embedded && !boot.errorUrl) for (const it of all('[data-do="close"]')) it.hidden = true;
-    tellParent({ type: 'ready' });
+    find('[aria-invalid]')?.focus();
     // Old browsers do not tell the server into what they load a page.
     if (embedded && window.parent === window)
       fallen({ error: words.alone, code: 'must_be_embedded', final: true });
   }
 
+  /** What both pages do while they are open. */
+  function settle() {
+    addEventListener('keydown', onKey);
+    addEventListener('pagehide', () => {
+      if (!finished && !left && !leaving) note('closed');
+    });
+    // A page of its own has nowhere to go without an address for it.
+    if (!embedded && !boot.errorUrl) for (const it of all('[data-do="close"]')) it.hidden = true;
+    tellParent({ type: 'ready' });
+  }
+
+  // ---- the list of apps -----------------------------------------------------------------------
+
+  function listPage() {
+    const refuse = (problem) => fail('', problem.error);
+    const list = globalThis.grantkeepList({ call, say, words, mendLogos, refuse });
+    find('#pick').addEventListener('submit', () => {
+      leaving = true;
+    });
+    addEventListener('pageshow', () => {
+      leaving = false;
+      find('.app[aria-busy]')?.removeAttribute('aria-busy');
+    });
+    onPress({ close });
+    settle();
+    // On a phone that would open the keyboard over the list.
+    if (matchMedia('(pointer: fine)').matches) first = list.focus;
+    if (!embedded) first();
+  }
+
   /** The dialog has the focus from the start, so that it is read out and hears Esc. */
   function takeFocus() {
     const take = () => {
-      if (document.activeElement === document.body) sheet.focus({ preventScroll: true });
+      if (document.activeElement === document.body) first();
     };
     addEventListener('focus', take);
     take();
   }
 
+  let first = () => embedded && sheet.focus({ preventScroll: true });
+
   mendLogos();
+  ({
+    connect: connectPage,
+    list: listPage,
+    start: startPage,
+    result: resultPage,
+    error: errorPage,
+  })[document.body.dataset.page]?.();
   if (embedded) takeFocus();
-  ({ connect: connectPage, start: startPage, result: resultPage, error: errorPage })[
-    document.body.dataset.page
-  ]?.();
 })();

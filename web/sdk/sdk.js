@@ -646,8 +646,9 @@ class Visit {
     open(token) {
         if (this.#closed)
             return;
-        if (typeof this.#options.app !== 'string' || this.#options.app === '')
-            return this.fail('Say which app to connect: app is missing');
+        const { app } = this.#options;
+        if (app !== undefined && (typeof app !== 'string' || app === ''))
+            return this.fail('app must be the slug of an app; leave it out to let the user choose');
         const frame = document.createElement('iframe');
         frame.id = `grantkeep-connect-${visits++}`;
         frame.title = 'Connect an account';
@@ -690,8 +691,9 @@ class Visit {
     }
     #address(token) {
         const { app, oauthAppId, appOverrideId, accountId, hideClose, oauthScopeProfile } = this.#options;
-        const query = new URLSearchParams({ token, app });
+        const query = new URLSearchParams({ token });
         const rest = {
+            app,
             oauthAppId,
             appOverrideId,
             accountId,

@@ -10,7 +10,10 @@ use serde::de::{
 };
 
 use crate::categories;
-use crate::pack::{ARRAY, FALSE, FLOAT, MAGIC, NEGATIVE, NUMBER, STRING, TABLE, TRUE, VERSION};
+use crate::pack::{
+    ARRAY, CONNECTABLE, FALSE, FLOAT, MAGIC, NEEDS_CLIENT, NEGATIVE, NUMBER, STRING, TABLE, TRUE,
+    VERSION,
+};
 
 /// Tables in tables, at most; app files have four.
 const DEPTH_MAX: u8 = 16;
@@ -46,6 +49,7 @@ pub(crate) struct AppAt {
     pub flow: Cow<'static, str>,
     pub popularity: u8,
     pub connectable: bool,
+    pub needs_client: bool,
     pub confirmed: u32,
     pub status: Cow<'static, str>,
     /// A bit for each of [`categories::ALL`].
@@ -104,7 +108,7 @@ impl Blob {
         let text = |reader: &mut Reader<'_>| self.text(reader.small()?);
         let (slug, name, folded) = (text(reader)?, text(reader)?, text(reader)?);
         let (auth, flow) = (text(reader)?, text(reader)?);
-        let (popularity, connectable) = (reader.byte()?, reader.byte()? == 1);
+        let (popularity, so) = (reader.byte()?, reader.byte()?);
         let confirmed = reader.small()?;
         let status = text(reader)?;
         let count = reader.small()?;
@@ -123,7 +127,8 @@ impl Blob {
             auth,
             flow,
             popularity,
-            connectable,
+            connectable: so & CONNECTABLE != 0,
+            needs_client: so & NEEDS_CLIENT != 0,
             confirmed,
             status,
             categories,

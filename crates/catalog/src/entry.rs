@@ -30,6 +30,8 @@ pub struct Entry {
     pub status: Status,
     /// Whether enough is known to connect.
     pub connectable: bool,
+    /// As [`App::needs_client`].
+    pub needs_client: bool,
     /// A bit for each of [`categories::ALL`].
     categories: u64,
     /// All names, as search sees them.
@@ -85,6 +87,7 @@ impl Entry {
             confirmed: line.confirmed,
             status: Status::of(named(&line.status), line.connectable, line.confirmed),
             connectable: line.connectable,
+            needs_client: line.needs_client,
             categories: line.categories,
             folded: line.folded,
         });
@@ -102,6 +105,7 @@ impl Entry {
             confirmed: app.evidence.confirmed,
             status: app.evidence.status(),
             connectable: app.is_connectable(),
+            needs_client: app.needs_client(),
             categories: app.categories.iter().fold(0, |bits, it| bits | categories::bit(it)),
             folded: Cow::Owned(fold::fold_all(names.map(String::as_str))),
         }

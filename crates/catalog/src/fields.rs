@@ -119,6 +119,12 @@ pub enum HostForm {
 #[error("{0}")]
 pub struct FieldError(String);
 
+impl FieldError {
+    pub(crate) fn of(sentence: String) -> Self {
+        Self(sentence)
+    }
+}
+
 impl Field {
     /// Whether the value must be sealed and never shown.
     pub fn is_secret(&self) -> bool {
@@ -144,13 +150,15 @@ impl Field {
                 return no(&format!("{label} is not one of the choices."));
             }
             FieldKind::Number if value.trim().parse::<f64>().is_err() => {
-                return no(&format!("{label} is not a number."));
+                return no(&self.form_wanted());
             }
             FieldKind::Checkbox if !matches!(value, "true" | "false") => {
                 return no(&format!("{label} must be on or off."));
             }
-            FieldKind::Json if !is_object(value) => {
-                return no(&format!("{label} is not a JSON object. Paste the whole file."));
+            FieldKind::Json => {
+                if let Some(why) = no_object(value) {
+                    return no(&format!("{label} {why}"));
+                }
             }
             FieldKind::ConnectionString => self.check_connection(value)?,
             _ => {}
@@ -159,11 +167,30 @@ impl Field {
             rule.check(value).map_err(|why| FieldError(format!("{label} {why}")))?;
         }
         match self.pattern.as_deref().map(whole) {
-            Some(Ok(pattern)) if !pattern.is_match(value) => {
-                no(&format!("{label} does not look right. {}", self.help.as_deref().unwrap_or("")))
-            }
+            Some(Ok(pattern)) if !pattern.is_match(value) => no(&self.form_wanted()),
             Some(Err(_)) => no(&format!("{label} cannot be checked: the app's file is wrong.")),
             _ => Ok(()),
+        }
+    }
+
+    /// What a value that has not the field's form is told.
+    pub fn form_wanted(&self) -> String {
+        let label = &self.label;
+        if let Some(rule) = &self.host {
+            return format!("{label} {}", rule.wanted());
+        }
+        match self.kind {
+            FieldKind::Number => format!("{label} must be a number."),
+            FieldKind::ConnectionString => format!(
+                "{label} is not an address like {}://user:password@host/name.",
+                self.schemes.first().map_or("scheme", String::as_str)
+            ),
+            _ => {
+                let like = self.placeholder.as_ref().map(|it| format!("It looks like {it}"));
+                let more = like.or_else(|| self.help.clone()).unwrap_or_default();
+                let end = if more.is_empty() || more.ends_with('.') { "" } else { "." };
+                format!("{label} does not look right. {more}{end}").trim_end().to_owned()
+            }
         }
     }
 
@@ -171,12 +198,7 @@ impl Field {
     fn check_connection(&self, value: &str) -> Result<(), FieldError> {
         let label = &self.label;
         let forms = self.schemes.iter().map(|it| format!("{it}://")).collect::<Vec<_>>();
-        let Ok(url) = url::Url::parse(value) else {
-            return no(&format!(
-                "{label} is not an address like {}user:password@host/name.",
-                forms.first().map_or("scheme://", String::as_str)
-            ));
-        };
+        let Ok(url) = url::Url::parse(value) else { return no(&self.form_wanted()) };
         if !self.schemes.is_empty() && !self.schemes.iter().any(|it| it == url.scheme()) {
             return no(&format!("{label} must begin with {}.", forms.join(" or ")));
         }
@@ -192,15 +214,31 @@ impl HostRule {
     pub fn check(&self, value: &str) -> Result<(), String> {
         match self.form {
             HostForm::Label if is_label(value) && !is_encoded(value) => Ok(()),
-            HostForm::Label => {
-                Err("may hold letters, digits and hyphens only, without dots.".to_owned())
-            }
+            HostForm::Label => Err(self.wanted()),
             HostForm::Name => self.under(value),
             HostForm::Url => {
                 let Some(rest) = value.strip_prefix("https://") else {
                     return Err("must begin with https://.".to_owned());
                 };
                 self.under(rest.strip_suffix('/').unwrap_or(rest))
+            }
+        }
+    }
+
+    /// Continues a sentence: "Subdomain ...".
+    pub fn wanted(&self) -> String {
+        let ends = self.under.join(" or ");
+        match self.form {
+            HostForm::Label => "may hold letters, digits and hyphens only.".to_owned(),
+            HostForm::Name if ends.is_empty() => {
+                "is not a host name such as acme.example.com.".to_owned()
+            }
+            HostForm::Name => format!("must be a host name that ends in {ends}."),
+            HostForm::Url if ends.is_empty() => {
+                "must be an address such as https://acme.example.com.".to_owned()
+            }
+            HostForm::Url => {
+                format!("must be an address that begins with https:// and ends in {ends}.")
             }
         }
     }
@@ -246,8 +284,20 @@ pub(crate) fn is_host(text: &str) -> bool {
         && !labels.last().is_some_and(|it| it.starts_with("0x") || it.starts_with("0X"))
 }
 
-fn is_object(text: &str) -> bool {
-    serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text).is_ok()
+/// Why a text is no JSON object; continues a sentence. `None`: it is one.
+fn no_object(text: &str) -> Option<String> {
+    let error = match serde_json::from_str::<serde_json::Value>(text) {
+        Ok(it) if it.is_object() => return None,
+        Ok(_) => return Some("is JSON, but no object: the file must begin with {.".to_owned()),
+        Err(error) => error,
+    };
+    Some(if text.trim_start().starts_with("-----BEGIN") {
+        "is a PEM key. What is wanted is the JSON file that the key comes in.".to_owned()
+    } else if error.is_eof() {
+        "is cut off at its end. Take the whole file.".to_owned()
+    } else {
+        format!("is not JSON: line {} is wrong. Take the file as it is.", error.line())
+    })
 }
 
 /// The expression, held to the whole value.

@@ -24,6 +24,7 @@ mod fold;
 mod ids;
 mod pack;
 mod search;
+mod typed;
 
 pub use api::{Expect, Identity, IdentityFrom, Method, Proxy, Verify};
 pub use app::{App, Evidence, Status};
@@ -38,6 +39,7 @@ pub use categories::Category;
 pub use check::{Options, Problem, Severity};
 pub use entry::{Entry, Filter};
 pub use fields::{Choice, Field, FieldError, FieldKind, HostForm, HostRule, Learned, LearnedFrom};
+pub use typed::Around;
 pub use ways::{
     Aws4, ClientFrom, Flow, Installation, JwtGrant, KeyExchange, SigningAlg, TokenExchange,
 };

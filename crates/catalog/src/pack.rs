@@ -6,7 +6,7 @@
 //! magic 8, version u32, strings u32, apps u32, icons u32       how many there are
 //! end of each string u32 ...; the strings
 //! each app, by slug: slug, name, names for search, auth, flow v   numbers of strings
-//!   popularity 1, connectable 1, confirmed v, status v
+//!   popularity 1, what is so 1 (1: connectable, 2: needs a client), confirmed v, status v
 //!   categories v: string v ...; length of the tree v; the tree
 //! each icon, by name: name v, colour 3, shape v
 //! ```
@@ -24,6 +24,10 @@ use crate::fold;
 pub(crate) const MAGIC: &[u8; 8] = b"GKCATLOG";
 /// Raised whenever older programs would misread what is written.
 pub(crate) const VERSION: u32 = 1;
+
+/// What is so of an app, a bit each.
+pub(crate) const CONNECTABLE: u8 = 1;
+pub(crate) const NEEDS_CLIENT: u8 = 2;
 
 pub(crate) const FALSE: u8 = 0;
 pub(crate) const TRUE: u8 = 1;
@@ -106,7 +110,16 @@ fn app(out: &mut Vec<u8>, strings: &mut Strings, slug: &str, table: &Table) {
         table.get(key).and_then(Value::as_integer).and_then(|it| u64::try_from(it).ok())
     };
     out.push(u8::try_from(number(table, "popularity").unwrap_or(0)).unwrap_or(u8::MAX));
-    out.push(u8::from(list(evidence, "missing").is_empty()));
+    let connectable = list(evidence, "missing").is_empty();
+    let client = text(part("oauth2"), "client");
+    let needs_client = match text(table, "auth").as_str() {
+        "oauth2" => table.contains_key("oauth2") && (client.is_empty() || client == "registered"),
+        "oauth1" => table.contains_key("oauth1"),
+        _ => false,
+    };
+    out.push(
+        if connectable { CONNECTABLE } else { 0 } | if needs_client { NEEDS_CLIENT } else { 0 },
+    );
     varint(out, number(evidence, "confirmed").unwrap_or(0));
     strings.put(out, &text(evidence, "status"));
     let categories = list(table, "categories");

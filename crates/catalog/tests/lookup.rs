@@ -101,3 +101,12 @@ fn three_apps_as_the_code_sees_them() {
         insta::assert_debug_snapshot!(slug, Catalog::builtin().get(slug).unwrap());
     }
 }
+
+#[test]
+fn the_index_says_of_every_app_what_the_app_says() {
+    let catalog = Catalog::builtin();
+    for (entry, app) in catalog.entries().zip(catalog.apps()) {
+        let of_app = (&*app.slug, app.is_connectable(), app.needs_client());
+        assert_eq!((&*entry.slug, entry.connectable, entry.needs_client), of_app);
+    }
+}

@@ -90,6 +90,7 @@ kinds! {
     LINKS_OFF = 403 "links_off" "The project does not allow connecting by a link.";
     ORIGINS_MISSING = 403 "origins_missing"
         "The connect token names no allowed origins, and the project asks for them.";
+    APP_NOT_ALLOWED = 403 "app_not_allowed" "The connect token does not allow this app.";
     FROZEN = 403 "frozen"
         "The operator has stopped handing out credentials for now. Nothing is lost; ask again once \
          that is over.";

@@ -36,8 +36,8 @@ export interface BrowserOptions {
 }
 
 export interface ConnectOptions {
-  /** The app's slug: `slack`. */
-  app: string;
+  /** The app's slug: `slack`. Without it the user chooses from a list. */
+  app?: string;
   /** A connect token of your backend for the signed-in user. */
   token?: string;
   onSuccess?: (made: { id: string }) => void;
@@ -207,8 +207,9 @@ class Visit implements ConnectHandle {
 
   open(token: string): void {
     if (this.#closed) return;
-    if (typeof this.#options.app !== 'string' || this.#options.app === '')
-      return this.fail('Say which app to connect: app is missing');
+    const { app } = this.#options;
+    if (app !== undefined && (typeof app !== 'string' || app === ''))
+      return this.fail('app must be the slug of an app; leave it out to let the user choose');
     const frame = document.createElement('iframe');
     frame.id = `grantkeep-connect-${visits++}`;
     frame.title = 'Connect an account';
@@ -254,8 +255,9 @@ class Visit implements ConnectHandle {
   #address(token: string): string {
     const { app, oauthAppId, appOverrideId, accountId, hideClose, oauthScopeProfile } =
       this.#options;
-    const query = new URLSearchParams({ token, app });
+    const query = new URLSearchParams({ token });
     const rest = {
+      app,
       oauthAppId,
       appOverrideId,
       accountId,

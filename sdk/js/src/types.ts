@@ -130,6 +130,8 @@ export interface Project {
   appName?: string | null;
   supportEmail?: string | null;
   connectRequireKeyAuthTest?: boolean;
+  /** Whether users choose on the connect page how much they allow. */
+  scopeChoice?: boolean;
 }
 
 export interface ProjectInfo {
@@ -178,6 +180,8 @@ export interface TokenOptions {
   /** The app's slug or id, for a Connect Link to that app. */
   appId?: string;
   oauthAppId?: string;
+  /** The only apps that the token connects, by slug or id. The page lists these alone. */
+  allowedApps?: string[];
 }
 
 export interface AccountCreation {
@@ -266,6 +270,8 @@ export interface ProjectCreation {
   appName?: string;
   supportEmail?: string;
   connectRequireKeyAuthTest?: boolean;
+  /** Whether users choose on the connect page how much they allow. */
+  scopeChoice?: boolean;
 }
 
 export type WebhookTopic =

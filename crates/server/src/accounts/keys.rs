@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use grantkeep_catalog::{App as CatalogApp, FieldKind};
+use grantkeep_catalog::App as CatalogApp;
 use grantkeep_vault::Secret;
 use serde_json::json;
 
@@ -110,9 +110,7 @@ async fn tell(
 async fn granted(app: &Arc<App>, token: &ConnectToken, form: Form) -> Result<NewGrant> {
     token.usable(app.clock.now_ms())?;
     let found = apps::find(app, &token.tenant.project, &form.app).await?;
-    if token.app_slug.as_ref().is_some_and(|only| *only != found.slug) {
-        return Err(error::APP_NOT_FOUND.saying("The connect token is for another app."));
-    }
+    token.allows(&found.slug)?;
     if found.wire_auth_type() == "oauth" {
         return Err(error::INVALID_REQUEST
             .saying("This app is connected by signing in on the connect page."));
@@ -161,11 +159,8 @@ fn judge(
     for field in &found.fields {
         let value = given.remove(&field.name).filter(|it| !it.trim().is_empty());
         let value = value.or_else(|| field.default.clone()).unwrap_or_default();
-        // What is pasted often brings a space with it.
-        let lines = field.kind == FieldKind::Multiline;
-        let value = if lines { value } else { value.trim().to_owned() };
-        let value = if field.host.is_some() { value.to_ascii_lowercase() } else { value };
-        field.check(&value).map_err(|why| bad_field(&field.name, why.to_string()))?;
+        let value =
+            found.take(field, &value).map_err(|why| bad_field(&field.name, why.to_string()))?;
         if !value.trim().is_empty() {
             fields.insert(field.name.clone(), Secret::new(value));
         }

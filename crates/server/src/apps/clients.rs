@@ -1,6 +1,7 @@
 //! OAuth clients at providers: made, changed, chosen. The secret goes in and never comes out of the
 //! API.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use grantkeep_catalog::App as CatalogApp;
@@ -232,6 +233,11 @@ pub async fn oauth_app_for(app: &App, project: &ProjectId, app_slug: &str) -> Re
     store::newest(&app.db, project, app_slug)
         .await?
         .ok_or_else(|| error::OAUTH_CLIENT_MISSING.into())
+}
+
+/// The apps for which the project has a client that can be used, by slug.
+pub async fn configured_apps(app: &App, project: &ProjectId) -> Result<HashSet<String>> {
+    Ok(store::configured(&app.db, project).await?.into_iter().collect())
 }
 
 pub async fn list_oauth_apps(

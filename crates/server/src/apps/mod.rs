@@ -31,8 +31,8 @@ use std::sync::Arc;
 use grantkeep_catalog::App as CatalogApp;
 
 pub use clients::{
-    Edit, OAuthApp, create_oauth_app, delete_oauth_app, find_oauth_app, list_oauth_apps,
-    oauth_app_for, update_oauth_app,
+    Edit, OAuthApp, configured_apps, create_oauth_app, delete_oauth_app, find_oauth_app,
+    list_oauth_apps, oauth_app_for, update_oauth_app,
 };
 
 pub use custom::{CustomApp, find_custom_app, list_custom_apps, own, slug_of};

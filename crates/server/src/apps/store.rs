@@ -103,6 +103,12 @@ pub(super) async fn newest(
     row.map(OAuthApp::try_from).transpose()
 }
 
+pub(super) async fn configured(db: &Db, project: &ProjectId) -> sqlx::Result<Vec<String>> {
+    let sql = "select distinct app_slug from oauth_apps \
+               where project_id = $1 and client_id <> ''";
+    Ok(on!(db.read(), conn => sqlx::query_scalar(sql).bind(project).fetch_all(conn).await?))
+}
+
 pub(super) async fn list(
     db: &Db,
     project: &ProjectId,

@@ -78,6 +78,10 @@ pub(super) struct Looks {
     /// Let only clients with rules (`client create --proxy-allow`) use the proxy.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     proxy_needs_rules: Option<bool>,
+    /// Let users choose on the connect page how much they allow (to read, to write, to administer),
+    /// where the app knows several measures.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    scope_choice: Option<bool>,
 }
 
 impl Looks {
@@ -113,6 +117,7 @@ impl Looks {
             settings: Some(settings),
             verify_url: self.verify_url.map(|url| Some(url).filter(|it| !it.is_empty())),
             callback_origin: self.callback_origin.map(|it| Some(it).filter(|it| !it.is_empty())),
+            scope_choice: self.scope_choice,
         }
     }
 }

@@ -15,7 +15,8 @@ use super::keys::Taken;
 use super::open::Names;
 use super::session::Page;
 use super::validate::Validation;
-use super::{State as FlowState, keys, start, store, validate};
+use super::view::Listing;
+use super::{State as FlowState, choose, keys, start, store, validate};
 use crate::accounts;
 use crate::accounts::view::{AccountView, account_view};
 use crate::app::App;
@@ -25,6 +26,7 @@ use crate::error::{self, Result};
 use crate::ids::{AccountId, FlowId};
 use crate::query::Query;
 use crate::scope::need;
+use crate::tokens;
 
 /// No exchange takes longer than this.
 const EXCHANGE_MS_MAX: i64 = 60_000;
@@ -253,6 +255,19 @@ pub(crate) async fn confirm_flow(
         account: account_view(&app, &done.account, None).await,
         redirect_uri: done.redirect_uri,
     }))
+}
+
+/// `GET /connect/session/apps?q=&from=`: a part of the list.
+pub(crate) async fn apps(
+    State(app): State<Arc<App>>,
+    page: Page,
+    query: Query,
+) -> Result<Private<Listing>> {
+    let token = tokens::find_by_hash(&app, &page.session.token_hash).await?;
+    let token = token.ok_or(error::CONNECT_TOKEN_EXPIRED)?;
+    let from = query.one("from")?.and_then(|it| it.parse().ok()).unwrap_or_default();
+    let part = query.one("q")?.unwrap_or_default();
+    Ok(private(choose::list(&app, &token, part, from).await?))
 }
 
 #[derive(Deserialize)]

@@ -143,19 +143,48 @@ pub(super) struct Words {
     pub title: Cow<'static, str>,
     pub message: Cow<'static, str>,
     pub next_step: Cow<'static, str>,
+    /// Whether only the product's makers can mend it.
+    pub ask: bool,
 }
 
-/// Puts an error into words for a person. `product` is empty where it is not known.
-pub(super) fn words(error: &Error, product: &str) -> Words {
+/// Puts an error into words for a person. `product` is empty where it is not known; `app` is what
+/// was to be connected.
+pub(super) fn words(error: &Error, product: &str, app: Option<&str>) -> Words {
     let code = error.kind().code;
     let (title, message, next) = text_of(code);
+    let (title, message) = match app {
+        Some(app) => about(code, app, product).unwrap_or((title.into(), message.into())),
+        None => (title.into(), message.into()),
+    };
     let next_step: Cow<'static, str> = match (next, product.is_empty()) {
         (Next::Back, true) => "Go back to where you came from and start again.".into(),
         (Next::Back, false) => format!("Go back to {product} and start again.").into(),
         (Next::Tell, true) => "Tell the people who run the page you came from.".into(),
         (Next::Tell, false) => format!("Please tell the support of {product}.").into(),
     };
-    Words { title: title.into(), message: message.into(), next_step }
+    Words { title, message, next_step, ask: matches!(next, Next::Tell) }
+}
+
+/// Title and message where the app's name says more.
+fn about(code: &str, app: &str, product: &str) -> Option<(Cow<'static, str>, Cow<'static, str>)> {
+    let (title, message) = match code {
+        "oauth_client_missing" => (
+            format!("{app} is not set up yet"),
+            format!("{product} has not registered with {app} yet, so nobody can connect it."),
+        ),
+        "app_incomplete" => (
+            format!("{app} cannot be connected here"),
+            format!(
+                "{product} runs a version of this page that does not know how {app} lets it in."
+            ),
+        ),
+        "app_not_allowed" => (
+            format!("{app} cannot be connected with this page"),
+            format!("{product} opened it for other apps."),
+        ),
+        _ => return None,
+    };
+    Some((title.into(), message.into()))
 }
 
 /// Who can go on.
@@ -168,7 +197,7 @@ enum Next {
 }
 
 /// Title, message and next step by code.
-const TEXTS: [(&str, &str, &str, Next); 22] = [
+const TEXTS: [(&str, &str, &str, Next); 24] = [
     ("connect_token_used", "This link was already used", USED, Next::Back),
     ("connect_token_expired", "This link has expired", EXPIRED, Next::Back),
     ("connect_token_unknown", NO_LINK, "It may have been cut off when it was copied.", Next::Back),
@@ -193,13 +222,25 @@ const TEXTS: [(&str, &str, &str, Next); 22] = [
     (
         "app_not_found",
         "There is no such app",
-        "The app that was asked for is not known here.",
+        "This page was opened for an app that is not known here.",
         Next::Tell,
     ),
     (
         "oauth_client_missing",
         "This app is not set up yet",
-        "The product has no OAuth client for this app, so it cannot be connected.",
+        "The product has not registered with this app, so nobody can connect it.",
+        Next::Tell,
+    ),
+    (
+        "app_incomplete",
+        "This app cannot be connected here",
+        "Too little is known here of how it lets anybody in.",
+        Next::Tell,
+    ),
+    (
+        "app_not_allowed",
+        "This app cannot be connected with this page",
+        "The page was opened for other apps.",
         Next::Tell,
     ),
     (

@@ -44,6 +44,14 @@ pub(super) fn opened(app: &Arc<App>, session: &Session, origin: &Origin) {
     note(app, of_session("connect.opened", session, origin).detail(detail));
 }
 
+/// The person chose an app from the list.
+///
+/// # Errors
+/// [`error::RATE_LIMITED`] as for [`told`].
+pub(super) async fn picked(app: &Arc<App>, session: &Session, origin: &Origin) -> Result<()> {
+    count(app, "connect.picked", session, origin).await
+}
+
 /// # Errors
 /// [`error::RATE_LIMITED`] when the page tells more than a page can have to tell.
 pub(super) async fn told(
@@ -52,11 +60,20 @@ pub(super) async fn told(
     what: Told,
     origin: &Origin,
 ) -> Result<()> {
+    count(app, what.action(), session, origin).await
+}
+
+async fn count(
+    app: &Arc<App>,
+    action: &'static str,
+    session: &Session,
+    origin: &Origin,
+) -> Result<()> {
     if !store::count_event(&app.db, session, PAGE_EVENTS_MAX).await? {
         return Err(error::RATE_LIMITED.into());
     }
     let detail = json!({ "app": session.app_slug });
-    note(app, of_session(what.action(), session, origin).detail(detail));
+    note(app, of_session(action, session, origin).detail(detail));
     Ok(())
 }
 

@@ -80,7 +80,7 @@ pub(super) async fn form(
         session: session.id.clone(),
         tenant: session.tenant.clone(),
         user: session.user.clone(),
-        app_slug: session.app_slug.clone(),
+        app_slug: session.app()?.to_owned(),
         oauth_app: None,
         state: State::Exchanging,
         sealed: Vec::new(),

@@ -64,7 +64,7 @@ async fn held(
     origin: &Origin,
 ) -> Result<Taken> {
     let token = token(app, session).await?;
-    let form = form(session, typed.clone(), name.clone());
+    let form = form(session, session.app()?, (typed.clone(), name.clone()));
     accounts::check_keys(app, &token, form).await?;
     let (flow, verify_url) = hold::form(app, session, (typed, name), origin).await?;
     Ok(Taken::Held { flow, verify_url })
@@ -79,7 +79,8 @@ pub(super) async fn store_held(
 ) -> Result<Account> {
     let typed = kept.fields.iter().map(|(name, it)| (name.clone(), it.expose().to_owned()));
     let token = token(app, session).await?;
-    let form = form(session, typed.collect(), kept.name);
+    // The flow's own app: the page may have gone on to another.
+    let form = form(session, &flow.app_slug, (typed.collect(), kept.name));
     // What goes wrong here ends the flow, and is told with that.
     let made = accounts::store_keys(app, &token, form, origin).await?;
     noted_done(app, flow, &made).await;
@@ -101,7 +102,7 @@ async fn store(
     origin: &Origin,
 ) -> Result<Account> {
     let token = token(app, session).await?;
-    accounts::connect_keys(app, &token, form(session, typed, name), origin).await
+    accounts::connect_keys(app, &token, form(session, session.app()?, (typed, name)), origin).await
 }
 
 async fn token(app: &App, session: &Session) -> Result<ConnectToken> {
@@ -109,9 +110,9 @@ async fn token(app: &App, session: &Session) -> Result<ConnectToken> {
     token.ok_or_else(|| Error::from(error::CONNECT_TOKEN_EXPIRED))
 }
 
-fn form(session: &Session, fields: Typed, name: Option<String>) -> Form {
+fn form(session: &Session, app: &str, (fields, name): (Typed, Option<String>)) -> Form {
     Form {
-        app: session.app_slug.clone(),
+        app: app.to_owned(),
         fields,
         name,
         reconnect: session.reconnect.clone(),

@@ -11,6 +11,7 @@ pub mod api;
 pub(crate) mod assets;
 mod authorize;
 mod callback;
+mod choose;
 mod confirm;
 mod device;
 mod ending;
@@ -34,6 +35,7 @@ mod store;
 mod validate;
 mod view;
 pub mod web;
+pub(crate) mod web_forms;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -93,7 +95,8 @@ struct Session {
     tenant: Tenant,
     user: UserId,
     external_id: String,
-    app_slug: String,
+    /// `None` while the person has not chosen one from the list.
+    app_slug: Option<String>,
     /// The client that asks for the grant; `None` for apps without OAuth.
     oauth_app: Option<OAuthAppId>,
     /// The account to connect again.
@@ -109,6 +112,15 @@ struct Session {
 }
 
 impl Session {
+    /// The app that is to be connected.
+    ///
+    /// # Errors
+    /// [`error::INVALID_REQUEST`] before one is chosen.
+    fn app(&self) -> Result<&str> {
+        let none = || error::INVALID_REQUEST.saying("Choose an app first.");
+        self.app_slug.as_deref().ok_or_else(none)
+    }
+
     fn is_live(&self, now_ms: i64) -> bool {
         self.ended_at_ms.is_none() && self.expires_at_ms > now_ms
     }

@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::apps::{self, AppOverride, OAuthApp};
 use crate::callers::Origin;
 use crate::error::{self, Error, Result};
-use crate::ids::{OAuthAppId, SessionId};
+use crate::ids::{AccountId, OAuthAppId, OverrideId, SessionId};
 use crate::projects::{self, Project, Settings};
 use crate::tokens::{self, ConnectToken};
 
@@ -45,16 +45,20 @@ pub(super) struct Names<'a> {
     pub app_override: Option<&'a str>,
 }
 
+impl Names<'_> {
+    fn is_empty(&self) -> bool {
+        matches!(self, Self { app: None, oauth_app: None, account: None, app_override: None })
+    }
+}
+
 /// What the page is rendered from.
 pub(super) struct Opened {
     pub session: Session,
     pub secret: Secret,
     pub token: ConnectToken,
     pub project: Project,
-    pub app: Arc<CatalogApp>,
-    pub client: Option<OAuthApp>,
-    pub account: Option<Account>,
-    pub app_override: Option<AppOverride>,
+    /// `None`: the person chooses from the list.
+    pub wanted: Option<Wanted>,
     pub hide_close: bool,
 }
 
@@ -63,11 +67,13 @@ pub(super) struct NotOpened {
     pub error: Error,
     pub token: Option<ConnectToken>,
     pub project: Option<Project>,
+    /// Name of the app, where it is known.
+    pub app: Option<String>,
 }
 
 impl<E: Into<Error>> From<E> for NotOpened {
     fn from(error: E) -> Self {
-        Self { error: error.into(), token: None, project: None }
+        Self { error: error.into(), token: None, project: None, app: None }
     }
 }
 
@@ -81,28 +87,65 @@ pub(super) async fn open(
     let token = found.ok_or_else(|| Error::from(error::CONNECT_TOKEN_UNKNOWN))?;
     let project = projects::find(&app.db, &token.tenant.project).await?;
     match judge(app, &visit, &token, &project).await {
-        Ok(wanted) => {
-            let (session, secret) = begin(app, &visit, &token, &wanted).await?;
+        Ok((wanted, place)) => {
+            let (session, secret) = begin(app, &visit, &token, (wanted.as_ref(), place)).await?;
             funnel::opened(app, &session, origin);
-            let Wanted { app, client, account, app_override, .. } = wanted;
             let hide_close = visit.hide_close;
-            Ok(Opened {
-                session,
-                secret,
-                token,
-                project,
-                app,
-                client,
-                account,
-                app_override,
-                hide_close,
-            })
+            Ok(Opened { session, secret, token, project, wanted, hide_close })
         }
         Err(error) => {
             funnel::not_shown(app, (&token.tenant, &token.user), error.kind().code, origin);
-            Err(NotOpened { error, token: Some(token), project: Some(project) })
+            Err(refused(app, (token, project), (error, visit.names.app)).await)
         }
     }
+}
+
+/// The page of a session that goes on.
+///
+/// # Errors
+/// As for [`open`].
+pub(super) async fn again(
+    app: &Arc<App>,
+    (session, secret): (Session, Secret),
+    hide_close: bool,
+) -> Result<Opened, NotOpened> {
+    let found = tokens::find_by_hash(app, &session.token_hash).await?;
+    let token = found.ok_or_else(|| Error::from(error::CONNECT_TOKEN_EXPIRED))?;
+    let project = projects::find(&app.db, &token.tenant.project).await?;
+    let names = Names {
+        app: session.app_slug.as_deref(),
+        oauth_app: session.oauth_app.as_ref().map(OAuthAppId::as_str),
+        account: session.reconnect.as_ref().map(AccountId::as_str),
+        app_override: session.app_override.as_ref().map(OverrideId::as_str),
+    };
+    let wanted = match names.app {
+        None => Ok(None),
+        Some(_) => wanted(app, &token, names).await.map(Some),
+    };
+    match wanted {
+        Ok(wanted) => Ok(Opened { session, secret, token, project, wanted, hide_close }),
+        Err(error) => {
+            Err(refused(app, (token, project), (error, session.app_slug.as_deref())).await)
+        }
+    }
+}
+
+/// A refusal with all that can be said of it.
+pub(super) async fn refused(
+    app: &Arc<App>,
+    (token, project): (ConnectToken, Project),
+    (error, named): (Error, Option<&str>),
+) -> NotOpened {
+    let found = match named.or(token.app_slug.as_deref()) {
+        // One that the catalogue knows too little of has a name all the same.
+        Some(name) => match apps::find(app, &project.id, name).await {
+            Ok(found) => Some(found),
+            Err(_) => apps::find_public(app, name).ok(),
+        },
+        None => None,
+    };
+    let app = found.map(|it| it.name.clone());
+    NotOpened { error, token: Some(token), project: Some(project), app }
 }
 
 /// What is to be connected.
@@ -111,23 +154,26 @@ pub(super) struct Wanted {
     pub client: Option<OAuthApp>,
     pub account: Option<Account>,
     pub app_override: Option<AppOverride>,
-    mode: Mode,
-    binding: Binding,
 }
+
+/// Where the page is shown, and what that proves of the person.
+type Place = (Mode, Binding);
 
 async fn judge(
     app: &Arc<App>,
     visit: &Visit<'_>,
     token: &ConnectToken,
     project: &Project,
-) -> Result<Wanted> {
+) -> Result<(Option<Wanted>, Place)> {
     token.usable(app.clock.now_ms())?;
-    let (mode, binding) = place(app, visit, token, project).await?;
+    let place = place(app, visit, token, project).await?;
     if visit.profile.is_some_and(|it| !scopes::PROFILES.contains(&it)) {
         return Err(error::INVALID_PARAMETER.into());
     }
-    let wanted = wanted(app, token, visit.names).await?;
-    Ok(Wanted { mode, binding, ..wanted })
+    if visit.names.is_empty() && token.app_slug.is_none() {
+        return Ok((None, place));
+    }
+    Ok((Some(wanted(app, token, visit.names).await?), place))
 }
 
 /// Where the page may be shown, and what that proves of the person.
@@ -136,7 +182,7 @@ async fn place(
     visit: &Visit<'_>,
     token: &ConnectToken,
     project: &Project,
-) -> Result<(Mode, Binding)> {
+) -> Result<Place> {
     let settings = &project.settings;
     let unproved = unproved(settings);
     if visit.link {
@@ -191,30 +237,31 @@ pub(super) async fn wanted(
             Some(found)
         }
     };
+    let set = app_override.as_ref().and_then(|it| it.oauth_app.as_ref()).map(OAuthAppId::as_str);
+    if matches!((names.oauth_app, set), (Some(named), Some(set)) if named != set) {
+        return Err(error::NOT_FOUND.into());
+    }
+    let client = names.oauth_app.or(set);
     let named = names
         .app
         .or(token.app_slug.as_deref())
         .or(account.as_ref().map(|it| it.app_slug.as_str()))
-        .or(app_override.as_ref().map(|it| it.app_slug.as_str()))
-        .ok_or_else(|| Error::from(error::APP_NOT_FOUND))?;
-    let found = apps::find(app, project, named).await?;
+        .or(app_override.as_ref().map(|it| it.app_slug.as_str()));
+    let named = match (named, client) {
+        (Some(named), _) => named.to_owned(),
+        (None, Some(id)) => apps::find_oauth_app(app, project, id).await?.app_slug,
+        (None, None) => return Err(error::APP_NOT_FOUND.into()),
+    };
+    let found = apps::find(app, project, &named).await?;
     let other = |slug: &str| slug != found.slug;
     if account.as_ref().is_some_and(|it| other(&it.app_slug))
         || app_override.as_ref().is_some_and(|it| other(&it.app_slug))
     {
         return Err(error::NOT_FOUND.into());
     }
-    if token.app_slug.as_deref().is_some_and(other) {
-        return Err(error::APP_NOT_FOUND.into());
-    }
-    let set = app_override.as_ref().and_then(|it| it.oauth_app.as_ref()).map(OAuthAppId::as_str);
-    if matches!((names.oauth_app, set), (Some(named), Some(set)) if named != set) {
-        return Err(error::NOT_FOUND.into());
-    }
-    let client = names.oauth_app.or(set);
+    token.allows(&found.slug)?;
     let client = client_for(app, token, &found, client, account.as_ref()).await?;
-    let (mode, binding) = (Mode::Iframe, Binding::None);
-    Ok(Wanted { app: found, client, account, app_override, mode, binding })
+    Ok(Wanted { app: found, client, account, app_override })
 }
 
 /// The OAuth client: the one named, by an override too, else the token's, else that of the
@@ -254,7 +301,7 @@ async fn begin(
     app: &Arc<App>,
     visit: &Visit<'_>,
     token: &ConnectToken,
-    wanted: &Wanted,
+    (wanted, (mode, binding)): (Option<&Wanted>, Place),
 ) -> Result<(Session, Secret)> {
     let now_ms = app.clock.now_ms();
     let secret = token::base64url(SESSION_PREFIX, 32);
@@ -264,13 +311,13 @@ async fn begin(
         tenant: token.tenant.clone(),
         user: token.user.clone(),
         external_id: token.external_id.clone(),
-        app_slug: wanted.app.slug.clone(),
-        oauth_app: wanted.client.as_ref().map(|it| it.id.clone()),
-        reconnect: wanted.account.as_ref().map(|it| it.id.clone()),
+        app_slug: wanted.map(|it| it.app.slug.clone()),
+        oauth_app: wanted.and_then(|it| it.client.as_ref()).map(|it| it.id.clone()),
+        reconnect: wanted.and_then(|it| it.account.as_ref()).map(|it| it.id.clone()),
         scope_profile: visit.profile.map(str::to_owned),
-        app_override: wanted.app_override.as_ref().map(|it| it.id.clone()),
-        mode: wanted.mode,
-        binding: wanted.binding,
+        app_override: wanted.and_then(|it| it.app_override.as_ref()).map(|it| it.id.clone()),
+        mode,
+        binding,
         created_at_ms: now_ms,
         // A flow that was begun in time may end in its own.
         expires_at_ms: token.expires_at_ms + FLOW_LIFE_MS,

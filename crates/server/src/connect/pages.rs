@@ -5,16 +5,18 @@ use std::collections::BTreeSet;
 use askama::Template;
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
-use grantkeep_catalog::{App as CatalogApp, Auth};
+use grantkeep_catalog::App as CatalogApp;
 use grantkeep_vault::token;
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use url::Url;
 
 use super::device::Device;
 use super::failure::{Failure, words};
-use super::open::{NotOpened, Opened};
+use super::fields::{self, Again};
+use super::open::{NotOpened, Opened, Wanted};
 use super::view::{self, boot_json};
-use super::{Flow, Mode, Session, State, accent, assets, authorize, fields, open, scopes};
-use crate::accounts::Binding;
+use super::{Flow, Mode, Session, State, accent, assets, authorize, open, scopes};
+use crate::accounts::{Account, Binding};
 use crate::app::App;
 use crate::error::{self, Error, Result};
 use crate::projects::Project;
@@ -44,17 +46,17 @@ fn ancestors(origins: &[String]) -> String {
 
 /// Browsers hold `form-action` against redirects too, and providers redirect on as they like; so
 /// any https address. In development the provider and the product may be on loopback.
-fn leads_to(app: &CatalogApp, project: &Project) -> Option<String> {
-    let text = match (app.oauth2(), app.oauth1()) {
-        (Some(it), _) => &it.authorization_url,
-        (_, Some(it)) => &it.authorize_url,
-        _ => return None,
+fn leads_to(app: &CatalogApp, project: &Project) -> String {
+    let sign_in = match (app.oauth2(), app.oauth1()) {
+        (Some(it), _) => Some(&it.authorization_url),
+        (_, Some(it)) => Some(&it.authorize_url),
+        _ => None,
     };
     let settings = &project.settings;
-    let urls = std::iter::once(text).chain(&settings.verify_url).chain(&settings.redirect_uris);
+    let urls = sign_in.into_iter().chain(&settings.verify_url).chain(&settings.redirect_uris);
     let urls = urls.filter_map(|it| Url::parse(it).ok()).filter(|it| it.scheme() == "http");
     let plain: BTreeSet<String> = urls.map(|it| it.origin().ascii_serialization()).collect();
-    Some(plain.iter().fold("https:".to_owned(), |all, it| format!("{all} {it}")))
+    plain.iter().fold("https:".to_owned(), |all, it| format!("{all} {it}"))
 }
 
 fn answer(
@@ -102,6 +104,8 @@ struct Surroundings<'a> {
     project: Option<&'a Project>,
     environment: Option<Environment>,
     embedded: bool,
+    /// What the page needs besides the script of all pages.
+    script: Option<assets::Script>,
 }
 
 fn frame(
@@ -114,7 +118,7 @@ fn frame(
     Ok(view::Frame {
         nonce: nonce.to_owned(),
         css: assets::CSS_PATH.clone(),
-        js: assets::JS_PATH.clone(),
+        scripts: assets::scripts(around.script),
         accent: accent::rules(color),
         boot: boot_json(boot).map_err(|it| error::INTERNAL.logging(it))?,
         embedded: around.embedded,
@@ -140,56 +144,94 @@ fn nonce() -> String {
     token::base64url("", 16).expose().to_owned()
 }
 
-/// The question.
-pub(super) fn connect(app: &App, it: &Opened) -> Result<Response<Body>> {
-    let Opened { session, token, project, app: found, .. } = it;
+/// The question. `listed` is what the person searched for, if he came from the list.
+pub(super) fn question(
+    app: &App,
+    (it, wanted): (&Opened, &Wanted),
+    again: &Again<'_>,
+    listed: Option<&str>,
+) -> Result<Response<Body>> {
+    let (session, found) = (&it.session, &wanted.app);
     let embedded = session.mode == Mode::Iframe;
-    let kind = match found.auth {
-        Auth::OAuth2(_) | Auth::OAuth1(_) => view::Kind::Oauth,
-        Auth::None => view::Kind::None,
+    let kind = match found.wire_auth_type() {
+        "oauth" => view::Kind::Oauth,
+        "none" => view::Kind::None,
         _ => view::Kind::Keys,
     };
-    let boot = view::ConnectBoot {
-        session: it.secret.expose().to_owned(),
-        mode: session.mode.as_str(),
-        kind: match kind {
-            view::Kind::Oauth => "oauth",
-            view::Kind::Keys => "keys",
-            view::Kind::None => "none",
-        },
-        target_origins: token.allowed_origins.clone(),
-        hide_close: it.hide_close,
-        scope_profile: session.scope_profile.clone(),
-        success_url: token.success_redirect_uri.clone(),
-        error_url: token.error_redirect_uri.clone(),
-        links: open::unproved(&project.settings).is_some(),
-    };
+    let boot = boot(it, found.wire_auth_type());
+    let fields = fields::shown(found, wanted.app_override.as_ref(), again);
     let around = Surroundings {
-        project: Some(project),
+        project: Some(&it.project),
         environment: Some(session.tenant.environment),
         embedded,
+        script: (!fields.is_empty()).then_some(assets::Script::Fields),
     };
     let nonce = nonce();
+    let measures = measures(it, wanted, again);
     let page = view::ConnectPage {
         page: frame(&around, &nonce, &boot)?,
         app: shown_app(found),
         kind,
-        abilities: abilities(it),
-        fields: fields::shown(found, it.app_override.as_ref()),
+        abilities: if measures.is_empty() { abilities(it, wanted) } else { Vec::new() },
+        fields,
         guide: None,
         host: authorize::host(found),
         reconnect: session.reconnect.is_some(),
-        account_name: it.account.as_ref().and_then(|it| it.name.clone()),
+        account_name: wanted.account.as_ref().and_then(|it| it.name.clone()),
         hide_close: it.hide_close,
         receiver: receiver(it),
+        session: it.secret.expose().to_owned(),
+        measures,
+        listed: listed.is_some(),
+        query: listed.unwrap_or_default().to_owned(),
+        alert: again.alert.clone(),
     };
-    let ancestors = ancestors(&token.allowed_origins);
-    let guard = Guard {
-        ancestors: if embedded { &ancestors } else { "'none'" },
-        leads_to: if embedded { None } else { leads_to(found, project) },
-        opener: "same-origin-allow-popups",
+    let leads_to = (!embedded).then(|| leads_to(found, &it.project));
+    let ancestors = ancestors_of(it);
+    let guard = Guard { ancestors: &ancestors, leads_to, opener: "same-origin-allow-popups" };
+    let status = if again.is_fresh() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+    answer(app, status, &page, (&nonce, &guard))
+}
+
+/// The list of apps.
+pub(super) fn list(app: &App, it: &Opened, listing: view::Listing) -> Result<Response<Body>> {
+    let around = Surroundings {
+        project: Some(&it.project),
+        environment: Some(it.session.tenant.environment),
+        embedded: it.session.mode == Mode::Iframe,
+        script: Some(assets::Script::List),
     };
+    let nonce = nonce();
+    let page = view::ListPage {
+        page: frame(&around, &nonce, &boot(it, "list"))?,
+        session: it.secret.expose().to_owned(),
+        hide_close: it.hide_close,
+        listing,
+    };
+    let ancestors = ancestors_of(it);
+    let guard = Guard { ancestors: &ancestors, leads_to: None, opener: "same-origin-allow-popups" };
     answer(app, StatusCode::OK, &page, (&nonce, &guard))
+}
+
+fn ancestors_of(it: &Opened) -> String {
+    match it.session.mode {
+        Mode::Iframe => ancestors(&it.token.allowed_origins),
+        Mode::Link => "'none'".to_owned(),
+    }
+}
+
+fn boot(it: &Opened, kind: &'static str) -> view::ConnectBoot {
+    view::ConnectBoot {
+        session: it.secret.expose().to_owned(),
+        mode: it.session.mode.as_str(),
+        kind,
+        target_origins: it.token.allowed_origins.clone(),
+        hide_close: it.hide_close,
+        scope_profile: it.session.scope_profile.clone(),
+        success_url: it.token.success_redirect_uri.clone(),
+        error_url: it.token.error_redirect_uri.clone(),
+        links: open::unproved(&it.project.settings).is_some(),
+    }
 }
 
 /// Who gets the access, where nothing proves that the reader is that person: he must judge himself.
@@ -199,14 +241,31 @@ fn receiver(it: &Opened) -> Option<String> {
     unproved.then(name)
 }
 
-fn abilities(it: &Opened) -> Vec<view::Ability> {
-    match &it.client {
+fn abilities(it: &Opened, wanted: &Wanted) -> Vec<view::Ability> {
+    match &wanted.client {
         Some(client) => {
-            let asked = scopes::asked(&it.app, client, it.session.scope_profile.as_deref());
-            scopes::abilities(&it.app, &asked)
+            let asked = scopes::asked(&wanted.app, client, it.session.scope_profile.as_deref());
+            scopes::abilities(&wanted.app, &asked)
         }
-        None if it.app.purpose.is_empty() => Vec::new(),
-        None => vec![scopes::purpose(&it.app)],
+        None if wanted.app.purpose.is_empty() => Vec::new(),
+        None => vec![scopes::purpose(&wanted.app)],
+    }
+}
+
+/// What the person may choose between, where the project leaves him the choice.
+fn measures(it: &Opened, wanted: &Wanted, again: &Again<'_>) -> Vec<view::Measure> {
+    match &wanted.client {
+        Some(client) if it.project.settings.scope_choice => {
+            let mut all =
+                scopes::measures(&wanted.app, client, it.session.scope_profile.as_deref());
+            if let Some(chosen) = &again.profile {
+                for it in &mut all {
+                    it.checked = it.value == chosen.as_str();
+                }
+            }
+            all
+        }
+        _ => Vec::new(),
     }
 }
 
@@ -220,19 +279,20 @@ pub(super) fn not_opened(app: &App, it: &NotOpened, framed: bool) -> Result<Resp
         project: it.project.as_ref(),
         environment: it.token.as_ref().map(|it| it.tenant.environment),
         embedded: framed,
+        script: None,
     };
-    failed(app, &it.error, &around, (origins, &guard))
+    failed(app, (&it.error, it.app.as_deref()), &around, (origins, &guard))
 }
 
 /// An error where nothing is known of the product.
 pub(super) fn plain_error(app: &App, error: &Error) -> Result<Response<Body>> {
-    let around = Surroundings { project: None, environment: None, embedded: false };
-    failed(app, error, &around, (Vec::new(), &CLOSED))
+    let around = Surroundings { project: None, environment: None, embedded: false, script: None };
+    failed(app, (error, None), &around, (Vec::new(), &CLOSED))
 }
 
 fn failed(
     app: &App,
-    error: &Error,
+    (error, named): (&Error, Option<&str>),
     around: &Surroundings<'_>,
     (origins, guard): (Vec<String>, &Guard<'_>),
 ) -> Result<Response<Body>> {
@@ -240,18 +300,22 @@ fn failed(
         tracing::error!(code = error.kind().code, log = error.log(), "a page could not be made");
     }
     let product = around.project.map(Project::product).unwrap_or_default();
-    let words = words(error, product);
+    let words = words(error, product, named);
     let boot = view::ErrorBoot {
         mode: if around.embedded { "iframe" } else { "link" },
         target_origins: origins,
         error: words.message.to_string(),
     };
     let nonce = nonce();
+    let about = format!("{} ({})", words.title, error.kind().code);
+    let subject = percent_encode(about.as_bytes(), NON_ALPHANUMERIC).to_string();
     let page = view::ErrorPage {
         page: frame(around, &nonce, &boot)?,
         title: words.title.into_owned(),
         message: words.message.into_owned(),
         next_step: words.next_step.into_owned(),
+        ask: words.ask,
+        subject,
         code: error.kind().code.to_owned(),
     };
     let status = StatusCode::from_u16(error.kind().status);
@@ -269,6 +333,7 @@ pub(super) fn start(
         project: Some(project),
         environment: Some(flow.tenant.environment),
         embedded: false,
+        script: None,
     };
     // Only a flow that was loosened on purpose takes its ticket from the address.
     let by_link = flow.binding != Binding::Embedded;
@@ -285,7 +350,7 @@ pub(super) fn start(
         host: authorize::host(found),
         action: format!("/connect/start/{}", flow.id),
     };
-    let guard = Guard { leads_to: leads_to(found, project), ..CLOSED };
+    let guard = Guard { leads_to: Some(leads_to(found, project)), ..CLOSED };
     answer(app, StatusCode::OK, &page, (&nonce, &guard))
 }
 
@@ -300,6 +365,7 @@ pub(super) fn device(
         project: Some(project),
         environment: Some(flow.tenant.environment),
         embedded: false,
+        script: None,
     };
     let id = flow.id.as_str().to_owned();
     let boot = view::FlowBoot { flow: id, popup: false, state: "waiting", by_link: false };
@@ -328,6 +394,7 @@ pub(super) fn result(
         project: Some(project),
         environment: Some(flow.tenant.environment),
         embedded: false,
+        script: None,
     };
     let failure = match &flow.state {
         State::Failed(failure) => Some(failure),
@@ -355,6 +422,31 @@ pub(super) fn result(
     };
     let status = failure.map_or(StatusCode::OK, status);
     answer(app, status, &page, (&nonce, &CLOSED))
+}
+
+/// The end of a form that came without a script, where no redirect was asked for.
+pub(super) fn connected(app: &App, it: &Opened, account: &Account) -> Result<Response<Body>> {
+    let found = it.wanted.as_ref().map(|it| &it.app);
+    let found = found.ok_or_else(|| error::INTERNAL.logging("an account without an app"))?;
+    let around = Surroundings {
+        project: Some(&it.project),
+        environment: Some(it.session.tenant.environment),
+        embedded: false,
+        script: None,
+    };
+    let boot = view::FlowBoot { flow: String::new(), popup: false, state: "done", by_link: false };
+    let nonce = nonce();
+    let page = view::ResultPage {
+        page: frame(&around, &nonce, &boot)?,
+        app: shown_app(found),
+        popup: false,
+        done: true,
+        waiting: false,
+        account_name: account.name.clone(),
+        message: String::new(),
+        code: None,
+    };
+    answer(app, StatusCode::OK, &page, (&nonce, &CLOSED))
 }
 
 /// A person's no is an answer like any other; a doubtful answer or a broken provider is not.

@@ -1,8 +1,10 @@
 //! Which scopes are asked for, and what they let the product do, in words.
 
+use std::collections::BTreeSet;
+
 use grantkeep_catalog::{App as CatalogApp, Scopes};
 
-use super::view::{Ability, Level};
+use super::view::{Ability, Level, Measure};
 use crate::apps::OAuthApp;
 
 /// From narrow to wide.
@@ -48,6 +50,38 @@ pub(super) fn asked(app: &CatalogApp, client: &OAuthApp, profile: Option<&str>) 
     }
     add(&mut scopes.always.iter().map(String::as_str));
     asked
+}
+
+/// What a person may choose between: the app's profiles as far as the client goes, and, if it is
+/// none of them, what is asked for without a choice. Fewer than two are no choice.
+pub(super) fn measures(app: &CatalogApp, client: &OAuthApp, profile: Option<&str>) -> Vec<Measure> {
+    let Some(scopes) = of(app) else { return Vec::new() };
+    let set = |list: &[String]| list.iter().cloned().collect::<BTreeSet<_>>();
+    let measure = |value, asked: &[String], checked| Measure {
+        value,
+        abilities: abilities(app, asked),
+        checked,
+    };
+    let by_itself = asked(app, client, profile);
+    let mut seen = vec![set(&scopes.always)];
+    let mut all: Vec<Measure> = Vec::new();
+    for name in PROFILES.into_iter().filter(|it| scopes.profile(it).is_some()) {
+        let asked = asked(app, client, Some(name));
+        if !seen.contains(&set(&asked)) {
+            seen.push(set(&asked));
+            let mut wider = measure(name, &asked, set(&asked) == set(&by_itself));
+            // What it has beyond the narrower ones comes first: that is what is decided on.
+            let known = |it: &Ability| {
+                all.iter().any(|other| other.abilities.iter().any(|one| one.text == it.text))
+            };
+            wider.abilities.sort_by_cached_key(known);
+            all.push(wider);
+        }
+    }
+    if !all.iter().any(|it| it.checked) {
+        all.insert(0, measure("", &by_itself, true));
+    }
+    if all.len() < 2 { Vec::new() } else { all }
 }
 
 /// The profile of that name; where the app has none, the widest that is narrower.

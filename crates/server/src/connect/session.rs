@@ -36,7 +36,17 @@ async fn find(app: &App, parts: &Parts) -> Result<Session> {
         (Some(value), None) => value.to_str().ok().and_then(|it| it.strip_prefix("Bearer ")),
         _ => None,
     };
-    let text = text.filter(|it| it.starts_with(SESSION_PREFIX)).ok_or(error::INVALID_TOKEN)?;
+    by_secret(app, text.unwrap_or_default()).await
+}
+
+/// The session of a page's secret, which may have ended.
+///
+/// # Errors
+/// [`error::INVALID_TOKEN`].
+pub(super) async fn by_secret(app: &App, text: &str) -> Result<Session> {
+    if !text.starts_with(SESSION_PREFIX) {
+        return Err(error::INVALID_TOKEN.into());
+    }
     let found = store::find_session(&app.db, &token::digest(text)).await?;
     found.ok_or_else(|| error::INVALID_TOKEN.into())
 }

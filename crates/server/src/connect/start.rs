@@ -31,7 +31,7 @@ pub(super) async fn start(
     profile: Option<&str>,
 ) -> Result<(Flow, Secret)> {
     check_token(app, session).await?;
-    let found = apps::find(app, &session.tenant.project, &session.app_slug).await?;
+    let found = apps::find(app, &session.tenant.project, session.app()?).await?;
     let Some(client) = &session.oauth_app else {
         return Err(error::INVALID_REQUEST.saying("This app is not connected by signing in."));
     };
@@ -39,7 +39,10 @@ pub(super) async fn start(
     let set = session.app_override.as_ref();
     let typed = apps::fill(app, &session.tenant.project, set, typed).await?;
     let kept = Kept::of(fields::judge(&found, typed)?);
-    let profile = profile.filter(|it| scopes::PROFILES.contains(it));
+    let project = projects::find(&app.db, &session.tenant.project).await?;
+    // What the page's address says holds, unless the project leaves it to the person.
+    let own = profile.filter(|it| project.settings.scope_choice && scopes::PROFILES.contains(it));
+    let profile = own.or(session.scope_profile.as_deref());
     let issuer = match found.oauth2().and_then(|it| it.issuer.as_deref()) {
         Some(text) => Some(filled(text, &kept)?),
         None => None,
@@ -51,9 +54,9 @@ pub(super) async fn start(
         session: session.id.clone(),
         tenant: session.tenant.clone(),
         user: session.user.clone(),
-        app_slug: session.app_slug.clone(),
+        app_slug: found.slug.clone(),
         redirect_uri: client.redirect_uri(app),
-        asked_scopes: scopes::asked(&found, &client, profile.or(session.scope_profile.as_deref())),
+        asked_scopes: scopes::asked(&found, &client, profile),
         oauth_app: Some(client.id),
         state: State::Waiting,
         sealed: Vec::new(),

@@ -52,7 +52,7 @@ impl TryFrom<SessionRow> for Session {
             id: row.id,
             user: row.user_id,
             external_id: row.external_id,
-            app_slug: row.app_slug,
+            app_slug: Some(row.app_slug).filter(|it| !it.is_empty()),
             oauth_app: row.oauth_app_id,
             reconnect: row.account_id,
             scope_profile: row.scope_profile,
@@ -108,11 +108,23 @@ pub(super) async fn insert_session(tx: &mut Tx, it: &Session, hash: &[u8]) -> sq
     on!(tx.conn(), conn => sqlx::query(sql)
         .bind(hash).bind(&it.id).bind(it.token_hash.as_slice()).bind(&it.tenant.project)
         .bind(it.tenant.environment.as_str()).bind(&it.user).bind(&it.external_id)
-        .bind(&it.app_slug).bind(&it.oauth_app).bind(&it.reconnect).bind(&it.scope_profile)
+        .bind(it.app_slug.as_deref().unwrap_or_default()).bind(&it.oauth_app).bind(&it.reconnect).bind(&it.scope_profile)
         .bind(it.mode.as_str()).bind(it.binding.as_str()).bind(it.created_at_ms)
         .bind(it.expires_at_ms).bind(&it.app_override)
         .execute(conn).await?.rows_affected());
     Ok(())
+}
+
+/// Writes which app the session is for. `false`: it has ended, or an app has answered it.
+pub(super) async fn set_app(tx: &mut Tx, it: &Session) -> sqlx::Result<bool> {
+    let sql = "update connect_sessions set app_slug = $3, oauth_app_id = $4 \
+               where project_id = $1 and id = $2 and ended_at_ms is null and not exists \
+               (select 1 from connect_flows f where f.project_id = $1 and f.session_id = $2 \
+               and f.state in ('exchanging', 'done'))";
+    let done = on!(tx.conn(), conn => sqlx::query(sql)
+        .bind(&it.tenant.project).bind(&it.id).bind(it.app_slug.as_deref().unwrap_or_default())
+        .bind(&it.oauth_app).execute(conn).await?.rows_affected());
+    Ok(done == 1)
 }
 
 /// Counts one more event of the page. `false`: there were `most` already.

@@ -15,8 +15,8 @@ pub struct Frame {
     pub nonce: String,
     /// Address of the stylesheet, with the hash of its content: `/_static/connect.css?v=..`.
     pub css: String,
-    /// Address of the script, likewise.
-    pub js: String,
+    /// Addresses of the scripts, likewise, in the order in which they run.
+    pub scripts: Vec<String>,
     /// CSS rules from `accent::rules`.
     pub accent: String,
     /// JSON from [`boot_json`], for the script.
@@ -114,12 +114,15 @@ pub struct Field {
     pub name: String,
     pub label: String,
     pub help: Option<String>,
-    pub help_url: Option<String>,
     pub kind: FieldKind,
+    /// Hidden until the person wants to see it.
+    pub secret: bool,
     pub required: bool,
     pub placeholder: Option<String>,
-    /// What it starts with: a default, or when reconnecting the stored value. Never a secret.
+    /// What it starts with: a default, or what was typed before. Never a secret.
     pub value: String,
+    /// `label`, `name` or `url`: which part of an address is asked for, and cut out of a whole one.
+    pub host: Option<&'static str>,
     /// Shown before the input: `https://`.
     pub prefix: Option<String>,
     /// Shown after the input: `.zendesk.com`. A whole address that is pasted is cut down to what
@@ -127,6 +130,18 @@ pub struct Field {
     pub suffix: Option<String>,
     /// For [`FieldKind::Select`].
     pub options: Vec<Choice>,
+    /// `None`: any text may be sent.
+    pub form: Option<Form>,
+    /// Why it was not taken before.
+    pub error: Option<String>,
+}
+
+/// What a value looks like, so that the browser can say at once that one does not.
+pub struct Form {
+    /// A regular expression for the whole value.
+    pub pattern: String,
+    /// What is said of a value that does not match.
+    pub wanted: String,
 }
 
 pub struct Choice {
@@ -142,8 +157,10 @@ pub enum FieldKind {
     Url,
     Checkbox,
     Select,
-    /// Several lines: a PEM key, a JSON file.
+    /// Several lines: a PEM key.
     Lines,
+    /// A JSON file, to be picked, dropped or pasted.
+    Json,
 }
 
 impl FieldKind {
@@ -160,7 +177,11 @@ impl FieldKind {
     }
 
     pub fn is_lines(self) -> bool {
-        self == Self::Lines
+        matches!(self, Self::Lines | Self::Json)
+    }
+
+    pub fn is_json(self) -> bool {
+        self == Self::Json
     }
 
     pub fn input_type(self) -> &'static str {
@@ -202,6 +223,71 @@ pub struct ConnectPage {
     pub hide_close: bool,
     /// The user who gets the access, where the reader must judge whether that is he.
     pub receiver: Option<String>,
+    /// The page's secret, for its forms.
+    pub session: String,
+    /// What the person chooses between; empty: nothing.
+    pub measures: Vec<Measure>,
+    /// The app was chosen from a list, which the person may go back to.
+    pub listed: bool,
+    /// What the list was searched for.
+    pub query: String,
+    /// Why the form was not taken before, if no field is to blame.
+    pub alert: Option<String>,
+}
+
+/// How much the person allows.
+pub struct Measure {
+    /// A profile's name; empty for what is asked for without a choice.
+    pub value: &'static str,
+    pub abilities: Vec<Ability>,
+    pub checked: bool,
+}
+
+/// An app in the list.
+#[derive(Serialize)]
+pub struct Entry {
+    pub slug: String,
+    pub name: String,
+    pub category: String,
+    pub logo: String,
+}
+
+impl Entry {
+    pub fn initial(&self) -> String {
+        initial(&self.name)
+    }
+}
+
+/// A part of the list.
+#[derive(Serialize)]
+pub struct Listing {
+    /// As it was understood.
+    #[serde(skip)]
+    pub query: String,
+    pub apps: Vec<Entry>,
+    /// How many there are in all.
+    pub total: usize,
+    #[serde(skip)]
+    pub from: usize,
+    /// Where the next part begins.
+    pub next: Option<usize>,
+}
+
+impl Listing {
+    /// Where the next part begins; 0 behind the last.
+    pub fn after(&self) -> usize {
+        self.next.unwrap_or_default()
+    }
+}
+
+/// The list of apps, where the page was opened without one.
+#[derive(Template)]
+#[template(path = "connect/list.html")]
+pub struct ListPage {
+    pub page: Frame,
+    pub session: String,
+    pub hide_close: bool,
+    pub listing: Listing,
 }
 
 /// `GET /connect/start/{flow}`: the first page in the popup; fetches the ticket from its opener.
@@ -260,6 +346,10 @@ pub struct ErrorPage {
     pub message: String,
     /// What to do now.
     pub next_step: String,
+    /// Whether only the product's makers can mend it.
+    pub ask: bool,
+    /// Of a mail to them, as it stands in a URL.
+    pub subject: String,
     /// Stable code, with the request id where there is one.
     pub code: String,
 }
@@ -271,7 +361,7 @@ pub struct ConnectBoot {
     pub session: String,
     /// `iframe` or `link`.
     pub mode: &'static str,
-    /// `oauth`, `keys` or `none`.
+    /// `oauth`, `keys` or `none`; `list` while no app is chosen.
     pub kind: &'static str,
     /// The origins that may be told the result; empty only where the project allows tokens without
     /// origins.

@@ -10,8 +10,11 @@ use grantkeep_vault::{Secret, token};
 
 use super::authorize::{self, Leaving, Left};
 use super::callback::{Came, Return};
-use super::open::{Names, NotOpened, Shown, Visit, open};
-use super::{FLOW_LIFE_MS, Flow, Session, State as FlowState, callback, device, landing, pages};
+use super::fields::Again;
+use super::open::{Names, Opened, Shown, Visit, open};
+use super::{
+    FLOW_LIFE_MS, Flow, Session, State as FlowState, callback, choose, device, landing, pages,
+};
 use crate::app::App;
 use crate::callers::Origin;
 use crate::error::{self, Error, Result};
@@ -23,9 +26,9 @@ use crate::{apps, projects, tokens};
 const LINK_COOKIE_LIFE_S: i64 = tokens::LIFE_S_MAX;
 
 /// Where a request came from, if the middleware noted it.
-type From = Option<Extension<Origin>>;
+pub(super) type From = Option<Extension<Origin>>;
 
-fn origin(from: From) -> Origin {
+pub(super) fn origin(from: From) -> Origin {
     from.map(|Extension(it)| it).unwrap_or_default()
 }
 
@@ -49,14 +52,22 @@ pub(crate) async fn page(
     finish(
         &app,
         match visited {
-            Ok(opened) => pages::connect(&app, &opened),
-            Err(refused) => not_opened(&app, &refused, !link && shown != Shown::OnTop),
+            Ok(opened) => show(&app, &opened, ("", 0)).await,
+            Err(refused) => pages::not_opened(&app, &refused, !link && shown != Shown::OnTop),
         },
     )
 }
 
-fn not_opened(app: &App, refused: &NotOpened, framed: bool) -> Result<Response<Body>> {
-    pages::not_opened(app, refused, framed)
+/// The question, or the list where it is not yet known of which app.
+pub(super) async fn show(
+    app: &Arc<App>,
+    it: &Opened,
+    (query, from): (&str, usize),
+) -> Result<Response<Body>> {
+    match &it.wanted {
+        Some(wanted) => pages::question(app, (it, wanted), &Again::default(), None),
+        None => pages::list(app, it, choose::list(app, &it.token, query, from).await?),
+    }
 }
 
 fn visit<'a>(
@@ -156,7 +167,7 @@ pub(crate) async fn start(
 
 /// Whether a form was sent by a page of ours. With `no-referrer` browsers send `Origin: null`, so
 /// what counts is Fetch Metadata; browsers without it must name our origin.
-fn from_our_page(app: &App, headers: &HeaderMap) -> bool {
+pub(super) fn from_our_page(app: &App, headers: &HeaderMap) -> bool {
     if let Some(site) = headers.get("sec-fetch-site") {
         return site.as_bytes() == b"same-origin";
     }
@@ -164,7 +175,7 @@ fn from_our_page(app: &App, headers: &HeaderMap) -> bool {
     headers.get(header::ORIGIN).is_some_and(|it| it.as_bytes() == ours.as_bytes())
 }
 
-fn depart(app: &App, flow: &Flow, leaving: &Leaving) -> Result<Response<Body>> {
+pub(super) fn depart(app: &App, flow: &Flow, leaving: &Leaving) -> Result<Response<Body>> {
     let mut response = see_other(leaving.url.expose())?;
     let life_s = FLOW_LIFE_MS / 1_000;
     let name = flow_cookie_name(app, &flow.id);
@@ -273,7 +284,7 @@ async fn result_of(app: &Arc<App>, flow: &str) -> Result<Response<Body>> {
 
 /// The end of a flow: the address that the product gave with the token, as it is; else a page of
 /// ours.
-async fn end(app: &App, flow: &Flow, session: &Session) -> Result<Response<Body>> {
+pub(super) async fn end(app: &App, flow: &Flow, session: &Session) -> Result<Response<Body>> {
     let done = matches!(flow.state, FlowState::Done { .. });
     let redirect = landing::redirect(app, session, done).await?;
     let mut response = if let Some(url) = redirect {
@@ -288,7 +299,7 @@ async fn end(app: &App, flow: &Flow, session: &Session) -> Result<Response<Body>
 }
 
 /// 303: the browser comes with GET, whatever it came with here (RFC 9700 section 4.12).
-fn see_other(url: &str) -> Result<Response<Body>> {
+pub(super) fn see_other(url: &str) -> Result<Response<Body>> {
     let location = HeaderValue::from_str(url).map_err(|it| error::INTERNAL.logging(it))?;
     let headers = [
         (header::LOCATION, location),
@@ -299,7 +310,7 @@ fn see_other(url: &str) -> Result<Response<Body>> {
 }
 
 /// Every failure of these routes is a page too.
-fn finish(app: &App, answer: Result<Response<Body>>) -> Response<Body> {
+pub(super) fn finish(app: &App, answer: Result<Response<Body>>) -> Response<Body> {
     answer
         .or_else(|error| pages::plain_error(app, &error))
         .unwrap_or_else(IntoResponse::into_response)

@@ -29,6 +29,8 @@ pub struct ProjectView {
     verify_url: Option<String>,
     /// The origin of its clients' redirect URIs; that of the server when null.
     callback_origin: Option<String>,
+    /// Whether users choose how much they allow.
+    scope_choice: bool,
 }
 
 impl From<Project> for ProjectView {
@@ -41,6 +43,7 @@ impl From<Project> for ProjectView {
             connect_require_key_auth_test: project.require_key_test,
             verify_url: project.settings.verify_url,
             callback_origin: project.callback_origin,
+            scope_choice: project.settings.scope_choice,
         }
     }
 }
@@ -72,6 +75,9 @@ pub struct ProjectWish {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     callback_origin: Wish<String>,
+    /// Whether users choose on the connect page how much they allow, where the app knows several
+    /// measures.
+    scope_choice: Option<bool>,
 }
 
 impl ProjectWish {
@@ -84,6 +90,7 @@ impl ProjectWish {
             settings: None,
             verify_url: self.verify_url,
             callback_origin: self.callback_origin,
+            scope_choice: self.scope_choice,
         }
     }
 }

@@ -34,6 +34,7 @@ pub struct Change {
     pub verify_url: Option<Option<String>>,
     /// The inner `None` takes it away.
     pub callback_origin: Option<Option<String>>,
+    pub scope_choice: Option<bool>,
 }
 
 /// # Errors
@@ -150,6 +151,9 @@ fn apply(app: &App, project: &mut Project, change: Change) -> Result<()> {
             }
         }
         project.settings = settings;
+    }
+    if let Some(choice) = change.scope_choice {
+        project.settings.scope_choice = choice;
     }
     if let Some(url) = change.verify_url {
         url.as_deref().map(verify_url).transpose()?;

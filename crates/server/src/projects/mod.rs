@@ -57,6 +57,7 @@ impl Project {
 /// How a project's connect page looks and what it permits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Settings {
     /// Where a connect link may send the browser: exact matches only.
     pub redirect_uris: Vec<String>,
@@ -78,6 +79,8 @@ pub struct Settings {
     pub proxy_echo: Echo,
     /// Whether callers without rules of their own may use the proxy.
     pub proxy_rules: ProxyRules,
+    /// Whether users choose on the page how much they allow, where an app knows several measures.
+    pub scope_choice: bool,
 }
 
 /// Whether callers without rules of their own may use the proxy.
@@ -115,6 +118,7 @@ impl Default for Settings {
             allow_unlisted_redirects: false,
             proxy_echo: Echo::default(),
             proxy_rules: ProxyRules::default(),
+            scope_choice: false,
         }
     }
 }

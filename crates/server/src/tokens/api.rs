@@ -39,6 +39,9 @@ pub struct NewToken {
     app_id: Option<String>,
     /// OAuth client that the token is for.
     oauth_app_id: Option<String>,
+    /// The only apps that the token connects, by slug or id, 1 to 100. A connect page without an
+    /// app lists these alone.
+    allowed_apps: Option<Vec<String>>,
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
@@ -75,6 +78,7 @@ pub(crate) async fn create_token(
         allow_progressive_scopes: body.allow_progressive_scopes.unwrap_or_default(),
         app: body.app_id.filter(|text| !text.is_empty()),
         oauth_app: body.oauth_app_id.filter(|text| !text.is_empty()),
+        allowed_apps: body.allowed_apps,
     };
     let (token, secret) = create(&app, &call.caller, &call.tenant, wish).await?;
     let event = Event::new("connect_token.create", &call.caller.actor, &call.origin);

@@ -18,6 +18,8 @@ use crate::users;
 pub const LIFE_S_MAX: i64 = 14_400;
 /// Life of a token whose maker names none, unless the project is in the compatibility profile.
 const STRICT_LIFE_S: i64 = 900;
+/// Apps that one token lists.
+const APPS_MAX: usize = 100;
 /// Origins in one token.
 const ORIGINS_MAX: usize = 20;
 /// Characters in a URI handed in with a token.
@@ -40,6 +42,8 @@ pub struct Wish {
     pub allow_progressive_scopes: bool,
     pub app: Option<String>,
     pub oauth_app: Option<String>,
+    /// The only apps that the token connects, by slug or id.
+    pub allowed_apps: Option<Vec<String>>,
 }
 
 /// Makes a token; its text is given this once.
@@ -69,6 +73,7 @@ pub async fn create(
     }
     let scopes = scopes(caller, &project.settings, wish.scope.as_deref())?;
     let (app_slug, oauth_app) = app_of(app, tenant, &wish).await?;
+    let allowed_apps = apps_of(app, tenant, &wish, app_slug.as_deref()).await?;
     let life_s = wish.expires_in_s.unwrap_or_else(|| default_life_s(app, &project.settings));
     if !(1..=LIFE_S_MAX).contains(&life_s) {
         return Err(error::INVALID_EXPIRES_IN.into());
@@ -100,6 +105,7 @@ pub async fn create(
         reach: caller.reach.clone(),
         app_slug,
         oauth_app,
+        allowed_apps,
         allow_progressive_scopes: wish.allow_progressive_scopes,
         created_at_ms: now_ms,
         expires_at_ms: now_ms + life_s * 1_000,
@@ -158,6 +164,39 @@ async fn app_of(
         return Err(error::NOT_FOUND.saying("This OAuth client belongs to another app."));
     }
     Ok((Some(client.app_slug), Some(client.id)))
+}
+
+/// The apps that the token lists, each once. An empty list is a mistake: it would connect nothing.
+async fn apps_of(
+    app: &Arc<App>,
+    tenant: &Tenant,
+    wish: &Wish,
+    named: Option<&str>,
+) -> Result<Option<Vec<String>>> {
+    let Some(names) = &wish.allowed_apps else { return Ok(None) };
+    let wrong = |text: String| {
+        error::INVALID_FIELD.saying(text).with(serde_json::json!({ "field": "allowed_apps" }))
+    };
+    if names.is_empty() || names.len() > APPS_MAX {
+        return Err(wrong(format!(
+            "`allowed_apps` takes 1 to {APPS_MAX} apps. Leave it out to allow every app."
+        )));
+    }
+    let mut slugs: Vec<String> = Vec::new();
+    for (at, name) in names.iter().enumerate() {
+        let found = crate::apps::find(app, &tenant.project, name).await;
+        let found = found.map_err(|it| match it.kind().status {
+            404 => wrong(format!("`allowed_apps` names an app that is not known, at place {at}.")),
+            _ => it,
+        })?;
+        if !slugs.contains(&found.slug) {
+            slugs.push(found.slug.clone());
+        }
+    }
+    if named.is_some_and(|it| !slugs.iter().any(|slug| slug == it)) {
+        return Err(wrong("`allowed_apps` does not hold the token's own app.".to_owned()));
+    }
+    Ok(Some(slugs))
 }
 
 /// An origin as browsers send it: `https://host[:port]`, or http on loopback.

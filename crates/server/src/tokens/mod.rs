@@ -45,6 +45,8 @@ pub struct ConnectToken {
     pub reach: Option<Arc<Reach>>,
     pub app_slug: Option<String>,
     pub oauth_app: Option<OAuthAppId>,
+    /// The only apps that it connects, by slug; `None`: every app.
+    pub allowed_apps: Option<Vec<String>>,
     pub allow_progressive_scopes: bool,
     pub created_at_ms: i64,
     pub expires_at_ms: i64,
@@ -64,6 +66,21 @@ impl ConnectToken {
             return Err(error::CONNECT_TOKEN_EXPIRED.into());
         }
         Ok(())
+    }
+
+    /// Whether the token may connect this app.
+    ///
+    /// # Errors
+    /// [`error::APP_NOT_FOUND`] when it names another, [`error::APP_NOT_ALLOWED`] when the app is
+    /// not on its list.
+    pub fn allows(&self, slug: &str) -> Result<()> {
+        if self.app_slug.as_deref().is_some_and(|only| only != slug) {
+            return Err(error::APP_NOT_FOUND.saying("The connect token is for another app."));
+        }
+        match &self.allowed_apps {
+            Some(list) if !list.iter().any(|it| it == slug) => Err(error::APP_NOT_ALLOWED.into()),
+            _ => Ok(()),
+        }
     }
 
     pub fn caller(&self) -> Caller {

@@ -21,6 +21,7 @@ struct Row {
     external_id: String,
     external_name: Option<String>,
     allowed_origins: String,
+    allowed_apps: Option<String>,
     success_redirect_uri: Option<String>,
     error_redirect_uri: Option<String>,
     webhook_uri: Option<String>,
@@ -51,6 +52,10 @@ impl TryFrom<Row> for ConnectToken {
             },
             allowed_origins: serde_json::from_str(&row.allowed_origins)
                 .map_err(|_| bad("allowed_origins"))?,
+            allowed_apps: match &row.allowed_apps {
+                Some(text) => Some(serde_json::from_str(text).map_err(|_| bad("allowed_apps"))?),
+                None => None,
+            },
             scopes: Scopes::parse(&row.scopes).ok_or_else(|| bad("scopes"))?,
             user: row.user_id,
             external_id: row.external_id,
@@ -74,10 +79,13 @@ pub(super) async fn insert(tx: &mut Tx, token: &ConnectToken, by: &str) -> sqlx:
     let sql = "insert into connect_tokens (hash, project_id, environment, user_id, external_id, \
                allowed_origins, success_redirect_uri, error_redirect_uri, webhook_uri, scopes, \
                app_slug, oauth_app_id, allow_progressive_scopes, created_by, created_at_ms, \
-               expires_at_ms, sealed, external_name, proxy_rules) values ($1, $2, $3, $4, $5, $6, \
-               $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
-    let origins = serde_json::to_string(&token.allowed_origins)
-        .map_err(|error| sqlx::Error::Encode(error.into()))?;
+               expires_at_ms, sealed, external_name, proxy_rules, allowed_apps) values ($1, $2, \
+               $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)";
+    let text = |list: &Vec<String>| {
+        serde_json::to_string(list).map_err(|error| sqlx::Error::Encode(error.into()))
+    };
+    let origins = text(&token.allowed_origins)?;
+    let apps = token.allowed_apps.as_ref().map(text).transpose()?;
     on!(tx.conn(), conn => sqlx::query(sql)
         .bind(token.hash.as_slice()).bind(&token.tenant.project)
         .bind(token.tenant.environment.as_str()).bind(&token.user).bind(&token.external_id)
@@ -86,6 +94,7 @@ pub(super) async fn insert(tx: &mut Tx, token: &ConnectToken, by: &str) -> sqlx:
         .bind(&token.oauth_app).bind(token.allow_progressive_scopes).bind(by)
         .bind(token.created_at_ms).bind(token.expires_at_ms).bind(&token.sealed)
         .bind(&token.external_name).bind(token.reach.as_ref().map(ToString::to_string))
+        .bind(&apps)
         .execute(conn).await?.rows_affected());
     Ok(())
 }
@@ -95,7 +104,8 @@ pub(super) async fn find(db: &Db, hash: &[u8]) -> sqlx::Result<Option<ConnectTok
     let sql = "select hash, project_id, environment, user_id, external_id, allowed_origins, \
                success_redirect_uri, error_redirect_uri, webhook_uri, scopes, app_slug, \
                oauth_app_id, allow_progressive_scopes, created_at_ms, expires_at_ms, used_at_ms, \
-               sealed, external_name, proxy_rules from connect_tokens where hash = $1";
+               sealed, external_name, proxy_rules, allowed_apps from connect_tokens \
+               where hash = $1";
     let row: Option<Row> =
         on!(db.read(), conn => sqlx::query_as(sql).bind(hash).fetch_optional(conn).await?);
     row.map(ConnectToken::try_from).transpose()

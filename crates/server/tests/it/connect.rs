@@ -3,9 +3,13 @@
 mod binding;
 pub mod browser;
 mod callback;
+mod choice;
+mod fields;
 mod flow;
 mod keys;
 mod link;
+mod list;
 mod page;
+mod plain;
 mod validate;
 mod verified;

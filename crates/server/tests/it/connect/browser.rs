@@ -98,7 +98,17 @@ impl<'w> Browser<'w> {
     }
 }
 
-impl Page<'_> {
+impl<'b> Page<'b> {
+    /// A page of somebody who has made its secret up.
+    pub fn with_session(browser: &'b Browser<'b>, secret: &str) -> Self {
+        let reply = Reply {
+            status: StatusCode::OK,
+            headers: reqwest::header::HeaderMap::new(),
+            text: String::new(),
+        };
+        Self { browser, reply, boot: json!({ "session": secret }) }
+    }
+
     fn session(&self) -> &str {
         self.boot["session"].as_str().unwrap()
     }
@@ -108,12 +118,39 @@ impl Page<'_> {
         read(self.browser.http.post(url).bearer_auth(self.session()).json(&body)).await
     }
 
+    /// Asks for a part of the list of apps.
+    pub async fn apps(&self, query: &str) -> Value {
+        let url = format!("/connect/session/apps?{query}");
+        let reply = read(self.browser.get(&url).bearer_auth(self.session())).await;
+        assert_eq!(reply.status, 200, "{}", reply.text);
+        reply.json()
+    }
+
+    /// Sends a form of the page, as a browser without scripts does.
+    pub async fn form(&self, pairs: &[(&str, &str)]) -> Reply {
+        self.form_from("same-origin", pairs).await
+    }
+
+    pub async fn form_from(&self, site: &str, pairs: &[(&str, &str)]) -> Reply {
+        let all: Vec<_> = [("session", self.session())].iter().chain(pairs).copied().collect();
+        let post = self.browser.http.post(format!("{}/connect/page", self.browser.world.url));
+        read(post.form(&all).header("sec-fetch-site", site).header("origin", "null")).await
+    }
+
+    /// Chooses an app from the list; gives the page that follows.
+    pub async fn choose(&self, app: &str) -> Page<'_> {
+        self.browser.shown(self.form(&[("app", app), ("q", "")]).await)
+    }
+
     pub async fn start(&self) -> Started {
         self.start_with(json!({})).await
     }
 
     pub async fn start_with(&self, fields: Value) -> Started {
-        let reply = self.call("start", json!({ "fields": fields })).await;
+        Self::started(&self.call("start", json!({ "fields": fields })).await)
+    }
+
+    pub fn started(reply: &Reply) -> Started {
         assert_eq!(reply.status, 200, "{}", reply.text);
         let it = reply.json();
         let text = |name: &str| it[name].as_str().unwrap().to_owned();

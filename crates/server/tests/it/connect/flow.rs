@@ -57,7 +57,7 @@ async fn fields_asked_before_build_the_address() {
         let token = world.connect_token("u").await;
         let browser = Browser::new(&world);
         let page = browser.page(&token, "sim_tenant").await;
-        assert!(page.reply.text.contains(r#"name="workspace""#), "{}", page.reply.text);
+        assert!(page.reply.text.contains(r#"name="f-workspace""#), "{}", page.reply.text);
         for bad in ["evil.com/", "a.b@evil", "127.0.0.1", "", &"a".repeat(64)] {
             let reply = page.call("start", json!({ "fields": { "workspace": bad } })).await;
             assert_eq!((reply.status.as_u16(), reply.code().as_str()), (400, "invalid_field"));

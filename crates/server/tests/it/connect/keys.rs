@@ -19,7 +19,7 @@ async fn a_key_is_tried_out_and_kept() {
         let token = world.connect_token("u").await;
         let browser = Browser::new(&world);
         let page = browser.page(&token, "sim_keys").await;
-        assert!(page.reply.text.contains(r#"name="api_key""#), "{}", page.reply.text);
+        assert!(page.reply.text.contains(r#"name="f-api_key""#), "{}", page.reply.text);
         assert!(page.reply.text.contains(r#"type="password""#));
         assert_eq!(page.boot["kind"], "keys");
         let send = |key: &str| page.call("account", json!({ "fields": { "api_key": key } }));
