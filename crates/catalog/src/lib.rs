@@ -9,6 +9,7 @@
 pub mod api;
 pub mod app;
 pub mod auth;
+pub mod behaviour;
 pub mod categories;
 pub mod check;
 pub mod fields;
@@ -33,6 +34,7 @@ pub use auth::{
     Revocation, RevocationPlace, RevokedToken, Rotation, RotationClass, Scopes, SignatureMethod,
     TokenAnswer,
 };
+pub use behaviour::{Behaviour, Kind};
 pub use blob::BlobError;
 pub use catalog::{Catalog, LoadError};
 pub use categories::Category;

@@ -44,7 +44,7 @@ fn collect<'a>(text: &'a str, found: &mut Vec<&'a str>) -> Result<(), Malformed>
 }
 
 /// The place of the `}` that closes what is open at the start.
-fn closing(text: &str) -> Option<usize> {
+pub(crate) fn closing(text: &str) -> Option<usize> {
     let mut depth = 0_usize;
     let bytes = text.as_bytes();
     for (at, byte) in bytes.iter().enumerate() {
