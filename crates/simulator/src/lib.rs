@@ -20,6 +20,7 @@ mod refreshes;
 mod secrets;
 mod server;
 mod token;
+mod twins;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -37,6 +38,7 @@ pub use grants::{Counters, GrantView};
 pub use pages::PASSWORD;
 pub use provider::{client_id, client_secret};
 pub use refreshes::{RefreshView, Verdict};
+pub use twins::{Twin, TwinCalls, TwinClient};
 
 use brands::{BRANDS, Brand, CLASSES};
 use exchange::Call;
@@ -242,6 +244,14 @@ impl Simulator {
     /// The app files of these providers for the catalogue: slug (`sim_rotating` ...) and TOML.
     pub fn catalog_files(&self) -> Vec<(String, String)> {
         catalog_files::all(&self.world)
+    }
+
+    /// Adds the twin of an app, made from the app's file.
+    ///
+    /// # Errors
+    /// The file is no TOML.
+    pub fn add_twin(&self, file: &str) -> Result<Arc<Twin>, String> {
+        self.world.add_twin(file)
     }
 
     fn walk_through(&self, address: &str, user: &str, allow: bool) -> Result<String, String> {

@@ -1,4 +1,4 @@
-//! OAuth 1.0a (RFC 5849) with HMAC-SHA1, seen from the provider's side.
+//! OAuth 1.0a (RFC 5849), seen from the provider's side.
 
 use aws_lc_rs::hmac;
 use base64::Engine as _;
@@ -30,7 +30,7 @@ fn decoded(text: &str) -> String {
 }
 
 /// What a request says about its signature, and everything the signature covers.
-struct Signed {
+pub(crate) struct Signed {
     /// Protocol parameters, from wherever they came.
     protocol: Vec<(String, String)>,
     /// All parameters under the signature.
@@ -39,7 +39,7 @@ struct Signed {
 
 impl Signed {
     /// Section 3.4.1.3.1: the query, the header, and a form body.
-    fn read(call: &Call) -> Self {
+    pub(crate) fn read(call: &Call) -> Self {
         let mut all: Vec<(String, String)> = call.query().pairs().to_vec();
         if let Some(header) = call.authorization("oauth") {
             all.extend(header_parameters(header));
@@ -54,7 +54,7 @@ impl Signed {
     }
 
     /// The value; empty when missing or sent twice.
-    fn get(&self, name: &str) -> &str {
+    pub(crate) fn get(&self, name: &str) -> &str {
         let mut found = self.protocol.iter().filter(|(it, _)| it == name);
         match (found.next(), found.next()) {
             (Some((_, value)), None) => value,
@@ -82,10 +82,29 @@ fn header_parameters(header: &str) -> Vec<(String, String)> {
 }
 
 /// Section 3.4.1.1, with the address this server is known under.
-fn base_string(provider: &Provider, call: &Call, signed: &Signed) -> String {
-    let address = format!("{}{}", provider.base_url, call.path);
+fn base_string(base_url: &str, call: &Call, signed: &Signed) -> String {
+    let address = format!("{base_url}{}", call.path);
     let method = call.method.as_str().to_ascii_uppercase();
     format!("{method}&{}&{}", encoded(&address), encoded(&signed.normalized()))
+}
+
+/// Whether the signature was made with these secrets, the client's and the token's (section 3.4).
+pub(crate) fn is_signature(
+    method: &str,
+    (base_url, call): (&str, &Call),
+    signed: &Signed,
+    (client_secret, token_secret): (&str, &str),
+) -> bool {
+    let key = format!("{}&{}", encoded(client_secret), encoded(token_secret));
+    let sent = signed.get("oauth_signature");
+    let algorithm = match method {
+        "PLAINTEXT" => return secrets::same(&key, sent),
+        "HMAC-SHA256" => hmac::HMAC_SHA256,
+        _ => hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
+    };
+    let key = hmac::Key::new(algorithm, key.as_bytes());
+    let base = base_string(base_url, call, signed);
+    STANDARD.decode(sent).is_ok_and(|it| hmac::verify(&key, base.as_bytes(), &it).is_ok())
 }
 
 /// Checks signature, time and nonce. `None` is a 401.
@@ -96,10 +115,9 @@ fn check(provider: &Provider, call: &Call, signed: &Signed, token_secret: &str) 
     if signed.get("oauth_signature_method") != "HMAC-SHA1" || !["", "1.0"].contains(&version) {
         return None;
     }
-    let key = format!("{}&{}", encoded(&secret), encoded(token_secret));
-    let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key.as_bytes());
-    let signature = STANDARD.decode(signed.get("oauth_signature")).ok()?;
-    hmac::verify(&key, base_string(provider, call, signed).as_bytes(), &signature).ok()?;
+    let right =
+        is_signature("HMAC-SHA1", (&provider.base_url, call), signed, (&secret, token_secret));
+    right.then_some(())?;
     let sent_s: u64 = signed.get("oauth_timestamp").parse().ok()?;
     if provider.clock.real_s().abs_diff(sent_s) > CLOCK_SKEW_S {
         return None;

@@ -10,6 +10,7 @@ use crate::faults::{Active, Endpoint};
 use crate::grants::{Books, Client, Now};
 use crate::refreshes::{RefreshId, RefreshView, Verdict};
 use crate::secrets;
+use crate::twins::Twin;
 
 /// How the consent pages call the client that every provider knows from the start.
 const CLIENT_NAME: &str = "Acme";
@@ -149,6 +150,7 @@ pub(crate) struct World {
     pub base_url: Arc<str>,
     pub clock: Arc<Clock>,
     pub providers: BTreeMap<&'static str, Arc<Provider>>,
+    twins: Mutex<BTreeMap<String, Arc<Twin>>>,
 }
 
 impl World {
@@ -161,7 +163,22 @@ impl World {
                 (it.slug, Arc::new(provider))
             })
             .collect();
-        Self { base_url, clock, providers }
+        Self { base_url, clock, providers, twins: Mutex::default() }
+    }
+
+    /// The twin of an app, from its file.
+    pub(crate) fn add_twin(&self, text: &str) -> Result<Arc<Twin>, String> {
+        let twin = Arc::new(Twin::new(text, &self.base_url, &self.clock)?);
+        self.twins().insert(twin.slug().to_owned(), Arc::clone(&twin));
+        Ok(twin)
+    }
+
+    pub(crate) fn twin(&self, slug: &str) -> Option<Arc<Twin>> {
+        self.twins().get(slug).cloned()
+    }
+
+    fn twins(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Twin>>> {
+        self.twins.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -25,7 +25,7 @@ use crate::brands::{Kind, WORKSPACES};
 use crate::exchange::{Answer, Call};
 use crate::faults::{Active, Endpoint, Fault};
 use crate::provider::{Flight, Provider, World};
-use crate::{api, authorize, control, discovery, oauth1, pages, token};
+use crate::{api, authorize, control, discovery, oauth1, pages, token, twins};
 
 /// The largest request body that is read; a longer one is answered with 413.
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -83,6 +83,7 @@ fn router(world: &Arc<World>) -> Router {
         }
     }
     router
+        .route(&format!("{}/{{slug}}/{{*rest}}", twins::ROOT), any(twin))
         .route("/_assets/style.css", on(GET, || async { pages::style().into_response() }))
         .merge(control::router())
         .with_state(Arc::clone(world))
@@ -106,18 +107,9 @@ async fn serve_one(
     handler: Handler,
     request: Request,
 ) -> Response {
-    let (head, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, BODY_BYTES_MAX).await else {
-        return Answer::new(StatusCode::PAYLOAD_TOO_LARGE, "text/plain", String::new())
-            .into_response();
-    };
-    let call = Call {
-        method: head.method,
-        path: head.uri.path().to_owned(),
-        query: head.uri.query().unwrap_or("").to_owned(),
-        headers: head.headers,
-        body,
-        refresh: None,
+    let call = match read(request).await {
+        Ok(call) => call,
+        Err(response) => return *response,
     };
     let slug = call.path.split('/').nth(1).unwrap_or("");
     match world.providers.get(slug) {
@@ -126,6 +118,34 @@ async fn serve_one(
         }
         _ => Answer::not_found().into_response(),
     }
+}
+
+/// Reads a request whole.
+async fn read(request: Request) -> Result<Call, Box<Response>> {
+    let (head, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, BODY_BYTES_MAX).await else {
+        let answer = Answer::new(StatusCode::PAYLOAD_TOO_LARGE, "text/plain", String::new());
+        return Err(Box::new(answer.into_response()));
+    };
+    Ok(Call {
+        method: head.method,
+        path: head.uri.path().to_owned(),
+        query: head.uri.query().unwrap_or("").to_owned(),
+        headers: head.headers,
+        body,
+        refresh: None,
+    })
+}
+
+/// One of the addresses of an app, at its twin.
+async fn twin(State(world): State<Arc<World>>, request: Request) -> Response {
+    let call = match read(request).await {
+        Ok(call) => call,
+        Err(response) => return *response,
+    };
+    let slug = call.path.split('/').nth(2).unwrap_or("");
+    let answer = world.twin(slug).map_or_else(Answer::not_found, |it| it.answer(&call));
+    answer.into_response()
 }
 
 /// The provider that lives by workspaces has nothing outside them.
