@@ -27,8 +27,15 @@ pub struct Behaviour(Vec<String>);
 #[derive(Clone, Debug)]
 pub struct Kind {
     pub behaviour: Behaviour,
-    /// Never empty. The first, the most popular one, stands for them all.
+    /// Never empty; the most popular ones first.
     pub apps: Vec<Arc<App>>,
+}
+
+impl Kind {
+    /// The app that stands for them all.
+    pub fn app(&self) -> &Arc<App> {
+        &self.apps[0]
+    }
 }
 
 /// The distinct behaviours among these apps, those that many share first.

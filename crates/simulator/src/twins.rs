@@ -94,8 +94,8 @@ struct Visit {
 impl Twin {
     pub(crate) fn new(text: &str, base_url: &Arc<str>, clock: &Arc<Clock>) -> Result<Self, String> {
         let file = File::read(text)?;
-        let root = format!("{ROOT}/{}", file.slug());
-        let mirrored = mirror::file(text, &format!("{base_url}{root}"))?;
+        let (slug, mirrored) = Self::mirrored(text, base_url)?;
+        let root = format!("{ROOT}/{slug}");
         let twin = Self {
             mirrored,
             root,
@@ -106,6 +106,16 @@ impl Twin {
         };
         twin.form(true);
         Ok(twin)
+    }
+
+    /// Slug and text of a twin's file, led to `base_url`.
+    ///
+    /// # Errors
+    /// The file is no TOML.
+    pub fn mirrored(text: &str, base_url: &str) -> Result<(String, String), String> {
+        let slug = File::read(text)?.slug().to_owned();
+        let text = mirror::file(text, &format!("{base_url}{ROOT}/{slug}"))?;
+        Ok((slug, text))
     }
 
     pub fn slug(&self) -> &str {
@@ -190,6 +200,11 @@ impl Twin {
     /// The access token that is good now.
     pub fn access_token(&self) -> Option<String> {
         self.state().ledger.access(self.now_ms()).map(str::to_owned)
+    }
+
+    /// Whether that token has an end.
+    pub fn ends(&self) -> bool {
+        self.state().ledger.ends()
     }
 
     /// The value of a field, asked or learnt.

@@ -24,6 +24,7 @@ impl Seen<'_> {
         match it.client {
             ClientFrom::Registered => {}
             ClientFrom::Fields => self.say("the user's own client"),
+            ClientFrom::None => self.say("no client"),
         }
         self.say(client_auth(it.client_auth));
         self.say_if(it.client_assertion_audience.is_some(), "audience of its own");

@@ -25,6 +25,7 @@ mod rows;
 mod scan;
 mod store;
 mod tidy;
+mod twins;
 mod webhooks;
 #[allow(dead_code, reason = "what one kind of test does not need, another does")]
 mod world;

@@ -12,7 +12,7 @@ use grantkeep::config::Config;
 use grantkeep::ids::ProjectId;
 use grantkeep::projects::{self, Change, Settings};
 use grantkeep::scope::Scopes;
-use grantkeep_simulator::{Simulator, client_id, client_secret};
+use grantkeep_simulator::{Simulator, Twin, client_id, client_secret};
 use grantkeep_vault::{Secret, token};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -32,6 +32,8 @@ pub struct World {
     /// Base URL of the server, without a slash at the end.
     pub url: String,
     pub provider: Simulator,
+    /// Those of the files that the world was made with.
+    pub twins: Vec<Arc<Twin>>,
     pub project: Project,
     pub http: reqwest::Client,
     server: tokio::task::JoinHandle<()>,
@@ -79,23 +81,28 @@ pub async fn worlds_with(settings: &[(&str, &str)]) -> Vec<World> {
 
 impl World {
     pub async fn sqlite(settings: &[(&str, &str)]) -> Self {
-        Self::open("sqlite", None, settings).await
+        Self::open("sqlite", None, settings, &[]).await
     }
 
     pub async fn postgres(settings: &[(&str, &str)]) -> Self {
-        #[expect(clippy::disallowed_methods, reason = "a test is told its server this way")]
-        let server = std::env::var(POSTGRES_VARIABLE).unwrap_or_else(|_| {
-            panic!(
-                "{POSTGRES_VARIABLE} is not set: run `cargo xtask test` or `cargo xtask postgres`"
-            )
-        });
-        Self::open("postgresql", Some(fresh_database(&server).await), settings).await
+        Self::open("postgresql", Some(fresh_postgres().await), settings, &[]).await
+    }
+
+    /// A world in which the apps of these files are led to their twins.
+    pub async fn sqlite_of_twins(files: &[&str]) -> Self {
+        Self::open("sqlite", None, &[], files).await
+    }
+
+    /// The same on the other engine.
+    pub async fn postgres_of_twins(files: &[&str]) -> Self {
+        Self::open("postgresql", Some(fresh_postgres().await), &[], files).await
     }
 
     async fn open(
         engine: &'static str,
         database: Option<String>,
         settings: &[(&str, &str)],
+        twins: &[&str],
     ) -> Self {
         let dir = TempDir::new().unwrap();
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -105,6 +112,11 @@ impl World {
         std::fs::create_dir_all(&catalog).unwrap();
         for (slug, text) in provider.catalog_files() {
             std::fs::write(catalog.join(format!("{slug}.toml")), text).unwrap();
+        }
+        let twins: Vec<Arc<Twin>> =
+            twins.iter().map(|text| provider.add_twin(text).unwrap()).collect();
+        for twin in &twins {
+            std::fs::write(catalog.join(format!("{}.toml", twin.slug())), twin.file()).unwrap();
         }
         let listener = tokio::net::TcpListener::bind(any).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -131,7 +143,7 @@ impl World {
             .build()
             .unwrap();
         let project = new_project(&app, "Acme", Settings::default()).await;
-        Self { engine, app, url, provider, project, http, server, _dir: dir }
+        Self { engine, app, url, provider, twins, project, http, server, _dir: dir }
     }
 
     /// One more project with callers of its own.
@@ -283,6 +295,15 @@ fn serve(app: &Arc<App>, listener: tokio::net::TcpListener) -> tokio::task::Join
         let bound = grantkeep::serve::on(listener, &config).await.unwrap();
         bound.run(router, std::future::pending()).await.unwrap();
     })
+}
+
+/// An empty database on the server of the tests.
+async fn fresh_postgres() -> String {
+    #[expect(clippy::disallowed_methods, reason = "a test is told its server this way")]
+    let server = std::env::var(POSTGRES_VARIABLE).unwrap_or_else(|_| {
+        panic!("{POSTGRES_VARIABLE} is not set: run `cargo xtask test` or `cargo xtask postgres`")
+    });
+    fresh_database(&server).await
 }
 
 /// Makes an empty database on the server and gives its URL.

@@ -63,10 +63,6 @@ impl File {
         self.at("fields").and_then(Value::as_array).map_or(&[], Vec::as_slice)
     }
 
-    pub(crate) fn field(&self, name: &str) -> Option<&Value> {
-        self.fields().iter().find(|it| it["name"] == name)
-    }
-
     /// What is learnt: name and rule, those from one source only.
     pub(crate) fn learned(&self, from: &str) -> Vec<(&str, &Value)> {
         let table = self.at("learned").and_then(Value::as_object);

@@ -70,6 +70,10 @@ impl Ledger {
         alive.then_some(token.as_str())
     }
 
+    pub(super) fn ends(&self) -> bool {
+        self.access.as_ref().is_some_and(|it| it.1.is_some())
+    }
+
     /// The token to be revoked: the newest refresh token, or the access token.
     pub(super) fn newest(&self, refresh: bool) -> Option<&str> {
         let newest = self.refresh.last().filter(|_| refresh).map(|it| it.token.as_str());

@@ -40,14 +40,13 @@ pub(super) fn revoke(twin: &Twin, state: &mut State, asked: &Asked, place: &Plac
     }
     expected.extend(fill::pairs(&file.pairs("oauth2.revocation.params"), &values));
     let beside = asked.query_beside(place);
-    let mut sent = match way.as_str() {
-        "query" => beside,
-        _ => {
-            doubts.unless(beside.is_empty(), format!("the query holds {beside:?}"));
-            let empty = expected.is_empty() && asked.body.is_empty();
-            let format = if way == "json" { "json" } else { "form" };
-            if empty { Vec::new() } else { doubts.of(asked.body_pairs(format)) }
-        }
+    let mut sent = if way == "query" {
+        beside
+    } else {
+        doubts.unless(beside.is_empty(), format!("the query holds {beside:?}"));
+        let empty = expected.is_empty() && asked.body.is_empty();
+        let format = if way == "json" { "json" } else { "form" };
+        if empty { Vec::new() } else { doubts.of(asked.body_pairs(format)) }
     };
     if way == "form" && param == "token" {
         // A hint may come or not (RFC 7009 section 2.1), but not a wrong one.

@@ -76,7 +76,7 @@ fn session(twin: &Twin, state: &mut State) -> Answer {
             scope: None,
             life_s,
             now_ms,
-            nth: usize::from(state.calls.again % 2 == 0),
+            nth: usize::from(state.calls.again.is_multiple_of(2)),
         };
         answer::place(&mut body, path, answer::end(unit, LIFE_S, &given));
     }
