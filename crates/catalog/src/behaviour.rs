@@ -38,11 +38,12 @@ impl Kind {
     }
 }
 
-/// The distinct behaviours among these apps, those that many share first.
-pub fn kinds(apps: &[Arc<App>]) -> Vec<Kind> {
+/// The distinct behaviours among these apps, those that many share first. Apps that nobody can
+/// connect yet are left out.
+pub fn kinds(apps: impl IntoIterator<Item = Arc<App>>) -> Vec<Kind> {
     let mut found: BTreeMap<Behaviour, Vec<Arc<App>>> = BTreeMap::new();
-    for app in apps {
-        found.entry(Behaviour::of(app)).or_default().push(Arc::clone(app));
+    for app in apps.into_iter().filter(|it| it.is_connectable()) {
+        found.entry(Behaviour::of(&app)).or_default().push(app);
     }
     let mut kinds: Vec<Kind> =
         found.into_iter().map(|(behaviour, apps)| Kind { behaviour, apps }).collect();
@@ -113,6 +114,7 @@ impl Seen<'_> {
             Auth::Keys => self.say("keys"),
             Auth::Basic => self.say("user and password"),
             Auth::None => self.say("no credential"),
+            Auth::Incomplete(_) => self.say("not known"),
         }
     }
 

@@ -89,12 +89,12 @@ impl World {
     }
 
     /// A world in which the apps of these files are led to their twins.
-    pub async fn sqlite_of_twins(files: &[&str]) -> Self {
+    pub async fn sqlite_of_twins(files: &[String]) -> Self {
         Self::open("sqlite", None, &[], files).await
     }
 
     /// The same on the other engine.
-    pub async fn postgres_of_twins(files: &[&str]) -> Self {
+    pub async fn postgres_of_twins(files: &[String]) -> Self {
         Self::open("postgresql", Some(fresh_postgres().await), &[], files).await
     }
 
@@ -102,7 +102,7 @@ impl World {
         engine: &'static str,
         database: Option<String>,
         settings: &[(&str, &str)],
-        twins: &[&str],
+        twins: &[String],
     ) -> Self {
         let dir = TempDir::new().unwrap();
         let any = SocketAddr::from(([127, 0, 0, 1], 0));

@@ -90,6 +90,9 @@ pub(super) fn client(
 ) -> Wanted {
     let id = (twin.renamed("client_id"), state.client.id.clone());
     let secret = (twin.renamed("client_secret"), state.client.secret.clone());
+    if twin.file.text("oauth2.client") == Some("none") {
+        return Vec::new();
+    }
     match auth {
         "basic" => {
             // Each part is form-encoded first (RFC 6749 section 2.3.1).
