@@ -60,9 +60,9 @@ impl Behaviour {
         seen.auth();
         // The kind comes first; what follows has no order of its own.
         seen.phrases[1..].sort();
-        seen.part(|it| it.fields());
-        seen.part(|it| it.requests());
-        seen.part(|it| it.proxy());
+        seen.part(Seen::fields);
+        seen.part(Seen::requests);
+        seen.part(Seen::proxy);
         Self(seen.phrases)
     }
 
@@ -242,7 +242,8 @@ impl Seen<'_> {
             IdentityFrom::Verify => "verify",
             IdentityFrom::Request => "a request",
             IdentityFrom::TokenAnswer => "the token answer",
-            IdentityFrom::Fields => "fields",
+            // Nothing is sent or read for that.
+            IdentityFrom::Fields => return,
         };
         for (what, paths) in [("name", &it.name), ("subject", &it.subject)] {
             let of_fields = |path: &String| path.starts_with("field:");
@@ -269,8 +270,6 @@ impl Seen<'_> {
         if let Some(aws4) = &it.aws4 {
             self.aws4(aws4);
         }
-        self.say_if(it.hosts.iter().any(|it| !it.starts_with("*.")), "more hosts");
-        self.say_if(it.hosts.iter().any(|it| it.starts_with("*.")), "all hosts under a suffix");
     }
 
     fn aws4(&mut self, it: &Aws4) {

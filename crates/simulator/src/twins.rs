@@ -8,6 +8,7 @@
 mod answer;
 mod api;
 mod asked;
+mod aws;
 mod consent;
 mod file;
 mod fill;
@@ -16,10 +17,11 @@ mod mirror;
 mod person;
 mod revoke;
 mod signed;
+mod statement;
 mod swap;
 mod token;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::{Method, StatusCode};
@@ -79,6 +81,8 @@ struct State {
     token_secret: String,
     /// The error that the next request for tokens is answered with.
     refuse: Option<String>,
+    /// What the server cannot have learnt yet.
+    unknown: BTreeSet<String>,
     /// What was last said of who connected.
     told: Value,
     calls: TwinCalls,
@@ -144,6 +148,9 @@ impl Twin {
         state.values = person::values(&self.file, &form);
         state.ledger = Ledger::default();
         state.told = Value::Null;
+        let later = ["verify", "identity"].into_iter().flat_map(|from| self.file.learned(from));
+        let later = later.map(|(name, _)| name.to_owned());
+        state.unknown = later.filter(|it| !form.contains_key(it)).collect();
         let own = |name: &str| state.values.get(name).cloned();
         let slug = self.file.slug();
         let id = own("client_id").unwrap_or_else(|| format!("id of {slug}:1"));
@@ -258,20 +265,27 @@ impl Twin {
         let mut values = state.with_token(self.now_ms());
         let token = state.revoked_token(&self.file).unwrap_or_default();
         values.insert("token".to_owned(), token);
-        let mut found: Option<(Role, Place)> = None;
-        for (role, key, method) in ROLES {
-            let place = self.file.text(key).and_then(|it| Place::of(it, &values));
-            let Some(place) = place.filter(|it| asked.is_at(it)) else { continue };
-            let method = self.file.text(method.0).unwrap_or(method.1);
-            let better = found.as_ref().is_none_or(|(_, it)| it.query.len() < place.query.len());
-            if better && (method == asked.method.as_str() || found.is_none()) {
-                found = Some((role, place));
-            }
-        }
-        match found {
+        match self.role(&asked, &values) {
             Some((role, place)) => self.answer_as(role, &mut state, &asked, &place),
             None => self.answer_other(&mut state, &asked, &values),
         }
+    }
+
+    /// What the address is for. Of several things at one address, that which the method, the
+    /// parameters and the query fit best.
+    fn role(&self, asked: &Asked, values: &Pairs) -> Option<(Role, Place)> {
+        let at_it = ROLES.into_iter().filter_map(|(role, key, method)| {
+            let place = Place::of(self.file.text(key)?, values).filter(|it| asked.is_at(it))?;
+            let by = self.file.text(method.0).unwrap_or(method.1) == asked.method.as_str();
+            let params = self.file.pairs("oauth2.revocation.params");
+            let sent = String::from_utf8_lossy(asked.body);
+            let has = |(name, it): (&String, &String)| sent.contains(&format!("{name}={it}"));
+            let own = matches!(role, Role::Revoke) && !params.is_empty() && params.iter().all(has);
+            Some(((by, own, place.query.len()), (role, place)))
+        });
+        // The first among equals.
+        let best = at_it.reduce(|best, it| if it.0 > best.0 { it } else { best });
+        best.map(|it| it.1)
     }
 
     fn answer_as(&self, role: Role, state: &mut State, asked: &Asked, place: &Place) -> Answer {
@@ -337,7 +351,30 @@ impl State {
         if let Some(token) = self.ledger.access(now_ms) {
             values.insert("oauth_access_token".to_owned(), token.to_owned());
         }
+        values.retain(|name, _| !self.unknown.contains(name));
         values
+    }
+
+    /// From now on the server knows what this answer taught.
+    fn met(&mut self, file: &File, which: Which) {
+        let from: &[&str] = match which {
+            Which::Verify if file.text("identity.from") == Some("verify") => {
+                &["verify", "identity"]
+            }
+            Which::Verify => &["verify"],
+            Which::Identity => &["identity"],
+            Which::Other => &[],
+        };
+        for (name, _) in from.iter().flat_map(|from| file.learned(from)) {
+            self.unknown.remove(name);
+        }
+    }
+
+    /// Keeps what the token endpoint said, where the account's name is read from that.
+    fn told_by_tokens(&mut self, file: &File, body: Value) {
+        if file.text("identity.from") == Some("token_answer") {
+            self.told = body;
+        }
     }
 
     fn revokes_refresh(&self, file: &File) -> bool {

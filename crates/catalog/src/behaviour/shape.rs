@@ -68,8 +68,8 @@ impl Seen<'_> {
             let Some(end) = closing(inside) else { return format!("{shape}{TEXT}") };
             let body = &inside[..end];
             match body.strip_prefix("base64(").and_then(|it| it.strip_suffix(')')) {
-                Some(argument) => shape.push_str(&format!("base64({})", self.shape(argument))),
-                None => shape.push_str(&format!("{{{}}}", self.value(body))),
+                Some(argument) => shape.extend(["base64(", &self.shape(argument), ")"]),
+                None => shape.extend(["{", &self.value(body), "}"]),
             }
             rest = &inside[end + 1..];
         }

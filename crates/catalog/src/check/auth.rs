@@ -101,6 +101,7 @@ impl Checks<'_> {
         if oauth2.iss_required && oauth2.issuer.is_none() {
             self.error("oauth2.iss_required", "no issuer to compare with", "Add `issuer`.");
         }
+        self.known_before(oauth2);
         let tables = [
             ("oauth2.authorization_params", &oauth2.authorization_params),
             ("oauth2.token_params", &oauth2.token_params),
@@ -122,6 +123,29 @@ impl Checks<'_> {
         self.grant(&oauth2.grant, oauth2.refresh);
         if let Some(revocation) = &oauth2.revocation {
             self.revocation(revocation, oauth2);
+        }
+    }
+
+    /// What is learnt later cannot stand in an earlier request.
+    fn known_before(&mut self, it: &OAuth2) {
+        if !it.flow.redirects() {
+            return;
+        }
+        let page = it.authorization_params.values().chain([&it.authorization_url]);
+        let page = page.map(|text| ("the consent page", text, [LearnedFrom::Field; 2]));
+        let exchange = it.token_params.values().chain([&it.token_url]);
+        let exchange = exchange
+            .map(|text| ("the exchange", text, [LearnedFrom::Field, LearnedFrom::Callback]));
+        for (what, text, from) in page.chain(exchange) {
+            for name in placeholders::names(text).unwrap_or_default() {
+                let learned = self.app.learned.get(name);
+                if self.app.field(name).is_none()
+                    && learned.is_some_and(|it| !from.contains(&it.from))
+                {
+                    let wrong = format!("`{name}` is not known yet at {what}");
+                    self.error("oauth2", wrong, "Ask the user for it in [[fields]].");
+                }
+            }
         }
     }
 

@@ -153,22 +153,35 @@ fn swap_keys(
     values: &Values<'_>,
     it: &KeyExchange,
 ) -> Result<oauth::Request, Unaskable> {
-    let json = nested(&it.params);
+    let params = kept(values, &it.params)?;
+    let (query, headers) = (kept(values, &it.query)?, kept(values, &it.headers)?);
+    let json = nested(&params);
     let body = match it.body_format {
         _ if it.params.is_empty() => Body::None,
-        BodyFormat::Form => Body::Form(&it.params),
+        BodyFormat::Form => Body::Form(&params),
         BodyFormat::Json => Body::Json(&json),
     };
     let swap = Swap {
         method: protocol::method(it.method),
         url: &it.url,
-        query: &it.query,
-        headers: &it.headers,
+        query: &query,
+        headers: &headers,
         body,
         basic: None,
         allow_loopback_http: app.config.egress_allow_loopback,
     };
     Ok(swap.request(&|name| values.get(name))?)
+}
+
+/// The templates that have something to be filled with: what the user left out is left out.
+fn kept(values: &Values<'_>, templates: &oauth::Params) -> Result<oauth::Params, Unaskable> {
+    let mut kept = oauth::Params::new();
+    for (name, template) in templates {
+        if values.given(template)?.is_some() {
+            kept.insert(name.clone(), template.clone());
+        }
+    }
+    Ok(kept)
 }
 
 /// Members as JSON: a name with dots is a path.

@@ -20,6 +20,8 @@ use crate::egress::EgressError;
 const QUESTION: Duration = Duration::from_secs(10);
 /// Characters of a name or subject that are kept.
 const TEXT_CHARS_MAX: usize = 250;
+/// Begins the path of what is a field of the account, and stands in no answer.
+const OF_FIELD: &str = "field:";
 
 /// Makes the `Authorization` of a request that must be signed (RFC 5849), from its method and
 /// address.
@@ -98,14 +100,20 @@ impl Probe<'_> {
         let mut known =
             Known { learned: self.learned(verified.as_ref(), answer), ..Known::default() };
         if let Some(identity) = &found.identity {
+            let learned = &known.learned;
+            let field = |name: &str| {
+                let learnt = learned.iter().find(|it| it.0 == name).map(|it| it.1.clone());
+                learnt.or_else(|| self.values.get(name).map(str::to_owned))
+            };
             let at = |path: &str| match identity.from {
+                _ if path.starts_with(OF_FIELD) => field(&path[OF_FIELD.len()..]),
                 IdentityFrom::TokenAnswer => said(path),
                 IdentityFrom::Fields => self.values.get(path).map(str::to_owned),
                 IdentityFrom::Verify | IdentityFrom::Request => {
                     answer.and_then(|it| text(it, path))
                 }
             };
-            read(identity, &at, &mut known);
+            (known.name, known.subject) = read(identity, &at);
         }
         known
     }
@@ -178,7 +186,7 @@ impl Probe<'_> {
         let proxy = values.found.proxy.as_ref();
         let mut url = Zeroizing::new(values.url(self.app, &it.url)?);
         for (name, template) in proxy.map_or(&empty, |it| &it.query) {
-            let value = values.text(template)?;
+            let Some(value) = values.given(template)? else { continue };
             let pair = url::form_urlencoded::Serializer::new(String::new())
                 .append_pair(name, value.expose())
                 .finish();
@@ -193,7 +201,9 @@ impl Probe<'_> {
             &it.headers,
         ];
         for (name, template) in parts.into_iter().flatten() {
-            headers.insert(name.to_ascii_lowercase(), values.text(template)?);
+            if let Some(value) = values.given(template)? {
+                headers.insert(name.to_ascii_lowercase(), value);
+            }
         }
         let method = protocol::method(it.method);
         if let Some(signature) = self.sign.and_then(|sign| sign(method, &url)) {
@@ -226,16 +236,20 @@ fn meets(expect: &Expect, status: u16, body: &Value) -> bool {
         && present.is_none_or(|path| at(body, path).is_some_and(|it| !it.is_null()))
 }
 
-fn read(identity: &Identity, at: &dyn Fn(&str) -> Option<String>, known: &mut Known) {
+/// Name and subject.
+fn read(
+    identity: &Identity,
+    at: &dyn Fn(&str) -> Option<String>,
+) -> (Option<String>, Option<String>) {
     let clean = |text: String| {
         let visible: String =
             text.chars().filter(|it| !it.is_control()).take(TEXT_CHARS_MAX).collect();
         Some(visible.trim().to_owned()).filter(|it| !it.is_empty())
     };
-    known.name = identity.name.iter().find_map(|path| at(path).and_then(clean));
+    let name = identity.name.iter().find_map(|path| at(path).and_then(clean));
     let parts: Option<Vec<String>> =
         identity.subject.iter().map(|path| at(path).filter(|it| !it.is_empty())).collect();
-    known.subject = parts.filter(|it| !it.is_empty()).map(|it| it.join(":"));
+    (name, parts.filter(|it| !it.is_empty()).map(|it| it.join(":")))
 }
 
 /// The value at a dotted path, with numbers for places in lists.
@@ -279,10 +293,9 @@ mod tests {
             name: vec!["missing".into(), "data.viewer.0.name".into()],
             subject: vec!["data.viewer.0.id".into(), "ok".into()],
         };
-        let mut known = Known::default();
-        read(&identity, &|path| text(&body, path), &mut known);
-        assert_eq!(known.name.as_deref(), Some("Ada"));
+        let (name, subject) = read(&identity, &|path| text(&body, path));
+        assert_eq!(name.as_deref(), Some("Ada"));
         // A part of the subject is missing (a truth value is no part), so there is none.
-        assert_eq!(known.subject, None);
+        assert_eq!(subject, None);
     }
 }

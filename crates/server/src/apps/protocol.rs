@@ -85,6 +85,23 @@ impl<'a> Values<'a> {
     }
 }
 
+impl Values<'_> {
+    /// The text with its values; what is missing of several is empty. `None`: it names values, and
+    /// has none of them, so that what it stands for is left out. What is learnt is missing until it
+    /// was learnt.
+    pub fn given(&self, template: &str) -> Result<Option<oauth::Secret>, TemplateError> {
+        let names = catalog::placeholders::names(template).unwrap_or_default();
+        let value = |name: &str| {
+            let learnt = || self.found.learned.contains_key(name).then_some("");
+            self.get(name).or_else(learnt)
+        };
+        if !names.is_empty() && names.iter().all(|name| value(name) == Some("")) {
+            return Ok(None);
+        }
+        fill_text(template, &value).map(Some)
+    }
+}
+
 /// Where tokens are asked for: where the client's certificate is looked at, if it has to be.
 pub(super) fn token_url(it: &OAuth2) -> &str {
     let shown = it.client_auth == catalog::ClientAuth::Tls;
@@ -279,15 +296,19 @@ pub fn revocation_request(
     // A server with a request of its own need not know the hint.
     let standard = place == revoke::Place::Form && it.param == "token";
     let proved = client.prove(auth, (oauth2, &url), app.clock.now_ms())?;
+    // Said to be enough, the token is; else a public client still names itself (RFC 7009 section 2.1).
+    let alone = it.client_auth == Some(catalog::ClientAuth::None);
+    let params = filled(values, &it.params)?;
+    let headers = filled(values, &it.headers)?;
     let request = revoke::Revoke {
         method: method(it.method),
         url: &url,
         place,
         param: &it.param,
         hint: standard.then_some(kind),
-        params: &it.params,
-        headers: &it.headers,
-        client: (auth != catalog::ClientAuth::None).then(|| proved.client()),
+        params: &params,
+        headers: &headers,
+        client: (!alone).then(|| proved.client()),
         allow_loopback_http: app.config.egress_allow_loopback,
     };
     Ok(request.request(&token)?)

@@ -92,7 +92,11 @@ pub(super) async fn finish(run: Run) -> Result<AccountId, Failure> {
     let client = apps::find_oauth_app(app, &flow.tenant.project, flow.client().map_err(ours)?);
     let client = client.await.map_err(ours)?;
     let key = app.keys.user(&app.db, &flow.tenant, &flow.user).await.map_err(ours)?;
-    let kept = Kept::open(&key, flow).map_err(ours)?;
+    let mut kept = Kept::open(&key, flow).map_err(ours)?;
+    // The token endpoint may lie at a host that only the callback tells.
+    for (name, value) in learned(&found, &|_| None, others) {
+        kept.fields.insert(name, Secret::new(value));
+    }
     let asked = Asked { app, found: &found, client: &client, flow, product };
     let got = match granted {
         Granted::Tokens(got) => *got,
@@ -199,7 +203,7 @@ async fn grant(
 ) -> NewGrant {
     let Asked { found, flow, .. } = asked;
     let mut fields = kept.fields;
-    for (name, value) in learned(found, &got.said, others) {
+    for (name, value) in learned(found, &|path| got.said.text(path), others) {
         fields.insert(name, Secret::new(value));
     }
     // A server that knows nothing of proofs gives tokens that anybody can use.
@@ -236,13 +240,13 @@ async fn grant(
 /// out.
 fn learned(
     found: &CatalogApp,
-    said: &Said,
+    said: &dyn Fn(&str) -> Option<String>,
     others: &BTreeMap<String, String>,
 ) -> Vec<(String, String)> {
     let mut values = Vec::new();
     for (name, rule) in &found.learned {
         let value = match rule.from {
-            LearnedFrom::TokenAnswer => said.text(&rule.path),
+            LearnedFrom::TokenAnswer => said(&rule.path),
             LearnedFrom::Callback => others.get(&rule.path).cloned(),
             LearnedFrom::Verify | LearnedFrom::Identity | LearnedFrom::Field => None,
         };

@@ -24,6 +24,13 @@ const SAMPLE: usize = 12;
 /// Names apps, by slug and with commas between, to try out these alone.
 const ONLY_VARIABLE: &str = "GRANTKEEP_TEST_TWINS";
 
+/// What the server is not able to do yet. Each must fail, so that a line that is no longer true is
+/// found.
+const NOT_YET: [(&str, &str); 2] = [
+    ("github_app", "a client has no place for its private key"),
+    ("shopline", "its callback brings the state under another name"),
+];
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_behaviour_has_a_twin_that_takes_it_for_real() {
     let apps = representatives();
@@ -80,7 +87,14 @@ async fn go_through(world: &World, apps: &[Arc<App>]) {
             let panic = AssertUnwindSafe(scenario.run()).catch_unwind().await.err();
             let mut wrong = twin.refusals();
             wrong.extend(panic.map(|it| text_of(&*it)));
-            (!wrong.is_empty()).then(|| format!("{}: {}", app.slug, wrong.join("\n    ")))
+            match NOT_YET.iter().find(|(slug, _)| *slug == app.slug) {
+                None if wrong.is_empty() => None,
+                None => Some(format!("{}: {}", app.slug, wrong.join("\n    "))),
+                Some((slug, why)) if wrong.is_empty() => {
+                    Some(format!("{slug}: works now; take it off the list ({why})"))
+                }
+                Some(_) => None,
+            }
         }
     };
     let runs = apps.iter().zip(&world.twins).map(one);

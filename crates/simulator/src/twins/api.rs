@@ -59,6 +59,9 @@ pub(super) fn call(twin: &Twin, state: &mut State, asked: &Asked, which: Which) 
         headers.insert("authorization".to_owned(), sent);
         doubts.of(super::signed::api(twin, state, asked));
     }
+    if file.has("proxy.aws4") {
+        headers.extend(super::aws::check(twin, asked, &values, &mut doubts));
+    }
     doubts.same_headers(&headers, asked.headers);
     body(twin, (which, asked), &values, &mut doubts);
     if which != Which::Other {
@@ -72,9 +75,8 @@ pub(super) fn call(twin: &Twin, state: &mut State, asked: &Asked, which: Which) 
     if which == Which::Other {
         return Answer::json(StatusCode::OK, &json!({ "ok": true }));
     }
-    let status = file
-        .at(&format!("{table}.expect.status.0"))
-        .or_else(|| file.at(&format!("{table}.expect.status")).and_then(|it| it.get(0)));
+    state.met(file, which);
+    let status = file.at(&format!("{table}.expect.status")).and_then(|it| it.get(0));
     let status = status.and_then(Value::as_u64).unwrap_or(200);
     let status = u16::try_from(status).ok().and_then(|it| StatusCode::from_u16(it).ok());
     Answer::json(status.unwrap_or(StatusCode::OK), &told(twin, state, which))

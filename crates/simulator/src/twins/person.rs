@@ -4,6 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::file::{File, Pairs};
+use super::statement;
 
 /// Stands in every secret: what means something in a form, a URL, JSON and HTTP Basic.
 const SHARP: &str = "s:a&b+c=d/e%20 f\"g\\h";
@@ -25,15 +26,16 @@ pub(super) fn values(file: &File, form: &Pairs) -> Pairs {
     values.extend(form.clone());
     let table = file.at("learned").and_then(Value::as_object);
     for (name, rule) in table.into_iter().flatten() {
-        values.entry(name.clone()).or_insert_with(|| learnt(name, rule));
+        values.entry(name.clone()).or_insert_with(|| learnt(file, name, rule));
     }
     values
 }
 
 /// What a learnt value is.
-fn learnt(name: &str, rule: &Value) -> String {
+fn learnt(file: &File, name: &str, rule: &Value) -> String {
     match rule.get("host") {
         Some(rule) => host(name, rule),
+        None if statement::is_key(file, name) => statement::private_key().to_owned(),
         None => format!("learnt-{name}"),
     }
 }
@@ -44,11 +46,14 @@ fn value(file: &File, field: &Value) -> String {
     if let Some(last) = options.last() {
         return last["value"].as_str().unwrap_or_default().to_owned();
     }
+    if let Some(pattern) = field["pattern"].as_str() {
+        return fitting(pattern);
+    }
     if let Some(rule) = field.get("host") {
         return host(name, rule);
     }
-    if let Some(pattern) = field["pattern"].as_str() {
-        return fitting(pattern);
+    if statement::is_key(file, name) {
+        return statement::private_key().to_owned();
     }
     match field["kind"].as_str().unwrap_or("text") {
         "number" => "42".to_owned(),
@@ -86,7 +91,7 @@ fn object(file: &File, field: &str) -> Value {
     for (name, rule) in file.learned("field") {
         let path = rule["path"].as_str().unwrap_or_default();
         if let Some((_, member)) = path.split_once('.').filter(|(it, _)| *it == field) {
-            super::answer::place(&mut root, member, json!(learnt(name, rule)));
+            super::answer::place(&mut root, member, json!(learnt(file, name, rule)));
         }
     }
     if root == json!({}) {
@@ -101,7 +106,8 @@ fn object(file: &File, field: &str) -> Value {
 fn fitting(pattern: &str) -> String {
     let mut made = String::new();
     let mut rest = pattern;
-    while !rest.is_empty() {
+    // Of several texts that may be, the first.
+    while !rest.is_empty() && !rest.starts_with('|') {
         let (one, after) = piece(rest);
         let (times, after) = times(after);
         made.push_str(&one.repeat(times));
@@ -162,6 +168,7 @@ mod tests {
             ("AC[0-9a-fA-F]{4}", "AC0000"),
             ("[a-z]{2}(-[a-z]+)+-[0-9]", "aa-a-0"),
             (r"\d+\.x?", "7."),
+            ("[0-9]{2}(-[a-f]{2}){3}|[A-Z]+", "00-aa-aa-aa"),
         ] {
             assert_eq!(fitting(pattern), text, "{pattern}");
         }

@@ -3,13 +3,17 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
+use serde_json::Value;
 
 use super::answer::{self, Given, LIFE_S};
 use super::asked::{Asked, Doubts, Place, lower};
 use super::ledger::Ledger;
-use super::{State, Twin, fill};
+use super::{State, Twin, fill, statement, text_at};
 use crate::exchange::{Answer, form_encoded};
 use crate::secrets;
+
+/// RFC 7523 section 2.1.
+const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
 type Wanted = Vec<(String, String)>;
 
@@ -149,9 +153,14 @@ fn grant(
                 want(name, state.values.get(name).map_or("", String::as_str));
             }
         }
+        (Purpose::Again, "jwt_bearer") => {
+            want("grant_type", JWT_BEARER);
+            want("assertion", get("assertion"));
+            statement::check(twin, state, get("assertion"), doubts);
+        }
         (Purpose::Again, flow) => want("grant_type", flow),
     }
-    if !scopes.is_empty() {
+    if !file.flag("oauth2.jwt.scope_in_claims", false) && !scopes.is_empty() {
         expected.push((file.text_or("oauth2.scopes.param", "scope").to_owned(), scopes));
     }
     expected
@@ -194,5 +203,16 @@ fn issue(twin: &Twin, state: &mut State, purpose: Purpose, sent: &Wanted) -> Ans
         now_ms,
         nth: if state.calls.refresh % 2 == 1 { usize::MAX } else { 0 },
     };
-    answer::tokens(file, &given, &state.values)
+    let answer = answer::tokens(file, &given, &state.values);
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    // What is learnt may be a token that was just given.
+    for (name, rule) in file.learned("token_answer") {
+        if let Some(text) = text_at(&body, rule["path"].as_str().unwrap_or_default())
+            && purpose != Purpose::Refresh
+        {
+            state.values.insert(name.to_owned(), text);
+        }
+    }
+    state.told_by_tokens(file, body);
+    answer
 }

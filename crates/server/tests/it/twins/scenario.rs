@@ -1,13 +1,12 @@
 //! The life of one account at its twin.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use grantkeep::apps::{self, Edit};
 use grantkeep_catalog::{App, Auth, Flow};
 use grantkeep_simulator::{Twin, TwinCalls};
 use grantkeep_vault::Secret;
-use reqwest::{Method, StatusCode};
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::connect::browser::{Browser, Page};
@@ -94,11 +93,14 @@ impl Scenario<'_> {
             assert_eq!(status["state"], "failed", "refused with `{word}`: {status}");
             let meant = oauth2.answer.errors.get(word).map_or(word, String::as_str);
             let code = match meant {
-                "invalid_grant" => "code_refused",
-                "invalid_client" | "unauthorized_client" => "client_refused",
+                "invalid_grant" => "provider_refused",
+                "invalid_client" | "unauthorized_client" => "oauth_client_refused",
                 _ => continue,
             };
             assert_eq!(status["code"], code, "refused with `{word}`: {status}");
+            // Whose meaning is known is not told in the app's own words.
+            let said = status["error"].as_str().unwrap();
+            assert!(!said.contains("ordered"), "`{word}` is not understood: {status}");
         }
     }
 
