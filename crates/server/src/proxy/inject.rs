@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use bytes::Bytes;
-use grantkeep_catalog::{App as CatalogApp, Aws4, Proxy, placeholders};
+use grantkeep_catalog::{App as CatalogApp, Aws4, Proxy};
 use grantkeep_oauth::Secret;
 use url::Url;
 use zeroize::Zeroizing;
@@ -72,14 +72,10 @@ impl Injection {
         })
     }
 
-    /// A text of the app's file with its values. `None`: it names a field that the user left out.
+    /// A text of the app's file with its values. `None`: nothing of what it names is there, so that
+    /// it is left out.
     fn text(&self, template: &str) -> Result<Option<Secret>> {
-        let values = self.values();
-        let names = placeholders::names(template).unwrap_or_default();
-        if names.iter().any(|name| values.get(name) == Some("")) {
-            return Ok(None);
-        }
-        values.text(template).map(Some).map_err(|why| {
+        self.values().given(template).map_err(|why| {
             error::PROXY_UNAVAILABLE
                 .saying(format!("The credential cannot be put into a request: {why}."))
         })

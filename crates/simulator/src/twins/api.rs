@@ -9,6 +9,9 @@ use super::file::Pairs;
 use super::{State, Twin, fill};
 use crate::exchange::Answer;
 
+/// The one member of the bodies that callers of the proxy send here, and its value.
+const CALLERS: &str = "twin";
+
 /// Which request of the file it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Which {
@@ -44,11 +47,13 @@ pub(super) fn call(twin: &Twin, state: &mut State, asked: &Asked, which: Which) 
         Some(place) => asked.query_beside(place),
         None => asked.query.clone(),
     };
-    // What the caller of the proxy brought along is his own affair.
-    let beside = beside.into_iter().filter(|it| it.0 != twin_marker()).collect::<Vec<_>>();
     let query = fill::pairs(&file.pairs("proxy.query"), &values);
     doubts.same_pairs("the query", query.into_iter().collect(), &beside);
     let mut headers = lower(&file.pairs("proxy.default_headers"));
+    if which == Which::Other {
+        // Whoever calls may say by himself what he sends and takes.
+        headers.retain(|name, _| !["accept", "content-type"].contains(&name.as_str()));
+    }
     headers.extend(lower(&file.pairs("proxy.headers")));
     headers.extend(lower(&file.pairs(&format!("{table}.headers"))));
     let mut headers = fill::pairs(&headers, &values);
@@ -82,11 +87,6 @@ pub(super) fn call(twin: &Twin, state: &mut State, asked: &Asked, which: Which) 
     Answer::json(status.unwrap_or(StatusCode::OK), &told(twin, state, which))
 }
 
-/// A query parameter that marks calls of tests; it is no credential.
-pub(super) fn twin_marker() -> &'static str {
-    "twin_call"
-}
-
 fn body(twin: &Twin, (which, asked): (Which, &Asked), values: &Pairs, doubts: &mut Doubts) {
     let file = &twin.file;
     let template = file.text(&format!("{}.body", which.table()));
@@ -94,6 +94,13 @@ fn body(twin: &Twin, (which, asked): (Which, &Asked), values: &Pairs, doubts: &m
     let Some(template) = template else {
         if which != Which::Other {
             doubts.unless(asked.body.is_empty(), "a body where there is none to be");
+        } else if !asked.body.is_empty() {
+            let mut expected = json!({ CALLERS: CALLERS });
+            for (name, text) in added {
+                expected[name] = json!(text);
+            }
+            let sent: Value = serde_json::from_slice(asked.body).unwrap_or_default();
+            doubts.unless(sent == expected, format!("the body is {sent}, not {expected}"));
         }
         return;
     };

@@ -10,7 +10,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::connect::browser::{Browser, Page};
-use crate::world::World;
+use crate::world::{World, read};
 
 pub struct Scenario<'a> {
     pub world: &'a World,
@@ -29,7 +29,7 @@ impl Scenario<'_> {
         }
     }
 
-    /// Connect, hand out, refresh twice, delete. Each is so many requests and no more.
+    /// Connect, hand out, use, refresh twice, use again, delete. Each is so many requests and no more.
     async fn live(&self, all: bool) {
         let form = self.twin.form(all);
         let before = self.twin.calls();
@@ -41,11 +41,13 @@ impl Scenario<'_> {
         };
         self.is_healthy_and_named(&id).await;
         self.is_handed_out(&id).await;
+        self.is_used(&id).await;
         if self.renews() {
             for _ in 0..2 {
                 self.refresh(&id).await;
                 self.is_handed_out(&id).await;
             }
+            self.is_used(&id).await;
         }
         self.delete(&id).await;
         self.count_calls(&before);
@@ -166,6 +168,25 @@ impl Scenario<'_> {
         }
         let ends = self.twin.ends();
         assert_eq!(account["expires_at"].is_string(), ends, "the end: {}", account["expires_at"]);
+    }
+
+    /// A call through the proxy reaches the app with the credential. With a body, where the
+    /// credential goes there.
+    async fn is_used(&self, id: &str) {
+        let Some(proxy) = &self.app.proxy else { return };
+        let user = &self.app.slug;
+        let path = format!("/proxy?account_id={id}&external_user_id={user}");
+        let url = format!("{}{}", self.world.url, self.world.path(&path));
+        let http = &self.world.http;
+        let request = if proxy.body.is_empty() {
+            http.get(url)
+        } else {
+            http.post(url).json(&json!({ "twin": "twin" }))
+        };
+        let request = request.bearer_auth(&self.world.project.key);
+        let request = request.header("x-pd-environment", "development");
+        let reply = read(request.header("x-grantkeep-target", "/twin")).await;
+        assert_eq!(reply.status, 200, "a call through the proxy: {}", reply.text);
     }
 
     async fn refresh(&self, id: &str) {
