@@ -306,3 +306,18 @@ fn a_wrong_folder_names_every_problem() {
     let error = Catalog::from_files(twice, Options::default()).unwrap_err();
     assert!(error.to_string().contains("slug of another file"), "{error}");
 }
+
+#[test]
+fn what_is_learnt_later_stands_in_no_earlier_request() {
+    let learnt = |from: &str, old: &str, new: &str| {
+        let table = format!("[learned.shop]\nfrom = \"{from}\"\npath = \"shop\"\n\n[evidence]");
+        let text = with(old, new).replace("[evidence]", &table);
+        problems(&text).into_iter().any(|it| it.wrong.contains("`shop` is not known yet"))
+    };
+    let (page, token) = ("acme.com/authorize", "acme.com/token");
+    let with_shop = |at: &str| format!("{at}/${{shop}}");
+    assert!(learnt("token_answer", page, &with_shop(page)));
+    assert!(learnt("callback", page, &with_shop(page)));
+    assert!(learnt("verify", token, &with_shop(token)));
+    assert!(!learnt("callback", token, &with_shop(token)));
+}

@@ -145,11 +145,19 @@ pub(super) fn to_app(from: &HeaderMap) -> Result<HeaderMap> {
             to.append(name.clone(), value.clone());
         }
     }
-    to.entry(USER_AGENT).or_insert(HeaderValue::from_static("Grantkeep"));
-    to.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+    // What says nothing must not keep the app's own default from being sent.
+    if to.get(ACCEPT).is_some_and(|it| it == "*/*") {
+        to.remove(ACCEPT);
+    }
     // Answers are looked through for the credential, so they must be in clear.
     to.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     Ok(to)
+}
+
+/// What every request has, unless the caller or the app's file says otherwise.
+pub(super) fn complete(headers: &mut HeaderMap) {
+    headers.entry(USER_AGENT).or_insert(HeaderValue::from_static("Grantkeep"));
+    headers.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
 }
 
 fn marked(name: &str) -> Result<HeaderName> {
@@ -260,7 +268,8 @@ mod tests {
             ("x-pd-proxy-x-foo", "bar"),
             ("x-pd-proxy-x-foo", "baz"),
         ]);
-        let to = to_app(&from).unwrap();
+        let mut to = to_app(&from).unwrap();
+        complete(&mut to);
         let mut names: Vec<&str> = to.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
         let expected =

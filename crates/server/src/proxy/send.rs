@@ -11,11 +11,11 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 use url::Url;
 
-use super::Asked;
 use super::inject::Injection;
 use super::retry::{self, Answered};
 use super::sign::{Signer, Unsigned};
 use super::upload::{Late, Load};
+use super::{Asked, headers};
 use crate::accounts;
 use crate::app::App;
 use crate::egress::{Body, EgressError, Failure, Limits, Ports};
@@ -153,6 +153,7 @@ impl Sending<'_> {
             }
         }
         self.injection.headers(self.proxy, &mut headers)?;
+        headers::complete(&mut headers);
         let url = self.injection.url(self.proxy, &self.url)?;
         let body = whole.clone().unwrap_or_default();
         let method = &self.asked.method;

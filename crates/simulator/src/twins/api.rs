@@ -51,8 +51,8 @@ pub(super) fn call(twin: &Twin, state: &mut State, asked: &Asked, which: Which) 
     doubts.same_pairs("the query", query.into_iter().collect(), &beside);
     let mut headers = lower(&file.pairs("proxy.default_headers"));
     if which == Which::Other {
-        // Whoever calls may say by himself what he sends and takes.
-        headers.retain(|name, _| !["accept", "content-type"].contains(&name.as_str()));
+        // Whoever calls says by himself what he sends.
+        headers.remove("content-type");
     }
     headers.extend(lower(&file.pairs("proxy.headers")));
     headers.extend(lower(&file.pairs(&format!("{table}.headers"))));

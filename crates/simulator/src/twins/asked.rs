@@ -183,7 +183,8 @@ impl Doubts {
             self.same(&format!("header {name}"), Some(value), found.next());
             self.unless(found.next().is_none(), format!("header {name} comes twice"));
         }
-        let plumbing = ["host", "accept", "user-agent", "content-length", "content-type"];
+        let plumbing =
+            ["host", "accept", "accept-encoding", "user-agent", "content-length", "content-type"];
         for name in sent.keys().map(http::HeaderName::as_str) {
             let known = expected.contains_key(name) || plumbing.contains(&name);
             self.unless(known, format!("header {name} is not asked for"));
