@@ -38,7 +38,9 @@ class ConnectError extends GrantkeepError {
 const OPAQUE = new Set([
     'credentials',
     'cfmap',
+    'discovered',
     'details',
+    'public_jwk',
     'configurable_props',
     'configured_props',
 ]);

@@ -58,7 +58,7 @@ pub struct DiscoveryAnswer {
     client_secret_expires_at: Option<String>,
 }
 
-/// Makes an app of what a server says of itself: `OpenID` Connect Discovery, RFC 8414, RFC 9728. The
+/// Makes an app of what a server says of itself: OIDC Discovery, RFC 8414, RFC 9728. The
 /// client registers itself (RFC 7591) or is known by a document, where the server takes that.
 #[utoipa::path(post, path = "/v1/connect/{project}/custom_apps/discover", tag = "Custom apps",
     params(("project" = String, Path)), request_body = DiscoveryWish,

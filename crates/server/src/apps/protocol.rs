@@ -296,7 +296,8 @@ pub fn revocation_request(
     // A server with a request of its own need not know the hint.
     let standard = place == revoke::Place::Form && it.param == "token";
     let proved = client.prove(auth, (oauth2, &url), app.clock.now_ms())?;
-    // Said to be enough, the token is; else a public client still names itself (RFC 7009 section 2.1).
+    // Said to be enough, the token is; else a public client still names itself (RFC 7009 section
+    // 2.1).
     let alone = it.client_auth == Some(catalog::ClientAuth::None);
     let params = filled(values, &it.params)?;
     let headers = filled(values, &it.headers)?;

@@ -36,7 +36,7 @@ impl How {
         match self {
             Self::Registered => "registered",
             Self::Document => "document",
-            Self::ToBeEntered => "left_to_enter",
+            Self::ToBeEntered => "to_be_entered",
         }
     }
 }

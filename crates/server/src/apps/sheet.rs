@@ -6,7 +6,7 @@ use grantkeep_oauth::discovery::{AuthMethod, Pkce, Place};
 
 use super::metadata::Found;
 
-/// Scopes of `OpenID` Connect that say whose account it is, with words for them. An empty text hides
+/// Scopes of OIDC that say whose account it is, with words for them. An empty text hides
 /// a scope.
 const PERSON: [(&str, &str); 3] = [
     ("openid", ""),

@@ -121,8 +121,8 @@ async fn only_the_rest_is_asked_and_the_account_outlives_its_override() {
         let browser = Browser::new(&world);
         let reply = browser.frame(&token, "parcels", &format!("&appOverrideId={id}")).await;
         let page = browser.shown(reply);
-        assert!(!page.reply.text.contains(r#"name="region""#), "{}", page.reply.text);
-        assert!(page.reply.text.contains(r#"name="api_key""#));
+        assert!(!page.reply.text.contains(r#"name="f-region""#), "{}", page.reply.text);
+        assert!(page.reply.text.contains(r#"name="f-api_key""#));
         // What is set is not for the browser to say.
         let typed = json!({ "fields": { "api_key": "k", "region": "us" } });
         let made = page.call("account", typed).await;

@@ -24,8 +24,8 @@ const SAMPLE: usize = 12;
 /// Names apps, by slug and with commas between, to try out these alone.
 const ONLY_VARIABLE: &str = "GRANTKEEP_TEST_TWINS";
 
-/// What the server, or the twin, is not able to do yet. Each must fail, so that a line that is no longer true is
-/// found.
+/// What the server, or the twin, is not able to do yet. Each must fail, so that a line that is no
+/// longer true is found.
 const NOT_YET: [(&str, &str); 2] = [
     ("github_app", "its twin does not play installations"),
     ("shopline", "its callback brings the state under another name"),

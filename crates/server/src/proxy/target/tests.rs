@@ -202,7 +202,8 @@ proptest! {
         target in prop::collection::vec(
             prop::sample::select(vec![
                 "https:", "http:", "/", "\\", "//", "@", ":", "#", "?", "..", ".", "%2e", "%2f",
-                "%5c", "\t", "\n", " ", "api.x.com", "files.x.com", "evil.com", "127.0.0.1", "[::1]",
+                "%5c", "\t", "\n", " ", "api.x.com", "files.x.com", "evil.com", "127.0.0.1",
+                "[::1]",
                 "。", "443", "a", "%40", "%00", ";", "&", "xn--", "é", "\u{202e}",
             ]),
             0..8,

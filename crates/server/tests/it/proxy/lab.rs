@@ -131,10 +131,15 @@ fn file(kind: &Kind<'_>, upstream: &Upstream) -> String {
     let mut fields = String::new();
     for (name, _) in kind.fields {
         let kind = if *name == "api_key" { "password" } else { "text" };
-        fields.push_str(&format!(
-            "[[fields]]\nname = \"{name}\"\nlabel = \"{name}\"\nkind = \"{kind}\"\noptional = {}\n",
-            *name == "other"
-        ));
+        let optional = *name == "other";
+        let lines = [
+            "[[fields]]".to_owned(),
+            format!("name = \"{name}\""),
+            format!("label = \"{name}\""),
+            format!("kind = \"{kind}\""),
+            format!("optional = {optional}\n"),
+        ];
+        fields.push_str(&lines.join("\n"));
         if *name == "site" {
             fields.push_str("host = { form = \"url\" }\n");
         }

@@ -171,7 +171,7 @@ impl Connection {
     }
 
     async fn more(&mut self) -> std::io::Result<usize> {
-        let mut piece = [0; 64 * 1024];
+        let mut piece = vec![0; 64 * 1024];
         let count = self.stream.read(&mut piece).await?;
         self.rest.extend_from_slice(&piece[..count]);
         Ok(count)
