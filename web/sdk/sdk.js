@@ -526,6 +526,73 @@ class AppCategories {
     }
 }
 
+/**
+ * Calls to apps with an account's credential. The target is a path of the app (`/user`) or a URL of
+ * it. What comes back is the app's answer, whatever its status, its body still coming; only failures
+ * of the server itself are thrown.
+ *
+ * Nothing is sent twice from here: `upstreamRetries` lets the server do so where it does no harm.
+ */
+class AppProxy {
+    #scope;
+    constructor(scope) {
+        this.#scope = scope;
+    }
+    get(target, call) {
+        return this.#send('GET', target, call);
+    }
+    post(target, call) {
+        return this.#send('POST', target, call);
+    }
+    put(target, call) {
+        return this.#send('PUT', target, call);
+    }
+    patch(target, call) {
+        return this.#send('PATCH', target, call);
+    }
+    delete(target, call) {
+        return this.#send('DELETE', target, call);
+    }
+    #send(method, target, call) {
+        const { accountId, externalUserId, params, headers = {}, upstreamRetries, body } = call;
+        if (!accountId) {
+            throw new GrantkeepError('accountId is missing', { code: 'invalid_option' });
+        }
+        const sent = { 'x-grantkeep-target': withParams(target, params) };
+        for (const [name, value] of Object.entries(headers)) {
+            sent[`x-pd-proxy-${name.toLowerCase()}`] = value;
+        }
+        if (upstreamRetries !== undefined)
+            sent['x-grantkeep-retry'] = String(upstreamRetries);
+        const raw = body === undefined ? undefined : encoded(body, sent);
+        const path = this.#scope.path('proxy');
+        const made = { method, path, query: { accountId, externalUserId }, headers: sent, raw };
+        return this.#scope.transport.open(made, call);
+    }
+}
+/** Plain objects and lists become JSON; all else is what `fetch` makes of it. */
+function encoded(body, headers) {
+    const prototype = typeof body === 'object' ? Object.getPrototypeOf(body) : undefined;
+    const plain = Array.isArray(body) || prototype === Object.prototype || prototype === null;
+    if (!plain)
+        return body;
+    headers['content-type'] ??= 'application/json';
+    return JSON.stringify(body);
+}
+function withParams(target, params) {
+    const query = new URLSearchParams();
+    for (const [name, value] of Object.entries(params ?? {})) {
+        if (value === undefined)
+            continue;
+        for (const it of Array.isArray(value) ? value : [value])
+            query.append(name, String(it));
+    }
+    const text = query.toString();
+    if (text === '')
+        return target;
+    return `${target}${target.includes('?') ? '&' : '?'}${text}`;
+}
+
 /** A page that says nothing for this long after its frame has loaded was kept from being shown. */
 const SILENCE_MS = 8_000;
 /** A frame that has not even loaded by then is given up. */
@@ -555,7 +622,7 @@ class FrontendClient {
         const scope = new Scope(new Transport({ baseUrl: this.#base, renewable: Boolean(options.tokenCallback), bearer }), undefined, true);
         this.accounts = new Accounts(scope);
         this.apps = new Apps(scope);
-        this.proxy = new Proxy(scope);
+        this.proxy = new AppProxy(scope);
     }
     /**
      * Opens the connect page over yours. Call it when the user asks to connect an app.

@@ -2,7 +2,7 @@ import { ConnectError, GrantkeepError } from './errors.js';
 import { cleanBase, type Environment, Transport } from './http.js';
 import { Accounts, Apps, Scope } from './resources.js';
 import { isRecord } from './names.js';
-import { Proxy } from './proxy.js';
+import { AppProxy } from './proxy.js';
 
 /** A page that says nothing for this long after its frame has loaded was kept from being shown. */
 const SILENCE_MS = 8_000;
@@ -74,7 +74,7 @@ export class FrontendClient {
   readonly accounts: Accounts;
   readonly apps: Apps;
   /** For tokens that were made with the scope `connect:proxy`. */
-  readonly proxy: Proxy;
+  readonly proxy: AppProxy;
   readonly #options: BrowserOptions;
   readonly #base: string;
   #held: { token: string; untilMs: number } | undefined;
@@ -91,7 +91,7 @@ export class FrontendClient {
     );
     this.accounts = new Accounts(scope);
     this.apps = new Apps(scope);
-    this.proxy = new Proxy(scope);
+    this.proxy = new AppProxy(scope);
   }
 
   /**

@@ -2,7 +2,7 @@ export { ConfirmError } from './confirming.js';
 export { ConnectError, GrantkeepError } from './errors.js';
 export type { CallOptions, Environment } from './http.js';
 export { Listing, type Page, type PageInfo } from './pages.js';
-export type { Proxy, ProxyBody, ProxyCall, ProxyCallWithBody } from './proxy.js';
+export type { AppProxy, ProxyBody, ProxyCall, ProxyCallWithBody } from './proxy.js';
 export { BackendClient, type BackendOptions, createBackendClient } from './server.js';
 export {
   type BrowserOptions,

@@ -29,7 +29,7 @@ export interface ProxyCallWithBody extends ProxyCall {
  *
  * Nothing is sent twice from here: `upstreamRetries` lets the server do so where it does no harm.
  */
-export class Proxy {
+export class AppProxy {
   readonly #scope: Scope;
 
   constructor(scope: Scope) {

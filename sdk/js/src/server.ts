@@ -10,7 +10,7 @@ import {
 } from './http.js';
 import { AppOverrides, CustomApps } from './own.js';
 import type { Listing } from './pages.js';
-import { Proxy } from './proxy.js';
+import { AppProxy } from './proxy.js';
 import { Accounts, AppCategories, Apps, Scope } from './resources.js';
 import { toWire } from './names.js';
 import type {
@@ -71,7 +71,7 @@ export class BackendClient {
   readonly projects: Projects;
   readonly userAccounts: UserAccounts;
   readonly webhooks: Webhooks;
-  readonly proxy: Proxy;
+  readonly proxy: AppProxy;
   readonly projectEnvironment: ProjectEnvironment;
   readonly #scope: Scope;
 
@@ -97,7 +97,7 @@ export class BackendClient {
     this.webhooks = new Webhooks(named);
     this.projectEnvironment = new ProjectEnvironment(named);
     this.projects = new Projects(scope);
-    this.proxy = new Proxy(scope);
+    this.proxy = new AppProxy(scope);
     this.userAccounts = new UserAccounts(scope);
   }
 
