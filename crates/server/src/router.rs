@@ -185,6 +185,7 @@ fn connect_page() -> OpenApiRouter<Arc<App>> {
         .route("/_static/connect.css", get(connect::assets::css))
         .route("/_static/connect.js", get(connect::assets::js))
         .route("/_static/apps/{file}", get(connect::assets::icon))
+        .route("/_static/connect-list.css", get(connect::assets::list_css))
         .route("/_static/connect-fields.js", get(connect::assets::fields_js))
         .route("/_static/connect-list.js", get(connect::assets::list_js))
         .route("/connect/page", post(connect::web_forms::sent))

@@ -104,8 +104,8 @@ struct Surroundings<'a> {
     project: Option<&'a Project>,
     environment: Option<Environment>,
     embedded: bool,
-    /// What the page needs besides the script of all pages.
-    script: Option<assets::Script>,
+    /// What the page needs besides the script and the stylesheet of all pages.
+    more: Option<assets::More>,
 }
 
 fn frame(
@@ -117,8 +117,8 @@ fn frame(
     let color = color.and_then(accent::Rgb::parse).unwrap_or(accent::DEFAULT);
     Ok(view::Frame {
         nonce: nonce.to_owned(),
-        css: assets::CSS_PATH.clone(),
-        scripts: assets::scripts(around.script),
+        sheets: assets::sheets(around.more),
+        scripts: assets::scripts(around.more),
         accent: accent::rules(color),
         boot: boot_json(boot).map_err(|it| error::INTERNAL.logging(it))?,
         embedded: around.embedded,
@@ -164,7 +164,7 @@ pub(super) fn question(
         project: Some(&it.project),
         environment: Some(session.tenant.environment),
         embedded,
-        script: (!fields.is_empty()).then_some(assets::Script::Fields),
+        more: (!fields.is_empty()).then_some(assets::More::Fields),
     };
     let nonce = nonce();
     let measures = measures(it, wanted, again);
@@ -199,7 +199,7 @@ pub(super) fn list(app: &App, it: &Opened, listing: view::Listing) -> Result<Res
         project: Some(&it.project),
         environment: Some(it.session.tenant.environment),
         embedded: it.session.mode == Mode::Iframe,
-        script: Some(assets::Script::List),
+        more: Some(assets::More::List),
     };
     let nonce = nonce();
     let page = view::ListPage {
@@ -279,14 +279,14 @@ pub(super) fn not_opened(app: &App, it: &NotOpened, framed: bool) -> Result<Resp
         project: it.project.as_ref(),
         environment: it.token.as_ref().map(|it| it.tenant.environment),
         embedded: framed,
-        script: None,
+        more: None,
     };
     failed(app, (&it.error, it.app.as_deref()), &around, (origins, &guard))
 }
 
 /// An error where nothing is known of the product.
 pub(super) fn plain_error(app: &App, error: &Error) -> Result<Response<Body>> {
-    let around = Surroundings { project: None, environment: None, embedded: false, script: None };
+    let around = Surroundings { project: None, environment: None, embedded: false, more: None };
     failed(app, (error, None), &around, (Vec::new(), &CLOSED))
 }
 
@@ -333,7 +333,7 @@ pub(super) fn start(
         project: Some(project),
         environment: Some(flow.tenant.environment),
         embedded: false,
-        script: None,
+        more: None,
     };
     // Only a flow that was loosened on purpose takes its ticket from the address.
     let by_link = flow.binding != Binding::Embedded;
@@ -365,7 +365,7 @@ pub(super) fn device(
         project: Some(project),
         environment: Some(flow.tenant.environment),
         embedded: false,
-        script: None,
+        more: None,
     };
     let id = flow.id.as_str().to_owned();
     let boot = view::FlowBoot { flow: id, popup: false, state: "waiting", by_link: false };
@@ -394,7 +394,7 @@ pub(super) fn result(
         project: Some(project),
         environment: Some(flow.tenant.environment),
         embedded: false,
-        script: None,
+        more: None,
     };
     let failure = match &flow.state {
         State::Failed(failure) => Some(failure),
@@ -432,7 +432,7 @@ pub(super) fn connected(app: &App, it: &Opened, account: &Account) -> Result<Res
         project: Some(&it.project),
         environment: Some(it.session.tenant.environment),
         embedded: false,
-        script: None,
+        more: None,
     };
     let boot = view::FlowBoot { flow: String::new(), popup: false, state: "done", by_link: false };
     let nonce = nonce();

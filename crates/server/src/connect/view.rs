@@ -13,8 +13,8 @@ pub struct Frame {
     /// The nonce of this answer's Content-Security-Policy; `style-src` needs it for the accent
     /// colour.
     pub nonce: String,
-    /// Address of the stylesheet, with the hash of its content: `/_static/connect.css?v=..`.
-    pub css: String,
+    /// Addresses of the stylesheets, with the hash of their content: `/_static/connect.css?v=..`.
+    pub sheets: Vec<String>,
     /// Addresses of the scripts, likewise, in the order in which they run.
     pub scripts: Vec<String>,
     /// CSS rules from `accent::rules`.
@@ -233,6 +233,13 @@ pub struct ConnectPage {
     pub query: String,
     /// Why the form was not taken before, if no field is to blame.
     pub alert: Option<String>,
+}
+
+impl ConnectPage {
+    /// Whether a key file is asked for.
+    pub fn has_file(&self) -> bool {
+        self.fields.iter().any(|it| it.kind.is_json())
+    }
 }
 
 /// How much the person allows.

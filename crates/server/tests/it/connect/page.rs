@@ -179,6 +179,24 @@ async fn the_page_says_what_is_asked_in_words() {
 }
 
 #[tokio::test]
+async fn a_page_and_all_that_it_loads_weigh_less_than_50_kb() {
+    let world = World::sqlite(&[]).await;
+    world.oauth_app("rotating").await;
+    world.oauth_app("tenant").await;
+    let token = world.connect_token("u").await;
+    let browser = Browser::new(&world);
+    for app in ["", "sim_rotating", "sim_tenant", "twilio"] {
+        let page = browser.page(&token, app).await;
+        let mut bytes = page.reply.text.len();
+        let paths = page.reply.text.split('"').filter(|it| it.starts_with("/_static/connect"));
+        for path in paths {
+            bytes += browser.visit(path).await.text.len();
+        }
+        assert!(bytes < 50_000, "{app}: {bytes} bytes");
+    }
+}
+
+#[tokio::test]
 async fn assets_are_kept_for_ever_under_their_hash() {
     let world = World::sqlite(&[]).await;
     world.oauth_app("rotating").await;
