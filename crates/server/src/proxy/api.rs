@@ -32,7 +32,7 @@ type Call = InTenant<Anyone, need::ProxyUse>;
 
 /// An operation is the same for every method; the document wants each by itself.
 macro_rules! operations {
-    ($( $name:ident $method:ident $path:literal $about:literal [$($where:tt)*] [$($body:tt)*] )*)
+    ($path:literal $target:tt $( $name:ident $method:ident $about:literal [$($body:tt)*] )*)
     => { $(
         #[doc = $about]
         ///
@@ -40,7 +40,7 @@ macro_rules! operations {
         /// but for those that speak to a browser or a connection. An answer of this server has the
         /// header `x-grantkeep-error` instead. Headers for the app begin with `x-pd-proxy-`.
         #[utoipa::path($method, path = $path, tag = "Proxy",
-            params(("project" = String, Path), $($where)*,
+            params(("project" = String, Path), $target,
                 ("account_id" = String, Query, description = "The account to call with"),
                 ("external_user_id" = Option<String>, Query,
                     description = "The account's user. A connect token says it by itself"),
@@ -65,55 +65,43 @@ macro_rules! operations {
 }
 
 operations! {
-    get get "/v1/connect/{project}/proxy"
+    "/v1/connect/{project}/proxy"
+    ("x-grantkeep-target" = String, Header, description = "A URL of the app, or a path")
+    get get
         "Sends a GET to an app with an account's credential, the target in a header."
-        [("x-grantkeep-target" = String, Header,
-            description = "A URL of the app, or a path")]
         []
-    post post "/v1/connect/{project}/proxy"
+    post post
         "Sends a POST to an app with an account's credential, the target in a header."
-        [("x-grantkeep-target" = String, Header,
-            description = "A URL of the app, or a path")]
         [request_body(content = String, content_type = "*/*"),]
-    put put "/v1/connect/{project}/proxy"
+    put put
         "Sends a PUT to an app with an account's credential, the target in a header."
-        [("x-grantkeep-target" = String, Header,
-            description = "A URL of the app, or a path")]
         [request_body(content = String, content_type = "*/*"),]
-    patch patch "/v1/connect/{project}/proxy"
+    patch patch
         "Sends a PATCH to an app with an account's credential, the target in a header."
-        [("x-grantkeep-target" = String, Header,
-            description = "A URL of the app, or a path")]
         [request_body(content = String, content_type = "*/*"),]
-    delete delete "/v1/connect/{project}/proxy"
+    delete delete
         "Sends a DELETE to an app with an account's credential, the target in a header."
-        [("x-grantkeep-target" = String, Header,
-            description = "A URL of the app, or a path")]
         [request_body(content = String, content_type = "*/*"),]
-    get_in_path get "/v1/connect/{project}/proxy/{*target}"
+}
+
+operations! {
+    "/v1/connect/{project}/proxy/{*target}"
+    ("*target" = String, Path,
+        description = "A URL of the app, or a path, in base64 of either alphabet")
+    get_in_path get
         "Sends a GET to an app with an account's credential, the target in the path."
-        [("*target" = String, Path,
-            description = "A URL of the app, or a path, in base64 of either alphabet")]
         []
-    post_in_path post "/v1/connect/{project}/proxy/{*target}"
+    post_in_path post
         "Sends a POST to an app with an account's credential, the target in the path."
-        [("*target" = String, Path,
-            description = "A URL of the app, or a path, in base64 of either alphabet")]
         [request_body(content = String, content_type = "*/*"),]
-    put_in_path put "/v1/connect/{project}/proxy/{*target}"
+    put_in_path put
         "Sends a PUT to an app with an account's credential, the target in the path."
-        [("*target" = String, Path,
-            description = "A URL of the app, or a path, in base64 of either alphabet")]
         [request_body(content = String, content_type = "*/*"),]
-    patch_in_path patch "/v1/connect/{project}/proxy/{*target}"
+    patch_in_path patch
         "Sends a PATCH to an app with an account's credential, the target in the path."
-        [("*target" = String, Path,
-            description = "A URL of the app, or a path, in base64 of either alphabet")]
         [request_body(content = String, content_type = "*/*"),]
-    delete_in_path delete "/v1/connect/{project}/proxy/{*target}"
+    delete_in_path delete
         "Sends a DELETE to an app with an account's credential, the target in the path."
-        [("*target" = String, Path,
-            description = "A URL of the app, or a path, in base64 of either alphabet")]
         [request_body(content = String, content_type = "*/*"),]
 }
 
@@ -149,7 +137,7 @@ async fn read(call_of: &Call, parts: &mut Parts) -> Result<Asked> {
         return Err(wrong(&name, "It is not one of the proxy's. The app's belong to the target."));
     }
     let account = query.one(ACCOUNT)?.ok_or_else(|| wrong(ACCOUNT, "It is missing."))?;
-    let external_id = call_of.only_user(query.one(USER)?)?;
+    let external_id = call_of.only_user(query.narrowing(USER)?)?;
     if external_id.is_none() {
         return Err(error::INVALID_EXTERNAL_USER.into());
     }
