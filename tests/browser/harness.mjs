@@ -91,11 +91,23 @@ export function browserTest(name, options, body) {
       await body({ page: await newPage(options), newPage, t });
     } catch (error) {
       for (const context of contexts) await keepPictures(name, context);
+      error.message += await whatIsShown(contexts);
       throw error;
     } finally {
       for (const context of contexts) await context.close();
     }
   });
+}
+
+/** What every page shows, for a log that is read where the pictures are not; no query: secrets. */
+async function whatIsShown(contexts) {
+  const pages = contexts.flatMap((context) => context.pages());
+  const texts = pages.map(async (page) => {
+    const { origin, pathname } = new URL(page.url());
+    const text = await page.locator('body').innerText({ timeout: 1000 }).catch(() => '(no text)');
+    return `\nshown at ${origin}${pathname}: ${text.replaceAll(/\s+/g, ' ').slice(0, 400)}`;
+  });
+  return (await Promise.all(texts)).join('');
 }
 
 async function keepPictures(name, context) {
