@@ -34,6 +34,18 @@ impl Query {
         Ok(first.filter(|value| !value.is_empty()))
     }
 
+    /// The one value of `name` where its absence stands for everything: an empty one, which is what
+    /// became of a name that was lost on the way, is refused.
+    ///
+    /// # Errors
+    /// [`error::INVALID_PARAMETER`] for that, and as for [`Query::one`].
+    pub fn narrowing<'a>(&'a self, name: &'a str) -> Result<Option<&'a str>> {
+        if self.all(name).any(str::is_empty) {
+            return Err(bad(name, "It is empty. Leave it out to mean everything."));
+        }
+        self.one(name)
+    }
+
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
     }
@@ -80,6 +92,19 @@ impl<S: Send + Sync> FromRequestParts<S> for Query {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_narrowing_that_was_lost_does_not_widen() {
+        let narrowing = |text| {
+            let query = Query::parse(text);
+            let found = query.narrowing("x").map(|it| it.map(str::to_owned));
+            found.map_err(|error| error.kind().code)
+        };
+        assert_eq!(narrowing("y="), Ok(None));
+        assert_eq!(narrowing("x=a"), Ok(Some("a".to_owned())));
+        assert_eq!(narrowing("x="), Err("invalid_parameter"));
+        assert_eq!(narrowing("x=&x="), Err("invalid_parameter"));
+    }
 
     #[test]
     fn row_53_flags_have_one_meaning() {

@@ -101,7 +101,7 @@ pub(crate) async fn create(
     query: Query,
     Json(new): Json<NewAccount>,
 ) -> Result<axum::Json<AccountView>> {
-    call.only_user(query.one("external_user_id")?)?;
+    call.only_user(query.narrowing("external_user_id")?)?;
     let grant = call.caller.connect.as_ref().ok_or(error::WRONG_TOKEN_TYPE)?;
     let same = |it: &String| token::equal(&token::digest(it), &grant.hash);
     if !new.connect_token.as_ref().is_none_or(same) {
@@ -165,11 +165,11 @@ pub(crate) async fn list(
     call: InTenant<Anyone, need::AccountsRead>,
     query: Query,
 ) -> Result<Response> {
-    let user = call.only_user(query.one("external_user_id")?)?;
+    let user = call.only_user(query.narrowing("external_user_id")?)?;
     let filter = Filter {
         external_id: user.as_deref(),
-        app: query.one("app")?,
-        oauth_app: query.one("oauth_app_id")?,
+        app: query.narrowing("app")?,
+        oauth_app: query.narrowing("oauth_app_id")?,
     };
     let secrets = wants_credentials(&app, &call, &query)?;
     let mut page = Page::of(&query, &app.cursors, format!("{:?}\n{filter:?}", call.tenant))?;
@@ -204,7 +204,7 @@ pub(crate) async fn retrieve(
     Path(Named { account }): Path<Named>,
     query: Query,
 ) -> Result<axum::Json<AccountView>> {
-    let user = call.only_user(query.one("external_user_id")?)?;
+    let user = call.only_user(query.narrowing("external_user_id")?)?;
     let secrets = wants_credentials(&app, &call, &query)?;
     let account = super::find(&app, &call.tenant, &account, user.as_deref()).await?;
     let Some(Secrets { min_ttl_ms }) = secrets else {
@@ -236,7 +236,7 @@ pub(crate) async fn delete(
     Path(Named { account }): Path<Named>,
     query: Query,
 ) -> Result<Response> {
-    let user = call.only_user(query.one("external_user_id")?)?;
+    let user = call.only_user(query.narrowing("external_user_id")?)?;
     let outcome = super::delete(&app, by(&call, &query)?, &account, user.as_deref()).await?;
     Ok(no_content(outcome))
 }
@@ -276,7 +276,7 @@ pub(crate) async fn delete_by_app(
     Path(NamedApp { app: name }): Path<NamedApp>,
     query: Query,
 ) -> Result<StatusCode> {
-    let user = call.only_user(query.one("external_user_id")?)?;
+    let user = call.only_user(query.narrowing("external_user_id")?)?;
     super::delete_by_app(&app, by(&call, &query)?, &name, user.as_deref()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -299,7 +299,7 @@ pub(crate) async fn list_of_user(
     let user = rest.strip_suffix("/accounts").ok_or(error::NOT_FOUND)?;
     let user = call.only_user(Some(user))?.ok_or(error::NOT_FOUND)?;
     let secrets = wants_credentials(&app, &call, &query)?;
-    let accounts = super::list_of_user(&app, &call.tenant, &user, query.one("app")?).await?;
+    let accounts = super::list_of_user(&app, &call.tenant, &user, query.narrowing("app")?).await?;
     Ok(axum::Json(views(&app, &call, accounts, secrets).await?))
 }
 

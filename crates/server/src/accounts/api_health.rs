@@ -29,7 +29,7 @@ pub(crate) async fn retrieve(
     Path(Named { account }): Path<Named>,
     query: Query,
 ) -> Result<axum::Json<HealthView>> {
-    let user = call.only_user(query.one("external_user_id")?)?;
+    let user = call.only_user(query.narrowing("external_user_id")?)?;
     let account = super::find(&app, &call.tenant, &account, user.as_deref()).await?;
     Ok(axum::Json(health::health(&app, &account).await?))
 }
@@ -49,7 +49,7 @@ pub(crate) async fn refresh_now(
     Path(Named { account }): Path<Named>,
     query: Query,
 ) -> Result<axum::Json<AccountView>> {
-    let user = call.only_user(query.one("external_user_id")?)?;
+    let user = call.only_user(query.narrowing("external_user_id")?)?;
     let account = super::find(&app, &call.tenant, &account, user.as_deref()).await?;
     let event = Event::new("account.refresh_asked", &call.caller.actor, &call.origin)
         .tenant(&call.tenant)
@@ -82,7 +82,7 @@ pub(crate) async fn change(
     query: Query,
     Json(change): Json<AccountChange>,
 ) -> Result<axum::Json<HealthView>> {
-    let user = call.only_user(query.one("external_user_id")?)?;
+    let user = call.only_user(query.narrowing("external_user_id")?)?;
     let mut account = super::find(&app, &call.tenant, &account, user.as_deref()).await?;
     if let Some(on) = change.keep_alive {
         account = health::set_keep_alive(&app, account, on).await?;

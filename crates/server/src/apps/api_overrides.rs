@@ -83,7 +83,7 @@ pub(crate) async fn list(
     call: InProject<Server, need::ProjectsRead>,
     query: Query,
 ) -> Result<axum::Json<Listed<OverrideView>>> {
-    let slug = match query.one("app")? {
+    let slug = match query.narrowing("app")? {
         None => None,
         Some(name) => Some(super::find(&app, &call.project, name).await?.slug.clone()),
     };

@@ -52,8 +52,8 @@ pub(crate) async fn validate_token(
 ) -> Result<Private<Validation>> {
     let names = Names {
         app: query.one("app_id")?,
-        account: query.one("account_id")?,
-        oauth_app: query.one("oauth_app_id")?,
+        account: query.narrowing("account_id")?,
+        oauth_app: query.narrowing("oauth_app_id")?,
         app_override: query.one("app_override_id")?,
     };
     Ok(private(validate::validate(&app, &token, names).await?))

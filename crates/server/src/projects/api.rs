@@ -280,7 +280,7 @@ pub(crate) async fn freeze(
     call: InProject<Server, need::Freeze>,
     query: Query,
 ) -> Result<axum::Json<FreezeView>> {
-    let scope = FreezeScope::new(&app, Some(call.project.clone()), query.one("app")?);
+    let scope = FreezeScope::new(&app, Some(call.project.clone()), query.narrowing("app")?);
     super::freeze(&app, &scope, (&call.caller.actor, &call.origin)).await?;
     freeze_view(&app, &call.project).await
 }
@@ -295,7 +295,7 @@ pub(crate) async fn unfreeze(
     call: InProject<Server, need::Freeze>,
     query: Query,
 ) -> Result<axum::Json<FreezeView>> {
-    let scope = FreezeScope::new(&app, Some(call.project.clone()), query.one("app")?);
+    let scope = FreezeScope::new(&app, Some(call.project.clone()), query.narrowing("app")?);
     super::unfreeze(&app, &scope, (&call.caller.actor, &call.origin)).await?;
     freeze_view(&app, &call.project).await
 }
