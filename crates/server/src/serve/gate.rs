@@ -132,7 +132,8 @@ impl Gate {
         }
         let arrived = Arrived::default();
         let bytes_max = self.bytes_max(request.uri().path());
-        let upload = |body| Body::new(Upload::new(body, bytes_max, arrived.clone()));
+        let waits = request.headers().contains_key(header::EXPECT);
+        let upload = |body| Body::new(Upload::new(body, (bytes_max, waits), arrived.clone()));
         let request = request.map(upload);
         let asking = AssertUnwindSafe(self.router.clone().oneshot(request)).catch_unwind();
         match tokio::time::timeout(self.timeout, asking).await {

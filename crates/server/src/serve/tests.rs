@@ -105,6 +105,17 @@ fn code(answer: &str) -> Value {
 }
 
 #[tokio::test]
+async fn a_refused_sender_gets_the_answer_and_keeps_its_connection() {
+    let world = World::with(&[]).await;
+    let body = "x".repeat(300_000);
+    let refused = format!("POST /none HTTP/1.1\r\nhost: a\r\ncontent-length: 300000\r\n\r\n{body}");
+    let next = "GET /hello HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+    let answers = world.raw(&format!("{refused}{next}")).await;
+    assert_eq!(status(&answers), 404);
+    assert!(answers.ends_with("hello"), "{answers}");
+}
+
+#[tokio::test]
 async fn o03_requests_that_can_be_read_in_two_ways_are_refused() {
     let world = World::with(&[]).await;
     let chunked = "transfer-encoding: chunked\r\n";
