@@ -1,6 +1,7 @@
 //! The repository's own tasks: `cargo xtask <task>`. Standard library only, so it builds in a
 //! second.
 
+mod bench;
 mod catalog;
 mod counts;
 mod mutants;
@@ -25,6 +26,8 @@ Tasks:
               run that with the server and stop: cargo xtask postgres cargo nextest run
   torture     Kill the real server while it refreshes tokens, or race several of them, and count
               what is lost: cargo xtask torture refresh | race; --help says more
+  bench       Measure vending, the proxy, refreshes, start and memory beside what they are compared
+              with, and judge the ratios: cargo xtask bench --quick in five minutes; --help
   catalog     Make app files from a list of facts; without arguments it says more
   help        Print this
 
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Some((&"test", options)) => test::Options::parse(options).map(|it| test::run(&it)),
         Some((&"postgres", [])) => postgres::serve().map(|()| true),
         Some((&"postgres", [program, arguments @ ..])) => postgres::around(program, arguments),
+        Some((&"bench", arguments)) => bench::run(arguments),
         Some((&"catalog", arguments)) => catalog::run(arguments),
         Some((&"torture", arguments)) => torture::run(arguments),
         Some((&("help" | "--help" | "-h"), _)) => {

@@ -40,6 +40,10 @@ pub enum Need {
     Deny,
     /// The Python packages that test the API, by their lock file.
     Api,
+    /// What fires requests in benchmarks.
+    Wrk,
+    /// What the proxy is compared with in benchmarks.
+    Nginx,
 }
 
 impl Need {
@@ -52,6 +56,8 @@ impl Need {
             Self::Npm(_) => "npm-browser",
             Self::Deny => "cargo-deny",
             Self::Api => "schemathesis",
+            Self::Wrk => "wrk",
+            Self::Nginx => "nginx",
         }
     }
 
@@ -63,6 +69,8 @@ impl Need {
             Self::Npm(folder) => npm_is_fresh(&place::root().join(folder)),
             Self::Deny => deny().is_some(),
             Self::Api => api_python().is_some(),
+            Self::Wrk => place::on_path("wrk").is_some(),
+            Self::Nginx => place::on_path("nginx").is_some(),
         }
     }
 
@@ -78,6 +86,8 @@ impl Need {
             Self::Npm(folder) => npm(logs, self.name(), &place::root().join(folder)),
             Self::Deny => fetch_deny(logs),
             Self::Api => fetch_api(logs),
+            Self::Wrk => debian(logs, &["wrk"]),
+            Self::Nginx => debian(logs, &["nginx-light"]),
         }
     }
 }

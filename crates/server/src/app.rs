@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use governor::{DefaultKeyedRateLimiter, Quota};
-use grantkeep_catalog::Catalog;
+use grantkeep_catalog::{App as CatalogApp, Catalog};
 use moka::future::Cache;
+use serde_json::value::RawValue;
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
@@ -38,6 +39,8 @@ const NONCE_LIFE: Duration = Duration::from_hours(1);
 const OWN_APPS_MAX: u64 = 10_000;
 /// Outbound clients with a certificate of their own, kept at once.
 const SHOWING_MAX: u64 = 200;
+/// Apps kept as they are shown.
+const APP_VIEWS_MAX: u64 = 2_000;
 /// Callers remembered at once.
 const CALLERS_MAX: u64 = 10_000;
 
@@ -77,6 +80,9 @@ pub struct App {
     /// Outbound clients that show a certificate, by OAuth client and its version.
     showing: Cache<(OAuthAppId, i64), Egress>,
     own_apps: Cache<ProjectId, Arc<Catalog>>,
+    /// Apps as callers see them, by slug, each with the edition that it was written from. An own
+    /// app with the slug of another takes its place and gives it back.
+    pub(crate) app_views: Cache<String, (Arc<CatalogApp>, Arc<RawValue>)>,
     /// Projects' own apps as they were read, with the editions that they were read from.
     pub(crate) read_apps: Cache<ProjectId, (Vec<Edition>, Arc<Catalog>)>,
 }
@@ -136,6 +142,7 @@ impl App {
             dpop_nonces: dpop_nonces.build(),
             showing: Cache::builder().max_capacity(SHOWING_MAX).time_to_idle(NONCE_LIFE).build(),
             own_apps,
+            app_views: Cache::new(APP_VIEWS_MAX),
             read_apps: Cache::new(OWN_APPS_MAX),
         })
     }

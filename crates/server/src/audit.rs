@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sqlx::PgPool;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::callers::{Actor, Origin};
@@ -21,6 +25,10 @@ use crate::tenant::{Environment, Tenant};
 const QUEUE_EVENTS_MAX: usize = 4_096;
 /// Events in one commit.
 const GROUP_EVENTS_MAX: usize = 256;
+/// Events in one statement on PostgreSQL, the largest first: few shapes, each prepared once.
+const SHAPES: [usize; 4] = [64, 16, 4, 1];
+/// What is stored is on the disk after this long: what a power cut may cost.
+const SETTLED_AFTER: Duration = Duration::from_secs(1);
 
 /// What happens when an event cannot be stored.
 #[derive(Clone, Debug)]
@@ -140,6 +148,33 @@ impl Row {
             detail: event.detail.map(|detail| detail.to_string()),
         }
     }
+
+    fn values(&self) -> [&dyn rusqlite::ToSql; 14] {
+        [
+            &self.id,
+            &self.project_id,
+            &self.environment,
+            &self.at_ms,
+            &self.actor_kind,
+            &self.actor_id,
+            &self.action,
+            &self.target_kind,
+            &self.target_id,
+            &self.external_id,
+            &self.ip,
+            &self.request_id,
+            &self.outcome,
+            &self.detail,
+        ]
+    }
+}
+
+/// Where rows go, in the order of [`Row::values`].
+macro_rules! columns {
+    () => {
+        "insert into audit_events (id, project_id, environment, at_ms, actor_kind, actor_id, \
+         action, target_kind, target_id, external_id, ip, request_id, outcome, detail) "
+    };
 }
 
 type Written = std::result::Result<(), ()>;
@@ -161,7 +196,7 @@ impl Audit {
         Self { queue, clock, notes: TaskTracker::new() }
     }
 
-    /// Returns once the event is durable.
+    /// Returns once the event is stored: it outlives this process, and in a second the machine.
     ///
     /// # Errors
     /// [`error::AUDIT_UNAVAILABLE`] when the policy cannot be kept; the caller must not do what it
@@ -201,9 +236,26 @@ async fn write_groups(
     mut events: mpsc::Receiver<(Row, oneshot::Sender<Written>)>,
 ) {
     let mut group = Vec::new();
-    while events.recv_many(&mut group, GROUP_EVENTS_MAX).await > 0 {
+    // Since when something stored waits for the disk.
+    let mut waits: Option<Instant> = None;
+    loop {
+        let taken = match waits {
+            None => events.recv_many(&mut group, GROUP_EVENTS_MAX).await,
+            Some(since) => tokio::select! {
+                taken = events.recv_many(&mut group, GROUP_EVENTS_MAX) => taken,
+                () = tokio::time::sleep_until(since + SETTLED_AFTER) => {
+                    settle(&db).await;
+                    waits = None;
+                    continue;
+                }
+            },
+        };
+        if taken == 0 {
+            break;
+        }
         let (rows, waiting): (Vec<_>, Vec<_>) = group.drain(..).unzip();
         let written = write(&db, &policy, rows).await;
+        waits.get_or_insert_with(Instant::now);
         for done in waiting {
             // Whoever gave up waiting does not want to know.
             let _ = done.send(written);
@@ -211,7 +263,16 @@ async fn write_groups(
     }
 }
 
+async fn settle(db: &Db) {
+    match db.settle().await {
+        // Closing the store settles it.
+        Ok(()) | Err(sqlx::Error::PoolClosed) => {}
+        Err(error) => tracing::warn!(%error, "audit events wait for the disk"),
+    }
+}
+
 async fn write(db: &Db, policy: &Policy, rows: Vec<Row>) -> Written {
+    let rows = Arc::new(rows);
     let stored = match policy {
         Policy::Strict => insert(db, &rows).await,
         Policy::Spool { file, .. } => match drain(db, file).await {
@@ -231,27 +292,47 @@ async fn write(db: &Db, policy: &Policy, rows: Vec<Row>) -> Written {
     }
 }
 
-async fn insert(db: &Db, rows: &[Row]) -> sqlx::Result<()> {
-    if rows.is_empty() {
-        return Ok(());
+async fn insert(db: &Db, rows: &Arc<Vec<Row>>) -> sqlx::Result<()> {
+    match db {
+        Db::Lite { writer, near, .. } => {
+            // Its turn among all that write.
+            let _turn = writer.acquire().await?;
+            let (near, rows) = (near.clone(), Arc::clone(rows));
+            // Another process may have the file locked for a while.
+            let add = move || near.add(INSERT_ONE, rows.iter().map(Row::values));
+            tokio::task::spawn_blocking(add).await.map_err(|_| sqlx::Error::WorkerCrashed)?
+        }
+        Db::Pg(pool) => insert_there(pool, rows).await,
     }
-    let sql = "insert into audit_events (id, project_id, environment, at_ms, actor_kind, \
-               actor_id, action, target_kind, target_id, external_id, ip, request_id, outcome, \
-               detail) ";
-    on!(db.write(), conn => {
-        let mut insert = sqlx::QueryBuilder::new(sql);
-        insert.push_values(rows, |mut to, row| {
+}
+
+/// A spool that was stored but not yet emptied is offered again.
+const INSERT_ONE: &str = concat!(
+    columns!(),
+    "values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) on conflict (id) do \
+     nothing"
+);
+
+/// Over the network, few statements count more than short ones. Nobody waits for the disk.
+async fn insert_there(pool: &PgPool, rows: &[Row]) -> sqlx::Result<()> {
+    let mut tx = pool.begin().await?;
+    sqlx::query("set local synchronous_commit = off").execute(&mut *tx).await?;
+    let mut left = rows;
+    while let Some(shape) = SHAPES.into_iter().find(|it| *it <= left.len()) {
+        let (some, rest) = left.split_at(shape);
+        let mut insert = sqlx::QueryBuilder::new(columns!());
+        insert.push_values(some, |mut to, row| {
             to.push_bind(&row.id).push_bind(&row.project_id).push_bind(&row.environment);
             to.push_bind(row.at_ms).push_bind(&row.actor_kind).push_bind(&row.actor_id);
             to.push_bind(&row.action).push_bind(&row.target_kind).push_bind(&row.target_id);
             to.push_bind(&row.external_id).push_bind(&row.ip).push_bind(&row.request_id);
             to.push_bind(&row.outcome).push_bind(&row.detail);
         });
-        // A spool that was stored but not yet emptied is offered again.
         insert.push(" on conflict (id) do nothing");
-        insert.build().execute(conn).await?;
-    });
-    Ok(())
+        insert.build().execute(&mut *tx).await?;
+        left = rest;
+    }
+    tx.commit().await
 }
 
 /// How often each act was recorded for a project.
@@ -301,8 +382,8 @@ async fn spool(file: &PathBuf, bytes_max: u64, rows: &[Row]) -> std::io::Result<
 async fn drain(db: &Db, file: &PathBuf) -> sqlx::Result<()> {
     let Ok(text) = tokio::fs::read_to_string(file).await else { return Ok(()) };
     let rows: Vec<Row> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    for group in rows.chunks(GROUP_EVENTS_MAX) {
-        insert(db, group).await?;
+    if !rows.is_empty() {
+        insert(db, &Arc::new(rows)).await?;
     }
     tokio::fs::remove_file(file).await.map_err(sqlx::Error::Io)
 }

@@ -1,5 +1,7 @@
 //! The store: SQLite inside by default, PostgreSQL by URL. One SQL text for both.
 
+mod near;
+
 use std::path::Path;
 
 use sqlx::migrate::{MigrateError, Migrator};
@@ -10,6 +12,7 @@ use sqlx::sqlite::{
 use sqlx::{PgConnection, Postgres, Sqlite, SqliteConnection, Transaction};
 
 use crate::config::{Config, Database};
+pub use near::Near;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
@@ -19,7 +22,7 @@ const SQLITE_READERS: u32 = 8;
 /// A handle to the store; cheap to clone.
 #[derive(Clone)]
 pub enum Db {
-    Lite { readers: SqlitePool, writer: SqlitePool },
+    Lite { readers: SqlitePool, writer: SqlitePool, near: Near },
     Pg(PgPool),
 }
 
@@ -102,7 +105,8 @@ impl Db {
             .connect_with(options.pragma("query_only", "on"))
             .await
             .map_err(OpenError::Unreachable)?;
-        Ok(Self::Lite { readers, writer })
+        let near = Near::new(file, config.db_busy_timeout_ms.duration());
+        Ok(Self::Lite { readers, writer, near })
     }
 
     async fn open_postgres(options: PgConnectOptions, config: &Config) -> Result<Self, OpenError> {
@@ -174,6 +178,14 @@ impl Db {
         }
     }
 
+    /// For single rows that every call needs, where the engine is in this process.
+    pub fn near(&self) -> Option<&Near> {
+        match self {
+            Self::Lite { near, .. } => Some(near),
+            Self::Pg(_) => None,
+        }
+    }
+
     /// For one writing statement that needs no transaction around it.
     pub fn write(&self) -> On<&SqlitePool, &PgPool> {
         match self {
@@ -189,6 +201,16 @@ impl Db {
             Self::Lite { writer, .. } => Tx::Lite(writer.begin_with("begin immediate").await?),
             Self::Pg(pool) => Tx::Pg(pool.begin().await?),
         })
+    }
+
+    /// Brings what was added without waiting for the disk onto it. On PostgreSQL its own writer does
+    /// that, within three times its `wal_writer_delay` (0.6 s by default).
+    pub async fn settle(&self) -> sqlx::Result<()> {
+        if let Self::Lite { writer, .. } = self {
+            // What the checkpoint copies, it has synced in the log before.
+            sqlx::query("pragma wal_checkpoint(passive)").execute(writer).await?;
+        }
+        Ok(())
     }
 
     /// Answers whether the store works, for `/readyz` and `doctor`.
@@ -209,7 +231,8 @@ impl Db {
     /// Closes all connections; on SQLite this also folds the write-ahead log into the file.
     pub async fn close(&self) {
         match self {
-            Self::Lite { readers, writer } => {
+            Self::Lite { readers, writer, near } => {
+                near.close();
                 readers.close().await;
                 writer.close().await;
             }

@@ -112,6 +112,15 @@ impl Keys {
         self.load(db, Name::user(tenant, user)).await
     }
 
+    /// The user's key out of its row, which the caller has just read. Nothing is remembered, so that
+    /// a key that was destroyed anywhere is gone here.
+    ///
+    /// # Errors
+    /// As for [`Keys::user`].
+    pub fn unwrap_user(&self, tenant: &Tenant, user: &UserId, wrapped: &[u8]) -> Result<OwnerKey> {
+        self.unwrap(&Name::user(tenant, user), wrapped)
+    }
+
     /// # Errors
     /// As for [`Keys::user`].
     pub async fn project(&self, db: &Db, project: &ProjectId) -> Result<Arc<OwnerKey>> {

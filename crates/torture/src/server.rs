@@ -91,6 +91,11 @@ impl Server {
         self.child.try_wait().doing("the server's process")
     }
 
+    /// Its process, as the system names it.
+    pub fn pid(&self) -> u32 {
+        self.pid.as_raw_nonzero().get().cast_unsigned()
+    }
+
     pub fn is_dead(&mut self) -> bool {
         !matches!(self.child.try_wait(), Ok(None))
     }

@@ -90,6 +90,7 @@ async fn create(app: &App, tx: &mut Tx, grant: NewGrant, now_ms: i64) -> Result<
         refreshing: Refreshing::default(),
         attempts: 0,
         sealed: Vec::new(),
+        wrapped_key: None,
     };
     let account = filled(app, tx, account, grant).await?;
     store::insert(tx, &account).await?;

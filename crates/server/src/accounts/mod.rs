@@ -148,6 +148,8 @@ pub struct Account {
     attempts: i64,
     refreshing: Refreshing,
     sealed: Vec<u8>,
+    /// The user's key as it is stored, where it was read with the row.
+    wrapped_key: Option<Vec<u8>>,
 }
 
 /// How far refreshing is.

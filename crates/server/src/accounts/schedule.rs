@@ -203,6 +203,7 @@ mod tests {
             refreshing: Refreshing::default(),
             attempts: 0,
             sealed: Vec::new(),
+            wrapped_key: None,
         }
     }
 

@@ -110,6 +110,9 @@ pub(super) fn open_with(key: &OwnerKey, account: &Account) -> Result<Contents> {
 /// The key of the account's user. Asked for before a transaction, so that none waits for a second
 /// connection.
 pub(super) async fn user_key(app: &App, account: &Account) -> Result<Arc<OwnerKey>> {
+    if let Some(wrapped) = &account.wrapped_key {
+        return app.keys.unwrap_user(&account.tenant, &account.user, wrapped).map(Arc::new);
+    }
     app.keys.user(&app.db, &account.tenant, &account.user).await
 }
 

@@ -13,8 +13,28 @@ use crate::ids::{AccountId, OAuthAppId, OperationId, ProjectId, UserId};
 use crate::on;
 use crate::tenant::{Environment, Tenant};
 
-#[derive(FromRow)]
-struct Row {
+/// A row, as both ways of reading give it: the fields in the order of [`columns!`].
+macro_rules! row {
+    ($($field:ident: $kind:ty,)*) => {
+        #[derive(FromRow)]
+        struct Row {
+            $($field: $kind,)*
+            /// Only where [`find`] read it.
+            #[sqlx(default)]
+            wrapped_key: Option<Vec<u8>>,
+        }
+
+        impl Row {
+            fn near(row: &rusqlite::Row) -> rusqlite::Result<Self> {
+                let mut nth = 0_usize..;
+                let mut next = || nth.next().unwrap_or_default();
+                Ok(Self { $($field: row.get(next())?,)* wrapped_key: row.get(next())? })
+            }
+        }
+    };
+}
+
+row! {
     id: AccountId,
     project_id: ProjectId,
     environment: String,
@@ -116,6 +136,7 @@ impl TryFrom<Row> for Account {
             oauth_app: row.oauth_app_id,
             name: row.name,
             sealed: row.sealed,
+            wrapped_key: row.wrapped_key,
             version: row.version,
             expires_at_ms: row.expires_at_ms,
             last_refreshed_at_ms: row.last_refreshed_at_ms,
@@ -133,6 +154,8 @@ fn accounts(rows: Vec<Row>) -> sqlx::Result<Vec<Account>> {
     rows.into_iter().map(Account::try_from).collect()
 }
 
+/// With the user's key, since whoever needs one account mostly opens it: a second look-up would cost
+/// as much as the first.
 pub(super) async fn find(
     db: &Db,
     tenant: &Tenant,
@@ -141,12 +164,21 @@ pub(super) async fn find(
     let sql = concat!(
         "select ",
         columns!(),
+        ", (select wrapped from owner_keys where owner_keys.project_id = accounts.project_id and \
+         owner_keys.environment = accounts.environment and owner_keys.owner_id = \
+         accounts.user_id) as wrapped_key",
         " from accounts where project_id = $1 and environment = $2 and id = $3",
         visible!()
     );
-    let row: Option<Row> = on!(db.read(), conn => sqlx::query_as(sql)
-        .bind(&tenant.project).bind(tenant.environment.as_str()).bind(id)
-        .fetch_optional(conn).await?);
+    let row: Option<Row> = match db.near() {
+        Some(near) => {
+            let key = [tenant.project.as_str(), tenant.environment.as_str(), id.as_str()];
+            near.one(sql, key, Row::near)?
+        }
+        None => on!(db.read(), conn => sqlx::query_as(sql)
+            .bind(&tenant.project).bind(tenant.environment.as_str()).bind(id)
+            .fetch_optional(conn).await?),
+    };
     row.map(Account::try_from).transpose()
 }
 

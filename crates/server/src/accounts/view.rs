@@ -1,13 +1,16 @@
 //! An account as callers see it.
 
+use std::sync::Arc;
+
 use grantkeep_catalog::App as CatalogApp;
 use serde::Serialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::{Account, Binding, Health};
 use crate::app::App;
 use crate::apps;
-use crate::apps::view::{AppView, app_view};
+use crate::apps::view::{AppView, app_json};
 use crate::clock::iso;
 use crate::ids::AccountId;
 
@@ -23,7 +26,8 @@ pub struct AccountView {
     healthy: bool,
     /// Whether only a reconnect helps.
     dead: bool,
-    app: Option<AppView>,
+    #[schema(value_type = Option<AppView>)]
+    app: Option<Arc<RawValue>>,
     created_at: String,
     updated_at: String,
     authorized_scopes: Vec<String>,
@@ -54,20 +58,24 @@ pub(crate) async fn account_view(
 ) -> AccountView {
     // An app whose file was taken away leaves its accounts behind.
     let found = apps::find(app, &account.tenant.project, &account.app_slug).await.ok();
-    shown(app, account, (found.as_deref(), credentials))
+    shown(app, account, (found, credentials)).await
 }
 
 /// The same without credentials, for news that is written within a transaction.
 pub(super) async fn account_in_news(app: &App, account: &Account) -> AccountView {
     let found = apps::known(app, &account.tenant.project, &account.app_slug).await;
-    shown(app, account, (found.as_deref(), None))
+    shown(app, account, (found, None)).await
 }
 
-fn shown(
+async fn shown(
     app: &App,
     account: &Account,
-    (found, credentials): (Option<&CatalogApp>, Option<Map<String, Value>>),
+    (found, credentials): (Option<Arc<CatalogApp>>, Option<Map<String, Value>>),
 ) -> AccountView {
+    let found = match &found {
+        Some(found) => app_json(app, found).await,
+        None => None,
+    };
     let at = |time: Option<i64>| time.map(iso);
     AccountView {
         id: account.id.clone(),
@@ -75,7 +83,7 @@ fn shown(
         external_id: account.external_id.clone(),
         healthy: account.health == Health::Healthy,
         dead: matches!(account.health, Health::Dead { .. }),
-        app: found.map(|found| app_view(app, found)),
+        app: found,
         created_at: iso(account.created_at_ms),
         updated_at: iso(account.updated_at_ms),
         authorized_scopes: account.scopes.clone(),

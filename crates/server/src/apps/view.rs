@@ -1,8 +1,11 @@
 //! An app as callers see it.
 
+use std::sync::Arc;
+
 use grantkeep_catalog::{App as CatalogApp, Field, FieldKind, Problem, Severity};
 use serde::Serialize;
 use serde_json::json;
+use serde_json::value::RawValue;
 
 use super::OAuthApp;
 use crate::app::App;
@@ -111,6 +114,20 @@ impl ProblemView {
         let (place, wrong, fix) = (it.place.clone(), it.wrong.clone(), it.fix.clone());
         Self { severity, place, wrong, fix }
     }
+}
+
+/// [`app_view`] as JSON. Written once for each edition of an app: every account holds it.
+pub(crate) async fn app_json(app: &App, found: &Arc<CatalogApp>) -> Option<Arc<RawValue>> {
+    if let Some((edition, json)) = app.app_views.get(&found.slug).await
+        && Arc::ptr_eq(&edition, found)
+    {
+        return Some(json);
+    }
+    let json = serde_json::value::to_raw_value(&app_view(app, found)).ok()?;
+    let json = Arc::<RawValue>::from(json);
+    let entry = (Arc::clone(found), Arc::clone(&json));
+    app.app_views.insert(found.slug.clone(), entry).await;
+    Some(json)
 }
 
 pub fn app_view(app: &App, found: &CatalogApp) -> AppView {
