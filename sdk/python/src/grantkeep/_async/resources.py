@@ -1,0 +1,2492 @@
+"""The calls of each resource. Written by generate.py: edit that, or table.py."""
+
+from __future__ import annotations
+
+from typing import Any, List, Literal, Mapping, Optional, Sequence, Union
+
+from ..calls import UNSET, Call, CallOptions, Unset, as_json, path
+from ..model import many, maybe, nothing, within
+from ..models import (
+    Account,
+    AccountHealth,
+    App,
+    AppCategory,
+    AppOverride,
+    Component,
+    ConfiguredField,
+    ConfirmedAccount,
+    ConnectToken,
+    CustomApp,
+    DeployedTrigger,
+    Discovery,
+    Erasure,
+    FreezeState,
+    OAuthApp,
+    Project,
+    ProjectInfo,
+    RateLimitToken,
+    ReloadedFields,
+    Replay,
+    Revocation,
+    RunResult,
+    TokenValidation,
+    TriggerEvent,
+    TriggerWebhook,
+    TriggerWebhooks,
+    TriggerWorkflows,
+    UsageSpan,
+    User,
+    Webhook,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookTest,
+    WebhookTopic,
+)
+from ..transport import AsyncTransport
+from .listing import AsyncListing
+
+
+class AsyncApps:
+    """Apps that accounts can be connected to."""
+
+    def __init__(self, transport: AsyncTransport) -> None:
+        self._transport = transport
+
+    def list(
+        self,
+        *,
+        q: Optional[str] = None,
+        sort_key: Optional[Literal["name", "name_slug", "featured_weight"]] = None,
+        sort_direction: Optional[Literal["asc", "desc"]] = None,
+        category_ids: Optional[Sequence[str]] = None,
+        auth_type: Optional[str] = None,
+        evidence: Optional[str] = None,
+        confirmed_min: Optional[int] = None,
+        include_unconnectable: Optional[bool] = None,
+        has_components: Optional[bool] = None,
+        has_actions: Optional[bool] = None,
+        has_triggers: Optional[bool] = None,
+        limit: Optional[int] = None,
+        after: Optional[str] = None,
+        before: Optional[str] = None,
+        options: Optional[CallOptions] = None,
+    ) -> AsyncListing[App]:
+        """Lists apps, the most used first. Callers of a project see its own apps among them.
+
+        ``q`` searches names, slugs and former names, and forgives typing errors. ``sort_key`` is
+        ``name``, ``name_slug`` or ``featured_weight``; ``category_ids`` may be repeated.
+        ``auth_type`` is ``oauth``, ``keys`` or ``none``; ``evidence`` is how well an app is known:
+        ``confirmed``, ``single_source`` or ``incomplete``; ``confirmed_min`` is how many sources
+        must say the same. Apps of which too little is known to connect them are listed with
+        ``include_unconnectable`` only.
+
+        Args:
+            sort_key: ``featured_weight`` when absent, unless ``q`` is given
+            sort_direction: ``desc`` for ``featured_weight`` when absent, else ``asc``
+            limit: Items on a page
+            after: A page's ``end_cursor``
+            before: A page's ``start_cursor``
+        """
+        at = path(self._transport.settings, "/v1/connect/apps")
+        call = Call(
+            "GET",
+            at,
+            query={
+                "q": q,
+                "sort_key": sort_key,
+                "sort_direction": sort_direction,
+                "category_ids": category_ids,
+                "auth_type": auth_type,
+                "evidence": evidence,
+                "confirmed_min": confirmed_min,
+                "include_unconnectable": include_unconnectable,
+                "has_components": has_components,
+                "has_actions": has_actions,
+                "has_triggers": has_triggers,
+                "limit": limit,
+                "after": after,
+                "before": before,
+            },
+        )
+        return AsyncListing(self._transport, call, App, options)
+
+    async def retrieve(
+        self,
+        app: str,
+        *,
+        options: Optional[CallOptions] = None,
+    ) -> App:
+        """One app, by slug or id. Callers of a project find its own apps too."""
+        at = path(self._transport.settings, "/v1/connect/apps/{app}", app)
+        call = Call(
+            "GET",
+            at,
+        )
+        return await self._transport.send(call, within("data", App), options)
+
+
+class AsyncAppCategories:
+    """Categories of apps."""
+
+    def __init__(self, transport: AsyncTransport) -> None:
+        self._transport = transport
+
+    async def list(
+        self,
+        *,
+        options: Optional[CallOptions] = None,
+    ) -> List[AppCategory]:
+        """All categories, bare."""
+        at = path(self._transport.settings, "/v1/connect/app_categories")
+        call = Call(
+            "GET",
+            at,
+        )
+        return await self._transport.send(call, many(AppCategory), options)
+
+    async def retrieve(
+        self,
+        category_id: str,
+        *,
+        options: Optional[CallOptions] = None,
+    ) -> AppCategory:
+        """Gives a category."""
+        at = path(self._transport.settings, "/v1/connect/app_categories/{category_id}", category_id)
+        call = Call(
+            "GET",
+            at,
+        )
+        return await self._transport.send(call, AppCategory, options)
+
+
+class AsyncTokens:
+    """Connect tokens: each for one user and one account."""
+
+    def __init__(self, transport: AsyncTransport) -> None:
+        self._transport = transport
+
+    async def create(
+        self,
+        *,
+        external_user_id: str,
+        allow_progressive_scopes: Union[Optional[bool], Unset] = UNSET,
+        allowed_apps: Union[Optional[Sequence[str]], Unset] = UNSET,
+        allowed_origins: Union[Optional[Sequence[str]], Unset] = UNSET,
+        app_id: Union[Optional[str], Unset] = UNSET,
+        error_redirect_uri: Union[Optional[str], Unset] = UNSET,
+        expires_in: Union[Optional[int], Unset] = UNSET,
+        external_user_name: Union[Optional[str], Unset] = UNSET,
+        oauth_app_id: Union[Optional[str], Unset] = UNSET,
+        scope: Union[Optional[str], Unset] = UNSET,
+        success_redirect_uri: Union[Optional[str], Unset] = UNSET,
+        webhook_uri: Union[Optional[str], Unset] = UNSET,
+        options: Optional[CallOptions] = None,
+    ) -> ConnectToken:
+        """Makes a connect token for one of your users.
+
+        Args:
+            external_user_id: Your own id of the user, 1 to 250 characters.
+            allowed_apps: The only apps that the token connects, by slug or id, 1 to 100. A connect
+                page without an app lists these alone.
+            allowed_origins: Web origins that may use the token and frame the connect page.
+            app_id: App slug or id that the token is for.
+            expires_in: Life in seconds, 1 to 14400.
+            external_user_name: The user's name, 1 to 120 visible characters: links that nothing
+                proves show it to whoever opens them.
+            oauth_app_id: OAuth client that the token is for.
+            scope: Space-separated; ``connect:*`` when absent.
+        """
+        at = path(self._transport.settings, "/v1/connect/{project}/tokens")
+        call = Call(
+            "POST",
+            at,
+            body={
+                "allow_progressive_scopes": allow_progressive_scopes,
+                "allowed_apps": allowed_apps,
+                "allowed_origins": allowed_origins,
+                "app_id": app_id,
+                "error_redirect_uri": error_redirect_uri,
+                "expires_in": expires_in,
+                "external_user_id": external_user_id,
+                "external_user_name": external_user_name,
+                "oauth_app_id": oauth_app_id,
+                "scope": scope,
+                "success_redirect_uri": success_redirect_uri,
+                "webhook_uri": webhook_uri,
+            },
+        )
+        return await self._transport.send(call, ConnectToken, options)
+
+    async def validate(
+        self,
+        token: str,
+        *,
+        app_id: Optional[str] = None,
+        account_id: Optional[str] = None,
+        oauth_app_id: Optional[str] = None,
+        app_override_id: Optional[str] = None,
+        options: Optional[CallOptions] = None,
+    ) -> TokenValidation:
+        """Tells what a connect token is good for, and uses nothing up. A bad token is told by
+        ``success: false``.
+        """
+        at = path(self._transport.settings, "/v1/connect/tokens/{token}/validate", token)
+        call = Call(
+            "GET",
+            at,
+            query={
+                "app_id": app_id,
+                "account_id": account_id,
+                "oauth_app_id": oauth_app_id,
+                "app_override_id": app_override_id,
+            },
+            anonymous=True,
+        )
+        return await self._transport.send(call, TokenValidation, options)
+
+
+class AsyncFlows:
+    """Connections that wait for your backend's word."""
+
+    def __init__(self, transport: AsyncTransport) -> None:
+        self._transport = transport
+
+    async def confirm(
+        self,
+        flow_id: str,
+        *,
+        external_user_id: str,
+        options: Optional[CallOptions] = None,
+    ) -> ConfirmedAccount:
+        """Says who came back from the app to your verify URL. The account is connected only if it
+        is the user whom the connect token was made for. Each flow can be confirmed once, within
+        five minutes.
+
+        Args:
+            external_user_id: Your own id of the user who is signed in to your product in that
+                browser.
+        """
+        at = path(
+            self._transport.settings,
+            "/v1/connect/{project}/flows/{flow_id}/confirm",
+            flow_id,
+        )
+        call = Call(
+            "POST",
+            at,
+            body={
+                "external_user_id": external_user_id,
+            },
+        )
+        return await self._transport.send(call, ConfirmedAccount, options)
+
+
+class AsyncUsers:
+    """Your users, as far as they are known here."""
+
+    def __init__(self, transport: AsyncTransport) -> None:
+        self._transport = transport
+
+    def list(
+        self,
+        *,
+        q: Optional[str] = None,
+        limit: Optional[int] = None,
+        after: Optional[str] = None,
+        before: Optional[str] = None,
+        options: Optional[CallOptions] = None,
+    ) -> AsyncListing[User]:
+        """Lists the external users of one environment, newest first. ``q`` is a part of the
+        external id.
+
+        Args:
+            limit: Items on a page
+            after: A page's ``end_cursor``
+            before: A page's ``start_cursor``
+        """
+        at = path(self._transport.settings, "/v1/connect/{project}/users")
+        call = Call(
+            "GET",
+            at,
+            query={
+                "q": q,
+                "limit": limit,
+                "after": after,
+                "before": before,
+            },
+        )
+        return AsyncListing(self._transport, call, User, options)
+
+    async def delete(
+        self,
+        external_user_id: str,
+        *,
+        revoke: Optional[bool] = None,
+        options: Optional[CallOptions] = None,
+    ) -> Optional[Erasure]:
+        """Erases a user: all his accounts, his connect tokens, and the key that sealed what is
+        stored of him. His grants are revoked in the background. A user with more than 500 accounts
+        is gone at once for every caller, and what is stored of him within the hour: the answer is
+        202, and names an erasure that tells how far it is.
+        """
+        at = path(
+            self._transport.settings,
+            "/v1/connect/{project}/users/{external_user_id}",
+            external_user_id,
+        )
+        call = Call(
+            "DELETE",
+            at,
+            query={
+                "revoke": revoke,
+            },
+        )
+        return await self._transport.send(call, maybe(Erasure), options)
+
+    async def erasure(
+        self,
+        erasure_id: str,
+        *,
+        options: Optional[CallOptions] = None,
+    ) -> Erasure:
+        """Says how far the erasure of a user with many accounts is."""
+        at = path(
+            self._transport.settings,
+            "/v1/connect/{project}/erasures/{erasure_id}",
+            erasure_id,
+        )
+        call = Call(
+            "GET",
+            at,
+        )
+        return await self._transport.send(call, Erasure, options)
+
+
+class AsyncAccounts:
+    """Users' connections to apps."""
+
+    def __init__(self, transport: AsyncTransport) -> None:
+        self._transport = transport
+
+    def list(
+        self,
+        *,
+        external_user_id: Optional[str] = None,
+        app: Optional[str] = None,
+        oauth_app_id: Optional[str] = None,
+        include_credentials: Optional[bool] = None,
+        limit: Optional[int] = None,
+        after: Optional[str] = None,
+        before: Optional[str] = None,
+        options: Optional[CallOptions] = None,
+    ) -> AsyncListing[Account]:
+        """Lists accounts, newest first.
+
+        Args:
+            external_user_id: Your own id of a user
+            app: Slug or id of an app
+            include_credentials: Needs the scope ``credentials:read``; never for browsers
+            limit: Items on a page
+            after: A page's ``end_cursor``
+            before: A page's ``start_cursor``
+        """
+        at = path(self._transport.settings, "/v1/connect/{project}/accounts")
+        call = Call(
+            "GET",
+            at,
+            query={
+                "external_user_id": external_user_id,
+                "app": app,
+                "oauth_app_id": oauth_app_id,
+                "include_credentials": include_credentials,
+                "limit": limit,
+                "after": after,
+                "before": before,
+            },
+        )
+        return AsyncListing(self._transport, call, Account, options)
+
+    async def create(
+        self,
+        *,
+        app_slug: str,
+        fields: Mapping[str, Any],
+        connect_token: str,
+        external_user_id: Optional[str] = None,
+        account_id: Union[Optional[str], Unset] = UNSET,
+        app_override_id: Union[Optional[str], Unset] = UNSET,
+        name: Union[Optional[str], Unset] = UNSET,
+        options: Optional[CallOptions] = None,
+    ) -> Account:
+        """Connects an app that takes keys, and uses the connect token up. Apps with OAuth are
+        connected on the connect page.
+
+        Args:
+            app_slug: Slug or id.
+            fields: The app's fields by their names.
+            connect_token: With it the call is made, and it is used up.
+            account_id: An account of the same user and app, to be reconnected in place.
+            app_override_id: Its values stand in for fields of ``cfmap_json``.
+        """
+        at = path(self._transport.settings, "/v1/connect/{project}/accounts")
+        call = Call(
+            "POST",
+            at,
+            query={
+                "external_user_id": external_user_id,
+            },
+            body={
+                "account_id": account_id,
+                "app_override_id": app_override_id,
+                "app_slug": app_slug,
+                "cfmap_json": as_json(fields),
+                "connect_token": connect_token,
+                "name": name,
+            },
+            bearer=connect_token,
+        )
+        return await self._transport.send(call, Account, options)
+
+    async def retrieve(
+        self,
+        account_id: str,
+        *,
+        external_user_id: Optional[str] = None,
+        include_credentials: Optional[bool] = None,
+        min_ttl: Optional[int] = None,
+        options: Optional[CallOptions] = None,
+    ) -> Account:
+        """Gives one account.
+
+        Args:
+            include_credentials: Needs the scope ``credentials:read``; never for browsers
+            min_ttl: Seconds that the access token must still last, at most 86400
+        """
+        at = path(
+            self._transport.settings,
+            "/v1/connect/{project}/accounts/{account_id}",
+            account_id,
+        )
+        call = Call(
+            "GET",
+            at,
+            query={
+                "external_user_id": external_user_id,
+                "include_credentials": include_credentials,
+                "min_ttl": min_ttl,
+            },
+        )
+        return await self._transport.send(call, Account, options)
+
+    async def update(
+        self,
+        account_id: str,
+        *,
+        external_user_id: Optional[str] = None,
+        keep_alive: Union[Optional[bool], Unset] = UNSET,
+        options: Optional[CallOptions] = None,
+    ) -> AccountHealth:
+        """Changes how an account is looked after.
+
+        Args:
+            keep_alive: Whether it is refreshed before the app would end the grant for being idle.
+        """
+        at = path(
+            self._transport.settings,
+            "/v1/connect/{project}/accounts/{account_id}",
+            account_id,
+        )
+        call = Call(
+            "PATCH",
+            at,
+            query={
+                "external_user_id": external_user_id,
+            },
+            body={
+                "keep_alive": keep_alive,
+            },
+        )
+        return await self._transport.send(call, AccountHealth, options)
+
+    async def delete(
+        self,
+        account_id: str,
+        *,
+        external_user_id: Optional[str] = None,
+        revoke: Optional[bool] = None,
+        options: Optional[CallOptions] = None,
+    ) -> None:
+        """Deletes an account. Its grant is revoked at the provider, as far as the app has a way:
+        the header ``x-grantkeep-revocation`` says ``revoked``, ``unsupported``, ``failed`` or
+        ``pending``.
+
+        Args:
+            revoke: ``false`` keeps the grant at the provider
+        """
+        at = path(
+            self._transport.settings,
+            "/v1/connect/{project}/accounts/{account_id}",
+            account_id,
+        )
+        call = Call(
+            "DELETE",
+            at,
+            query={
+                "external_user_id": external_user_id,
+                "revoke": revoke,
+            },
+        )
+        return await self._transport.send(call, nothing, options)
+
+    async def health(
+        self,
+        account_id: str,
+        *,
+        external_user_id: Optional[str] = None,
+        options: Optional[CallOptions] = None,
+    ) -> AccountHealth:
+        """Tells how an account is: what is wrong with it, what was tried, what comes next, and when
+        it will end as far as the app's rules are known.
+        """
+        at = path(
+            self._transport.settings,
+            "/v1/connect/{project}/accounts/{account_id}/health",
+            account_id,
+        )
+        call = Call(
+            "GET",
+            at,
+            query={
+                "external_user_id": external_user_id,
+            },
+        )
+        return await self._transport.send(call, AccountHealth, options)
+
+    async def refresh(
+        self,
+        account_id: str,
+        *,
+        external_user_id: Optional[str] = None,
+        options: Optional[CallOptions] = None,
+    ) -> Account:
+        """Refreshes an account's access token now, however long it would last. Without a body."""
+        at = path(
+            self._transport.settings,
+            "/v1/connect/{project}/accounts/{account_id}/refresh",
+            account_id,
+        )
+        call = Call(
+            "POST",
+            at,
+            query={
+                "external_user_id": external_user_id,
+            },
+        )
+        return await self._transport.send(call, Account, options)
+
+    async def revocation(
+        self,
+        account_id: str,
+        *,
+        options: Optional[CallOptions] = None,
+    ) -> Revocation:
+        """Says what became of the grant of a deleted account."""
+        at = path(
+            self._transport.settings,
+            "/v1/connect/{project}/accounts/{account_id}/revocation",
+            account_id,
+        )
+        call = Call(
+            "GET",
+            at,
+        )
+        return await self._transport.send(call, Revocation, options)
+
+    async def delete_by_app(
+        self,
+        app: str,
+        *,
+        external_user_id: Optional[str] = None,
+        revoke: Optional[bool] = None,
+        options: Optional[CallOptions] = None,
+    ) -> None:
+        """Deletes all accounts of an app. Their grants are revoked in the background."""
+        at = path(self._transport.settings, "/v1/connect/{project}/apps/{app}/accounts", app)
+        call = Call(
+            "DELETE",
+            at,
+            query={
+                "external_user_id": external_user_id,
+                "revoke": revoke,
+            },
+        )
+        return await self._transport.send(call, nothing, options)
+
+    async def list_by_external_user(
+        self,
+        external_user_id: str,
+        *,
+        app: Optional[str] = None,
+        include_credentials: Optional[bool] = None,
+        options: Optional[CallOptions] = None,
+    ) -> List[Account]:
+        """Lists all accounts of a user, as a bare array."""
+        at = path(
+            self._transport.settings,
+            "/v1/connect/{project}/users/{external_user_id}/accounts",
+            external_user_id,
+        )
+        call = Call(
+            "GET",
+            at,
+            query={
+                "app": app,
+                "include_credentials": include_credentials,
+            },
+        )
+        return await self._transport.send(call, many(Account), options)
+
+
+class AsyncOAuthApps:
+    """The project's own clients at apps."""
+
+    def __init__(self, transport: AsyncTransport) -> None:
+        self._transport = transport
+
+    def list(
+        self,
+        *,
+        app: Optional[str] = None,
+        q: Optional[str] = None,
+        limit: Optional[int] = None,
+        after: Optional[str] = None,
+        before: Optional[str] = None,
+        options: Optional[CallOptions] = None,
+    ) -> AsyncListing[OAuthApp]:
+        """Lists the project's clients at apps.
+
+        Args:
+            limit: Items on a page
+            after: A page's ``end_cursor``
+            before: A page's ``start_cursor``
+        """
+        at = path(self._transport.settings, "/v1/connect/{project}/oauth_apps")
+        call = Call(
+            "GET",
+            at,
+            query={
+                "app": app,
+                "q": q,
+                "limit": limit,
+                "after": after,
+                "before": before,
+            },
+        )
+        return AsyncListing(self._transport, call, OAuthApp, options)
+
+    async def create(
+        self,
+        *,
+        additional_scopes: Union[Optional[Sequence[str]], Unset] = UNSET,
+        app: Union[Optional[str], Unset] = UNSET,
+        client_certificate: Union[Optional[str], Unset] = UNSET,
+        client_id: Union[Optional[str], Unset] = UNSET,
+        client_secret: Union[Optional[str], Unset] = UNSET,
+        description: Union[Optional[str], Unset] = UNSET,
+        generate_key: Union[Optional[bool], Unset] = UNSET,
+        key_id: Union[Optional[str], Unset] = UNSET,
+        name: Union[Optional[str], Unset] = UNSET,
+        private_key: Union[Optional[str], Unset] = UNSET,
+        scopes: Union[Optional[Sequence[str]], Unset] = UNSET,
+        options: Optional[CallOptions] = None,
+    ) -> OAuthApp:
+        """Enters a client. Id and secret may follow by ``PUT``, since the redirect URI to register
+        at the app is only known from this answer.
+
+        Args:
+            app: Slug or id; only when a client is made.
+            client_certificate: PEM with its chain, the client's own first; the private key must be
+                its own. Null takes it away.
+            client_secret: Written and never shown. Blank keeps the stored one.
+            generate_key: Has a P-256 key made here, in the place of one that is there. Register
+                ``public_jwk`` or ``jwks_uri`` of the answer at the app.
+            key_id: The name under which the app knows the key; the key's thumbprint when absent.
+            private_key: PEM (PKCS#8, PKCS#1, SEC 1) or JWK, for apps whose clients prove themselves
+                with a key. Written and never shown. Blank keeps the stored one.
+            scopes: Scopes to ask for; the app's own when absent.
+        """
+        at = path(self._transport.settings, "/v1/connect/{project}/oauth_apps")
+        call = Call(
+            "POST",
+            at,
+            body={
+                "additional_scopes": additional_scopes,
+                "app": app,
+                "client_certificate": client_certificate,
+                "client_id": client_id,
+                "client_secret": client_secret,
+                "description": description,
+                "generate_key": generate_key,
+                "key_id": key_id,
+                "name": name,
+                "private_key": private_key,
+                "scopes": scopes,
+            },
+        )
+        return await self._transport.send(call, OAuthApp, options)
+
+    async def retrieve(
+        self,
+        oauth_app_id: str,
+        *,
+        options: Optional[CallOptions] = None,
+    ) -> OAuthApp:
+        """Gives a client at an app."""
+        at = path(
+            self._transport.settings,
+            "/v1/connect/{project}/oauth_apps/{oauth_app_id}",
+            oauth_app_id,
+        )
+        call = Call(
+            "GET",
+            at,
+        )
+        return await self._transport.send(call, OAuthApp, options)
+
+    async def update(
+        self,
+        oauth_app_id: str,
+        *,
+        additional_scopes: Union[Optional[Sequence[str]], Unset] = UNSET,
+        app: Union[Optional[str], Unset] = UNSET,
+        client_certificate: Union[Optional[str], Unset] = UNSET,
+        client_id: Union[Optional[str], Unset] = UNSET,
+        client_secret: Union[Optional[str], Unset] = UNSET,
+        description: Union[Optional[str], Unset] = UNSET,
+        generate_key: Union[Optional[bool], Unset] = UNSET,
+        key_id: Union[Optional[str], Unset] = UNSET,
+        name: Union[Optional[str], Unset] = UNSET,
+        private_key: Union[Optional[str], Unset] = UNSET,
+        scopes: Union[Optional[Sequence[str]], Unset] = UNSET,
+        options: Optional[CallOptions] = None,
+    ) -> OAuthApp:
+        """Changes a client at an app. What is left out stays.
+
+        Args:
+            app: Slug or id; only when a client is made.
+            client_certificate: PEM with its chain, the client's own first; the private key must be
+                its own. Null takes it away.
+            client_secret: Written and never shown. Blank keeps the stored one.
+            generate_key: Has a P-256 key made here, in the place of one that is there. Register
+                ``public_jwk`` or ``jwks_uri`` of the answer at the app.
+            key_id: The name under which the app knows the key; the key's thumbprint when absent.
+            private_key: PEM (PKCS#8, PKCS#1, SEC 1) or JWK, for apps whose clients prove themselves
+                with a key. Written and never shown. Blank keeps the stored one.
+            scopes: Scopes to ask for; the app's own when absent.
+        """
+        at = path(
+            self._transport.settings,
+            "/v1/connect/{project}/oauth_apps/{oauth_app_id}",
+            oauth_app_id,
+        )
+        call = Call(
+            "PUT",
+            at,
+            body={
+                "additional_scopes": additional_scopes,
+                "app": app,
+                "client_certificate": client_certificate,
+                "client_id": client_id,
+                "client_secret": client_secret,
+                "description": description,
+                "generate_key": generate_key,
+                "key_id": key_id,
+                "name": name,
+                "private_key": private_key,
+                "scopes": scopes,
+            },
+        )
+        return await self._transport.send(call, OAuthApp, options)
+
+    async def delete(
+        self,
+        oauth_app_id: str,
+        *,
+        options: Optional[CallOptions] = None,
+    ) -> None:
+        """Deletes a client at an app."""
+        at = path(
+            self._transport.settings,
+            "/v1/connect/{project}/oauth_apps/{oauth_app_id}",
+            oauth_app_id,
+        )
+        call = Call(
+            "DELETE",
+            at,
+        )
+        return await self._transport.send(call, nothing, options)
+
+
+class AsyncAppOverrides:
+    """Values that users are not asked for."""
+
+    def __init__(self, transport: AsyncTransport) -> None:
+        self._transport = transport
+
+    def list(
+        self,
+        *,
+        app: Optional[str] = None,
+        limit: Optional[int] = None,
+        after: Optional[str] = None,
+        before: Optional[str] = None,
+        options: Optional[CallOptions] = None,
+    ) -> AsyncListing[AppOverride]:
+        """Lists the project's overrides.
+
+        Args:
+            limit: Items on a page
+            after: A page's ``end_cursor``
+            before: A page's ``start_cursor``
+        """
+        at = path(self._transport.settings, "/v1/connect/{project}/app_overrides")
+        call = Call(
+            "GET",
+            at,
+            query={
+                "app": app,
+                "limit": limit,
+                "after": after,
+                "before": before,
+            },
+        )
+        return AsyncListing(self._transport, call, AppOverride, options)
+
+    async def create(
+        self,
+        *,
+        app: str,
+        name: str,
+        cfmap: Union[Optional[Mapping[str, Any]], Unset] = UNSET,
+        oauth_app_id: Union[Optional[str], Unset] = UNSET,
+        options: Optional[CallOptions] = None,
+    ) -> AppOverride:
+        """Sets values of an app's fields, and perhaps a client, for users who connect with the
+        override.
+
+        Args:
+            app: Slug or id.
+            name: 1 to 120 visible characters, unique in the project.
+            cfmap: Field name to value. Secret fields are refused.
+        """
+        at = path(self._transport.settings, "/v1/connect/{project}/app_overrides")
+        call = Call(
+            "POST",
+            at,
+            body={
+                "app": app,
+                "cfmap": cfmap,
+                "name": name,
+                "oauth_app_id": oauth_app_id,
+            },
+        )
+        return await self._transport.send(call, AppOverride, options)
+
+    async def retrieve(
+        self,
+        app_override_id: str,
+        *,
+        options: Optional[CallOptions] = None,
+    ) -> AppOverride:
+        """Gives an override."""
+        at = path(
+            self._transport.settings,
+            "/v1/connect/{project}/app_overrides/{app_override_id}",
+            app_override_id,
+        )
+        call = Call(
+            "GET",
+            at,
+        )
+        return await self._transport.send(call, AppOverride, options)
+
+    async def update(
+        self,
+        app_override_id: str,
+        *,
+        cfmap: Union[Optional[Mapping[str, Any]], Unset] = UNSET,
+        name: Union[Optional[str], Unset] = UNSET,
+        oauth_app_id: Union[Optional[str], Unset] = UNSET,
+        options: Optional[CallOptions] = None,
+    ) -> AppOverride:
+        """Changes an override. What is left out stays.
+
+        Args:
+            cfmap: All values anew.
+            oauth_app_id: Null detaches it.
+        """
+        at = path(
+            self._transport.settings,
+            "/v1/connect/{project}/app_overrides/{app_override_id}",
+            app_override_id,
+        )
+        call = Call(
+            "PUT",
+            at,
+            body={
+                "cfmap": cfmap,
+                "name": name,
+                "oauth_app_id": oauth_app_id,
+            },
+        )
+        return await self._transport.send(call, AppOverride, options)
+
+    async def delete(
+        self,
+        app_override_id: str,
+        *,
+        options: Optional[CallOptions] = None,
+    ) -> None:
+        """Accounts that were connected with it stay connected."""
+        at = path(
+            self._transport.settings,
+            "/v1/connect/{project}/app_overrides/{app_override_id}",
+            app_override_id,
+        )
+        call = Call(
+            "DELETE",
+            at,
+        )
+        return await self._transport.send(call, nothing, options)
+
+
+class AsyncCustomApps:
+    """Apps that the project describes for itself."""
+
+    def __init__(self, transport: AsyncTransport) -> None:
+        self._transport = transport
+
+    def list(
+        self,
+        *,
+        limit: Optional[int] = None,
+        after: Optional[str] = None,
+        before: Optional[str] = None,
+        options: Optional[CallOptions] = None,
+    ) -> AsyncListing[CustomApp]:
+        """Lists the project's own apps, newest first.
+
+        Args:
+            limit: Items on a page
+            after: A page's ``end_cursor``
+            before: A page's ``start_cursor``
+        """
+        at = path(self._transport.settings, "/v1/connect/{project}/custom_apps")
+        call = Call(
+            "GET",
+            at,
+            query={
+                "limit": limit,
+                "after": after,
+                "before": before,
+            },
+        )
+        return AsyncListing(self._transport, call, CustomApp, options)
+
+    async def create(
+        self,
+        *,
+        definition: str,
+        options: Optional[CallOptions] = None,
+    ) -> CustomApp:
+        """Takes an app in, described by the same file as those of the catalogue. A file with errors
+        is refused with all of them.
+
+        Args:
+            definition: An app file (TOML), at most 64 KiB.
+        """
+        at = path(self._transport.settings, "/v1/connect/{project}/custom_apps")
+        call = Call(
+            "POST",
+            at,
+            body={
+                "definition": definition,
+            },
+        )
+        return await self._transport.send(call, CustomApp, options)
+
+    async def retrieve(
+        self,
+        slug: str,
+        *,
+        options: Optional[CallOptions] = None,
+    ) -> CustomApp:
+        """Gives an app of the project's own, with its file."""
+        at = path(self._transport.settings, "/v1/connect/{project}/custom_apps/{slug}", slug)
+        call = Call(
+            "GET",
+            at,
+        )
+        return await self._transport.send(call, CustomApp, options)
+
+    async def replace(
+        self,
+        slug: str,
+        *,
+        definition: str,
+        confirm_endpoint_change: Union[Optional[bool], Unset] = UNSET,
+        version: Union[Optional[int], Unset] = UNSET,
+        options: Optional[CallOptions] = None,
+    ) -> CustomApp:
+        """Replaces a definition. The slug stays.
+
+        Args:
+            definition: An app file (TOML) with the same slug, at most 64 KiB.
+            confirm_endpoint_change: Credentials that are there may go to the new addresses. Without
+                it, a definition that moves an app in use to other addresses is refused.
+            version: The version that you read; when it is not the newest, nothing is written.
+        """
+        at = path(self._transport.settings, "/v1/connect/{project}/custom_apps/{slug}", slug)
+        call = Call(
+            "PUT",
+            at,
+            body={
+                "confirm_endpoint_change": confirm_endpoint_change,
+                "definition": definition,
+                "version": version,
+            },
+        )
+        return await self._transport.send(call, CustomApp, options)
+
+    async def delete(
+        self,
+        slug: str,
+        *,
+        options: Optional[CallOptions] = None,
+    ) -> None:
+        """Deletes an app that nothing uses."""
+        at = path(self._transport.settings, "/v1/connect/{project}/custom_apps/{slug}", slug)
+        call = Call(
+            "DELETE",
+            at,
+        )
+        return await self._transport.send(call, nothing, options)
+
+    async def discover(
+        self,
+        *,
+        url: str,
+        confirm_endpoint_change: Union[Optional[bool], Unset] = UNSET,
+        issuer: Union[Optional[str], Unset] = UNSET,
+        name: Union[Optional[str], Unset] = UNSET,
+        registration_token: Union[Optional[str], Unset] = UNSET,
+        resource: Union[Optional[str], Unset] = UNSET,
+        slug: Union[Optional[str], Unset] = UNSET,
+        options: Optional[CallOptions] = None,
+    ) -> Discovery:
+        """Makes an app of what a server says of itself: OIDC Discovery, RFC 8414, RFC 9728. The
+        client registers itself (RFC 7591) or is known by a document, where the server takes that.
+
+        Args:
+            url: An issuer of ``OpenID`` Connect or OAuth, a resource, or an MCP server.
+            confirm_endpoint_change: Credentials that are there may go to the addresses that the
+                server names now.
+            issuer: Which of the authorization servers that a resource names; the first when absent.
+            registration_token: For servers that register only who has one. Used once, and not kept.
+            resource: What tokens are for (RFC 8707), where that is not the URL.
+            slug: Made from the host when absent. That of an app that was discovered before: read it
+                again.
+        """
+        at = path(self._transport.settings, "/v1/connect/{project}/custom_apps/discover")
+        call = Call(
+            "POST",
+            at,
+            body={
+                "confirm_endpoint_change": confirm_endpoint_change,
+                "issuer": issuer,
+                "name": name,
+                "registration_token": registration_token,
+                "resource": resource,
+                "slug": slug,
+                "url": url,
+            },
+        )
+        return await self._transport.send(call, Discovery, options)
+
+
+class AsyncProjects:
+    """Projects: one for each product of yours."""
+
+    def __init__(self, transport: AsyncTransport) -> None:
+        self._transport = transport
+
+    def list(
+        self,
+        *,
+        q: Optional[str] = None,
+        limit: Optional[int] = None,
+        after: Optional[str] = None,
+        before: Optional[str] = None,
+        options: Optional[CallOptions] = None,
+    ) -> AsyncListing[Project]:
+        """Lists the projects that the caller reaches, newest first.
+
+        Args:
+            limit: Items on a page
+            after: A page's ``end_cursor``
+            before: A page's ``start_cursor``
+        """
+        at = path(self._transport.settings, "/v1/connect/projects")
+        call = Call(
+            "GET",
+            at,
+            query={
+                "q": q,
+                "limit": limit,
+                "after": after,
+                "before": before,
+            },
+        )
+        return AsyncListing(self._transport, call, Project, options)
+
+    async def create(
+        self,
+        *,
+        app_name: Union[Optional[str], Unset] = UNSET,
+        callback_origin: Union[Optional[str], Unset] = UNSET,
+        connect_require_key_auth_test: Union[Optional[bool], Unset] = UNSET,
+        name: Union[Optional[str], Unset] = UNSET,
+        scope_choice: Union[Optional[bool], Unset] = UNSET,
+        support_email: Union[Optional[str], Unset] = UNSET,
+        verify_url: Union[Optional[str], Unset] = UNSET,
+        options: Optional[CallOptions] = None,
+    ) -> Project:
+        """Makes a project. A caller that is bound to one project cannot.
+
+        Args:
+            app_name: The product's name as its users know it. Null takes it away.
+            callback_origin: The origin of its clients' redirect URIs: one of those that the
+                operator permits. All of them change with it, so register the new ones at the apps
+                first. Null: the server's own.
+            connect_require_key_auth_test: Whether keys that users enter are tried out before they
+                are stored.
+            name: 1 to 120 visible characters; needed when a project is made.
+            scope_choice: Whether users choose on the connect page how much they allow, where the
+                app knows several measures.
+            verify_url: Where browsers are sent to be confirmed by your backend: https, exact. Null
+                takes it away.
+        """
+        at = path(self._transport.settings, "/v1/connect/projects")
+        call = Call(
+            "POST",
+            at,
+            body={
+                "app_name": app_name,
+                "callback_origin": callback_origin,
+                "connect_require_key_auth_test": connect_require_key_auth_test,
+                "name": name,
+                "scope_choice": scope_choice,
+                "support_email": support_email,
+                "verify_url": verify_url,
+            },
+        )
+        return await self._transport.send(call, Project, options)
+
+    async def retrieve(
+        self,
+        project_id: str,
+        *,
+        options: Optional[CallOptions] = None,
+    ) -> Project:
+        """Gives a project."""
+        at = path(self._transport.settings, "/v1/connect/projects/{project_id}", project_id)
+        call = Call(
+            "GET",
+            at,
+        )
+        return await self._transport.send(call, Project, options)
+
+    async def update(
+        self,
+        project_id: str,
+        *,
+        app_name: Union[Optional[str], Unset] = UNSET,
+        callback_origin: Union[Optional[str], Unset] = UNSET,
+        connect_require_key_auth_test: Union[Optional[bool], Unset] = UNSET,
+        name: Union[Optional[str], Unset] = UNSET,
+        scope_choice: Union[Optional[bool], Unset] = UNSET,
+        support_email: Union[Optional[str], Unset] = UNSET,
+        verify_url: Union[Optional[str], Unset] = UNSET,
+        options: Optional[CallOptions] = None,
+    ) -> Project:
+        """Changes a project. What is left out stays.
+
+        Args:
+            app_name: The product's name as its users know it. Null takes it away.
+            callback_origin: The origin of its clients' redirect URIs: one of those that the
+                operator permits. All of them change with it, so register the new ones at the apps
+                first. Null: the server's own.
+            connect_require_key_auth_test: Whether keys that users enter are tried out before they
+                are stored.
+            name: 1 to 120 visible characters; needed when a project is made.
+            scope_choice: Whether users choose on the connect page how much they allow, where the
+                app knows several measures.
+            verify_url: Where browsers are sent to be confirmed by your backend: https, exact. Null
+                takes it away.
+        """
+        at = path(self._transport.settings, "/v1/connect/projects/{project_id}", project_id)
+        call = Call(
+            "PATCH",
+            at,
+            body={
+                "app_name": app_name,
+                "callback_origin": callback_origin,
+                "connect_require_key_auth_test": connect_require_key_auth_test,
+                "name": name,
+                "scope_choice": scope_choice,
+                "support_email": support_email,
+                "verify_url": verify_url,
+            },
+        )
+        return await self._transport.send(call, Project, options)
+
+    async def delete(
+        self,
+        project_id: str,
+        *,
+        options: Optional[CallOptions] = None,
+    ) -> None:
+        """Deletes a project. There is no way back."""
+        at = path(self._transport.settings, "/v1/connect/projects/{project_id}", project_id)
+        call = Call(
+            "DELETE",
+            at,
+        )
+        return await self._transport.send(call, nothing, options)
+
+    async def update_logo(
+        self,
+        project_id: str,
+        *,
+        logo: str,
+        options: Optional[CallOptions] = None,
+    ) -> None:
+        """Sets the picture that the connect page shows.
+
+        Args:
+            logo: A ``data:`` URL of a PNG, JPEG, GIF or WebP image of at most 256 KiB.
+        """
+        at = path(self._transport.settings, "/v1/connect/projects/{project_id}/logo", project_id)
+        call = Call(
+            "POST",
+            at,
+            body={
+                "logo": logo,
+            },
+        )
+        return await self._transport.send(call, nothing, options)
+
+    async def retrieve_info(
+        self,
+        *,
+        options: Optional[CallOptions] = None,
+    ) -> ProjectInfo:
+        """Which apps the project has OAuth clients for."""
+        at = path(self._transport.settings, "/v1/connect/{project}/projects/info")
+        call = Call(
+            "GET",
+            at,
+        )
+        return await self._transport.send(call, ProjectInfo, options)
+
+
+class AsyncFreeze:
+    """The switch for emergencies: no credentials are handed out."""
+
+    def __init__(self, transport: AsyncTransport) -> None:
+        self._transport = transport
+
+    async def retrieve(
+        self,
+        *,
+        options: Optional[CallOptions] = None,
+    ) -> FreezeState:
+        """Says whether credentials of the project are held back, by its own freezes or by one of
+        the whole server.
+        """
+        at = path(self._transport.settings, "/v1/connect/{project}/freeze")
+        call = Call(
+            "GET",
+            at,
+        )
+        return await self._transport.send(call, FreezeState, options)
+
+    async def begin(
+        self,
+        *,
+        app: Optional[str] = None,
+        options: Optional[CallOptions] = None,
+    ) -> FreezeState:
+        """Stops handing out the project's credentials, or one app's, within a second and in every
+        process. They are refreshed as before. Needs the scope ``credentials:freeze``, which is in
+        no star.
+
+        Args:
+            app: Slug or id of an app; all without it
+        """
+        at = path(self._transport.settings, "/v1/connect/{project}/freeze")
+        call = Call(
+            "PUT",
+            at,
+            query={
+                "app": app,
+            },
+        )
+        return await self._transport.send(call, FreezeState, options)
+
+    async def end(
+        self,
+        *,
+        app: Optional[str] = None,
+        options: Optional[CallOptions] = None,
+    ) -> FreezeState:
+        """Lifts a freeze of the project, or of one app in it."""
+        at = path(self._transport.settings, "/v1/connect/{project}/freeze")
+        call = Call(
+            "DELETE",
+            at,
+            query={
+                "app": app,
+            },
+        )
+        return await self._transport.send(call, FreezeState, options)
+
+
+class AsyncWebhooks:
+    """Endpoints for news, and what became of it; ``verify_webhook`` checks what arrives."""
+
+    def __init__(self, transport: AsyncTransport) -> None:
+        self._transport = transport
+
+    async def list(
+        self,
+        *,
+        options: Optional[CallOptions] = None,
+    ) -> List[WebhookEndpoint]:
+        """Lists the endpoints of project and environment, the oldest first."""
+        at = path(self._transport.settings, "/v1/connect/{project}/webhooks")
+        call = Call(
+            "GET",
+            at,
+        )
+        return await self._transport.send(call, within("data", many(WebhookEndpoint)), options)
+
+    async def create(
+        self,
+        *,
+        topics: Union[Optional[Sequence[WebhookTopic]], Unset] = UNSET,
+        url: Union[Optional[str], Unset] = UNSET,
+        options: Optional[CallOptions] = None,
+    ) -> WebhookEndpoint:
+        """Makes an endpoint. Its signing secret is in this answer and in no other.
+
+        Args:
+            topics: What to post; null for all, which is what a new endpoint gets.
+            url: https, port 443 or 8443, at most 2048 characters.
+        """
+        at = path(self._transport.settings, "/v1/connect/{project}/webhooks")
+        call = Call(
+            "POST",
+            at,
+            body={
+                "topics": topics,
+                "url": url,
+            },
+        )
+        return await self._transport.send(call, WebhookEndpoint, options)
+
+    def deliveries(
+        self,
+        *,
+        endpoint: Optional[str] = None,
+        state: Optional[str] = None,
+        limit: Optional[int] = None,
+        after: Optional[str] = None,
+        before: Optional[str] = None,
+        options: Optional[CallOptions] = None,
+    ) -> AsyncListing[WebhookDelivery]:
+        """Lists what was to be posted, the newest first, with how it went. ``state`` is
+        ``waiting``, ``delivered`` (kept for 7 days) or ``failed`` (kept for 30).
+
+        Args:
+            limit: Items on a page
+            after: A page's ``end_cursor``
+            before: A page's ``start_cursor``
+        """
+        at = path(self._transport.settings, "/v1/connect/{project}/webhooks/deliveries")
+        call = Call(
+            "GET",
+            at,
+            query={
+                "endpoint": endpoint,
+                "state": state,
+                "limit": limit,
+                "after": after,
+                "before": before,
+            },
+        )
+        return AsyncListing(self._transport, call, WebhookDelivery, options)
+
+    async def replay(
+        self,
+        *,
+        delivery_id: Union[Optional[str], Unset] = UNSET,
+        endpoint_id: Union[Optional[str], Unset] = UNSET,
+        options: Optional[CallOptions] = None,
+    ) -> Replay:
+        """Posts anew what was given up, with the ids and the bytes of before.
+
+        Args:
+            delivery_id: Only this one.
+            endpoint_id: Only what failed at this endpoint.
+        """
+        at = path(self._transport.settings, "/v1/connect/{project}/webhooks/replay")
+        call = Call(
+            "POST",
+            at,
+            body={
+                "delivery_id": delivery_id,
+                "endpoint_id": endpoint_id,
+            },
+        )
+        return await self._transport.send(call, Replay, options)
+
+    async def retrieve(
+        self,
+        webhook_id: str,
+        *,
+        options: Optional[CallOptions] = None,
+    ) -> WebhookEndpoint:
+        """Gives an endpoint."""
+        at = path(
+            self._transport.settings,
+            "/v1/connect/{project}/webhooks/{webhook_id}",
+            webhook_id,
+        )
+        call = Call(
+            "GET",
+            at,
+        )
+        return await self._transport.send(call, WebhookEndpoint, options)
+
+    async def update(
+        self,
+        webhook_id: str,
+        *,
+        topics: Union[Optional[Sequence[WebhookTopic]], Unset] = UNSET,
+        url: Union[Optional[str], Unset] = UNSET,
+        options: Optional[CallOptions] = None,
+    ) -> WebhookEndpoint:
+        """Changes address or topics. What is waiting goes to the new address.
+
+        Args:
+            topics: What to post; null for all, which is what a new endpoint gets.
+            url: https, port 443 or 8443, at most 2048 characters.
+        """
+        at = path(
+            self._transport.settings,
+            "/v1/connect/{project}/webhooks/{webhook_id}",
+            webhook_id,
+        )
+        call = Call(
+            "PATCH",
+            at,
+            body={
+                "topics": topics,
+                "url": url,
+            },
+        )
+        return await self._transport.send(call, WebhookEndpoint, options)
+
+    async def delete(
+        self,
+        webhook_id: str,
+        *,
+        options: Optional[CallOptions] = None,
+    ) -> None:
+        """Takes an endpoint away, with all that was still to be posted to it."""
+        at = path(
+            self._transport.settings,
+            "/v1/connect/{project}/webhooks/{webhook_id}",
+            webhook_id,
+        )
+        call = Call(
+            "DELETE",
+            at,
+        )
+        return await self._transport.send(call, nothing, options)
+
+    async def reset(
+        self,
+        webhook_id: str,
+        *,
+        options: Optional[CallOptions] = None,
+    ) -> WebhookEndpoint:
+        """Starts afresh with an endpoint that was switched off or is being spared."""
+        at = path(
+            self._transport.settings,
+            "/v1/connect/{project}/webhooks/{webhook_id}/reset",
+            webhook_id,
+        )
+        call = Call(
+            "POST",
+            at,
+        )
+        return await self._transport.send(call, WebhookEndpoint, options)
+
+    async def rotate(
+        self,
+        webhook_id: str,
+        *,
+        options: Optional[CallOptions] = None,
+    ) -> WebhookEndpoint:
+        """Gives an endpoint another signing secret. The one before signs beside it for a day."""
+        at = path(
+            self._transport.settings,
+            "/v1/connect/{project}/webhooks/{webhook_id}/rotate",
+            webhook_id,
+        )
+        call = Call(
+            "POST",
+            at,
+        )
+        return await self._transport.send(call, WebhookEndpoint, options)
+
+    async def test(
+        self,
+        webhook_id: str,
+        *,
+        options: Optional[CallOptions] = None,
+    ) -> WebhookTest:
+        """Posts a signed event of type ``webhook.test`` at once, and says what came back."""
+        at = path(
+            self._transport.settings,
+            "/v1/connect/{project}/webhooks/{webhook_id}/test",
+            webhook_id,
+        )
+        call = Call(
+            "POST",
+            at,
+        )
+        return await self._transport.send(call, WebhookTest, options)
+
+
+class AsyncProjectEnvironment:
+    """The one webhook of project and environment, as older clients know it."""
+
+    def __init__(self, transport: AsyncTransport) -> None:
+        self._transport = transport
+
+    async def retrieve_webhook(
+        self,
+        *,
+        options: Optional[CallOptions] = None,
+    ) -> Optional[Webhook]:
+        """Tells where the news of project and environment is posted to."""
+        at = path(self._transport.settings, "/v1/connect/{project}/webhook")
+        call = Call(
+            "GET",
+            at,
+        )
+        return await self._transport.send(call, within("data", maybe(Webhook)), options)
+
+    async def update_webhook(
+        self,
+        *,
+        url: str,
+        options: Optional[CallOptions] = None,
+    ) -> Webhook:
+        """Sets the address. When it is set for the first time, ``signing_key`` is in the answer.
+
+        Args:
+            url: https, port 443 or 8443, at most 2048 characters.
+        """
+        at = path(self._transport.settings, "/v1/connect/{project}/webhook")
+        call = Call(
+            "PUT",
+            at,
+            body={
+                "url": url,
+            },
+        )
+        return await self._transport.send(call, within("data", Webhook), options)
+
+    async def delete_webhook(
+        self,
+        *,
+        options: Optional[CallOptions] = None,
+    ) -> None:
+        """Takes the address away, with all that was still to be posted to it."""
+        at = path(self._transport.settings, "/v1/connect/{project}/webhook")
+        call = Call(
+            "DELETE",
+            at,
+        )
+        return await self._transport.send(call, nothing, options)
+
+    async def regenerate_webhook_signing_key(
+        self,
+        *,
+        options: Optional[CallOptions] = None,
+    ) -> Webhook:
+        """Makes another signing key. The one before signs beside it for a day."""
+        at = path(self._transport.settings, "/v1/connect/{project}/webhook/regenerate_signing_key")
+        call = Call(
+            "POST",
+            at,
+        )
+        return await self._transport.send(call, within("data", Webhook), options)
+
+    async def reset_webhook_delivery_state(
+        self,
+        *,
+        options: Optional[CallOptions] = None,
+    ) -> Webhook:
+        """Starts afresh with an address that was switched off or is being spared."""
+        at = path(self._transport.settings, "/v1/connect/{project}/webhook/reset_delivery_state")
+        call = Call(
+            "POST",
+            at,
+        )
+        return await self._transport.send(call, within("data", Webhook), options)
+
+
+class AsyncComponents:
+    """Actions and triggers alike."""
+
+    def __init__(self, transport: AsyncTransport) -> None:
+        self._transport = transport
+
+    def list(
+        self,
+        *,
+        component_type: Optional[Literal["trigger", "action"]] = None,
+        app: Optional[str] = None,
+        q: Optional[str] = None,
+        registry: Optional[Literal["public", "private", "all"]] = None,
+        limit: Optional[int] = None,
+        after: Optional[str] = None,
+        before: Optional[str] = None,
+        options: Optional[CallOptions] = None,
+    ) -> AsyncListing[Component]:
+        """Lists actions and triggers that can be configured."""
+        at = path(self._transport.settings, "/v1/connect/{project}/components")
+        call = Call(
+            "GET",
+            at,
+            query={
+                "component_type": component_type,
+                "app": app,
+                "q": q,
+                "registry": registry,
+                "limit": limit,
+                "after": after,
+                "before": before,
+            },
+        )
+        return AsyncListing(self._transport, call, Component, options)
+
+    async def retrieve(
+        self,
+        key: str,
+        *,
+        version: Optional[str] = None,
+        options: Optional[CallOptions] = None,
+    ) -> Component:
+        """Gives one by its key."""
+        at = path(self._transport.settings, "/v1/connect/{project}/components/{key}", key)
+        call = Call(
+            "GET",
+            at,
+            query={
+                "version": version,
+            },
+        )
+        return await self._transport.send(call, within("data", Component), options)
+
+    async def configure(
+        self,
+        *,
+        id: str,
+        external_user_id: str,
+        prop_name: str,
+        version: Union[str, Unset] = UNSET,
+        configured_props: Union[Mapping[str, Any], Unset] = UNSET,
+        dynamic_props_id: Union[str, Unset] = UNSET,
+        page: Union[int, Unset] = UNSET,
+        prev_context: Union[Mapping[str, Any], Unset] = UNSET,
+        query: Union[str, Unset] = UNSET,
+        options: Optional[CallOptions] = None,
+    ) -> ConfiguredField:
+        """Gives the values that a field can have. Failures of its code are in ``errors``.
+
+        Args:
+            id: The component's key.
+            prop_name: The field whose values are wanted.
+            configured_props: Field name to value.
+            dynamic_props_id: What ``reload_props`` gave.
+            page: From 0.
+            prev_context: The ``context`` of the page before.
+            query: What the user typed.
+        """
+        at = path(self._transport.settings, "/v1/connect/{project}/components/configure")
+        call = Call(
+            "POST",
+            at,
+            body={
+                "id": id,
+                "external_user_id": external_user_id,
+                "version": version,
+                "configured_props": configured_props,
+                "dynamic_props_id": dynamic_props_id,
+                "prop_name": prop_name,
+                "page": page,
+                "prev_context": prev_context,
+                "query": query,
+            },
+        )
+        return await self._transport.send(call, ConfiguredField, options)
+
+    async def reload_props(
+        self,
+        *,
+        id: str,
+        external_user_id: str,
+        version: Union[str, Unset] = UNSET,
+        configured_props: Union[Mapping[str, Any], Unset] = UNSET,
+        dynamic_props_id: Union[str, Unset] = UNSET,
+        options: Optional[CallOptions] = None,
+    ) -> ReloadedFields:
+        """Gives the fields that the choices so far bring with them.
+
+        Args:
+            id: The component's key.
+            configured_props: Field name to value.
+            dynamic_props_id: What ``reload_props`` gave.
+        """
+        at = path(self._transport.settings, "/v1/connect/{project}/components/props")
+        call = Call(
+            "POST",
+            at,
+            body={
+                "id": id,
+                "external_user_id": external_user_id,
+                "version": version,
+                "configured_props": configured_props,
+                "dynamic_props_id": dynamic_props_id,
+            },
+        )
+        return await self._transport.send(call, ReloadedFields, options)
+
+
+class AsyncActions:
+    """Actions: components that are run."""
+
+    def __init__(self, transport: AsyncTransport) -> None:
+        self._transport = transport
+
+    def list(
+        self,
+        *,
+        app: Optional[str] = None,
+        q: Optional[str] = None,
+        registry: Optional[Literal["public", "private", "all"]] = None,
+        limit: Optional[int] = None,
+        after: Optional[str] = None,
+        before: Optional[str] = None,
+        options: Optional[CallOptions] = None,
+    ) -> AsyncListing[Component]:
+        """Lists actions that can be configured."""
+        at = path(self._transport.settings, "/v1/connect/{project}/actions")
+        call = Call(
+            "GET",
+            at,
+            query={
+                "app": app,
+                "q": q,
+                "registry": registry,
+                "limit": limit,
+                "after": after,
+                "before": before,
+            },
+        )
+        return AsyncListing(self._transport, call, Component, options)
+
+    async def retrieve(
+        self,
+        key: str,
+        *,
+        version: Optional[str] = None,
+        options: Optional[CallOptions] = None,
+    ) -> Component:
+        """Gives one by its key."""
+        at = path(self._transport.settings, "/v1/connect/{project}/actions/{key}", key)
+        call = Call(
+            "GET",
+            at,
+            query={
+                "version": version,
+            },
+        )
+        return await self._transport.send(call, within("data", Component), options)
+
+    async def configure(
+        self,
+        *,
+        id: str,
+        external_user_id: str,
+        prop_name: str,
+        version: Union[str, Unset] = UNSET,
+        configured_props: Union[Mapping[str, Any], Unset] = UNSET,
+        dynamic_props_id: Union[str, Unset] = UNSET,
+        page: Union[int, Unset] = UNSET,
+        prev_context: Union[Mapping[str, Any], Unset] = UNSET,
+        query: Union[str, Unset] = UNSET,
+        options: Optional[CallOptions] = None,
+    ) -> ConfiguredField:
+        """Gives the values that a field can have. Failures of its code are in ``errors``.
+
+        Args:
+            id: The component's key.
+            prop_name: The field whose values are wanted.
+            configured_props: Field name to value.
+            dynamic_props_id: What ``reload_props`` gave.
+            page: From 0.
+            prev_context: The ``context`` of the page before.
+            query: What the user typed.
+        """
+        at = path(self._transport.settings, "/v1/connect/{project}/actions/configure")
+        call = Call(
+            "POST",
+            at,
+            body={
+                "id": id,
+                "external_user_id": external_user_id,
+                "version": version,
+                "configured_props": configured_props,
+                "dynamic_props_id": dynamic_props_id,
+                "prop_name": prop_name,
+                "page": page,
+                "prev_context": prev_context,
+                "query": query,
+            },
+        )
+        return await self._transport.send(call, ConfiguredField, options)
+
+    async def reload_props(
+        self,
+        *,
+        id: str,
+        external_user_id: str,
+        version: Union[str, Unset] = UNSET,
+        configured_props: Union[Mapping[str, Any], Unset] = UNSET,
+        dynamic_props_id: Union[str, Unset] = UNSET,
+        options: Optional[CallOptions] = None,
+    ) -> ReloadedFields:
+        """Gives the fields that the choices so far bring with them.
+
+        Args:
+            id: The component's key.
+            configured_props: Field name to value.
+            dynamic_props_id: What ``reload_props`` gave.
+        """
+        at = path(self._transport.settings, "/v1/connect/{project}/actions/props")
+        call = Call(
+            "POST",
+            at,
+            body={
+                "id": id,
+                "external_user_id": external_user_id,
+                "version": version,
+                "configured_props": configured_props,
+                "dynamic_props_id": dynamic_props_id,
+            },
+        )
+        return await self._transport.send(call, ReloadedFields, options)
+
+    async def run(
+        self,
+        *,
+        id: str,
+        external_user_id: str,
+        version: Union[str, Unset] = UNSET,
+        configured_props: Union[Mapping[str, Any], Unset] = UNSET,
+        dynamic_props_id: Union[str, Unset] = UNSET,
+        stash_id: Union[Optional[Union[str, bool]], Unset] = UNSET,
+        options: Optional[CallOptions] = None,
+    ) -> RunResult:
+        """Runs an action for a user. Failures of its code are in ``os``.
+
+        Args:
+            id: The component's key.
+            configured_props: Field name to value.
+            dynamic_props_id: What ``reload_props`` gave.
+            stash_id: Empty: a new file stash.
+        """
+        at = path(self._transport.settings, "/v1/connect/{project}/actions/run")
+        call = Call(
+            "POST",
+            at,
+            body={
+                "id": id,
+                "external_user_id": external_user_id,
+                "version": version,
+                "configured_props": configured_props,
+                "dynamic_props_id": dynamic_props_id,
+                "stash_id": stash_id,
+            },
+        )
+        return await self._transport.send(call, RunResult, options)
+
+
+class AsyncTriggers:
+    """Triggers: components that wait for something to happen."""
+
+    def __init__(self, transport: AsyncTransport) -> None:
+        self._transport = transport
+
+    def list(
+        self,
+        *,
+        app: Optional[str] = None,
+        q: Optional[str] = None,
+        registry: Optional[Literal["public", "private", "all"]] = None,
+        limit: Optional[int] = None,
+        after: Optional[str] = None,
+        before: Optional[str] = None,
+        options: Optional[CallOptions] = None,
+    ) -> AsyncListing[Component]:
+        """Lists triggers that can be configured."""
+        at = path(self._transport.settings, "/v1/connect/{project}/triggers")
+        call = Call(
+            "GET",
+            at,
+            query={
+                "app": app,
+                "q": q,
+                "registry": registry,
+                "limit": limit,
+                "after": after,
+                "before": before,
+            },
+        )
+        return AsyncListing(self._transport, call, Component, options)
+
+    async def retrieve(
+        self,
+        key: str,
+        *,
+        version: Optional[str] = None,
+        options: Optional[CallOptions] = None,
+    ) -> Component:
+        """Gives one by its key."""
+        at = path(self._transport.settings, "/v1/connect/{project}/triggers/{key}", key)
+        call = Call(
+            "GET",
+            at,
+            query={
+                "version": version,
+            },
+        )
+        return await self._transport.send(call, within("data", Component), options)
+
+    async def configure(
+        self,
+        *,
+        id: str,
+        external_user_id: str,
+        prop_name: str,
+        version: Union[str, Unset] = UNSET,
+        configured_props: Union[Mapping[str, Any], Unset] = UNSET,
+        dynamic_props_id: Union[str, Unset] = UNSET,
+        page: Union[int, Unset] = UNSET,
+        prev_context: Union[Mapping[str, Any], Unset] = UNSET,
+        query: Union[str, Unset] = UNSET,
+        options: Optional[CallOptions] = None,
+    ) -> ConfiguredField:
+        """Gives the values that a field can have. Failures of its code are in ``errors``.
+
+        Args:
+            id: The component's key.
+            prop_name: The field whose values are wanted.
+            configured_props: Field name to value.
+            dynamic_props_id: What ``reload_props`` gave.
+            page: From 0.
+            prev_context: The ``context`` of the page before.
+            query: What the user typed.
+        """
+        at = path(self._transport.settings, "/v1/connect/{project}/triggers/configure")
+        call = Call(
+            "POST",
+            at,
+            body={
+                "id": id,
+                "external_user_id": external_user_id,
+                "version": version,
+                "configured_props": configured_props,
+                "dynamic_props_id": dynamic_props_id,
+                "prop_name": prop_name,
+                "page": page,
+                "prev_context": prev_context,
+                "query": query,
+            },
+        )
+        return await self._transport.send(call, ConfiguredField, options)
+
+    async def reload_props(
+        self,
+        *,
+        id: str,
+        external_user_id: str,
+        version: Union[str, Unset] = UNSET,
+        configured_props: Union[Mapping[str, Any], Unset] = UNSET,
+        dynamic_props_id: Union[str, Unset] = UNSET,
+        options: Optional[CallOptions] = None,
+    ) -> ReloadedFields:
+        """Gives the fields that the choices so far bring with them.
+
+        Args:
+            id: The component's key.
+            configured_props: Field name to value.
+            dynamic_props_id: What ``reload_props`` gave.
+        """
+        at = path(self._transport.settings, "/v1/connect/{project}/triggers/props")
+        call = Call(
+            "POST",
+            at,
+            body={
+                "id": id,
+                "external_user_id": external_user_id,
+                "version": version,
+                "configured_props": configured_props,
+                "dynamic_props_id": dynamic_props_id,
+            },
+        )
+        return await self._transport.send(call, ReloadedFields, options)
+
+    async def deploy(
+        self,
+        *,
+        id: str,
+        external_user_id: str,
+        version: Union[str, Unset] = UNSET,
+        configured_props: Union[Mapping[str, Any], Unset] = UNSET,
+        dynamic_props_id: Union[str, Unset] = UNSET,
+        workflow_id: Union[str, Unset] = UNSET,
+        webhook_url: Union[str, Unset] = UNSET,
+        emit_on_deploy: Union[bool, Unset] = UNSET,
+        options: Optional[CallOptions] = None,
+    ) -> DeployedTrigger:
+        """Deploys a trigger for a user; each call makes a new one.
+
+        Args:
+            id: The component's key.
+            configured_props: Field name to value.
+            dynamic_props_id: What ``reload_props`` gave.
+            emit_on_deploy: Also what happened before; true if absent.
+        """
+        at = path(self._transport.settings, "/v1/connect/{project}/triggers/deploy")
+        call = Call(
+            "POST",
+            at,
+            body={
+                "id": id,
+                "external_user_id": external_user_id,
+                "version": version,
+                "configured_props": configured_props,
+                "dynamic_props_id": dynamic_props_id,
+                "workflow_id": workflow_id,
+                "webhook_url": webhook_url,
+                "emit_on_deploy": emit_on_deploy,
+            },
+        )
+        return await self._transport.send(call, within("data", DeployedTrigger), options)
+
+
+class AsyncDeployedTriggers:
+    """Triggers that run for a user."""
+
+    def __init__(self, transport: AsyncTransport) -> None:
+        self._transport = transport
+
+    def list(
+        self,
+        *,
+        external_user_id: str,
+        emitter_type: Optional[Literal["email", "http", "source", "timer"]] = None,
+        limit: Optional[int] = None,
+        after: Optional[str] = None,
+        before: Optional[str] = None,
+        options: Optional[CallOptions] = None,
+    ) -> AsyncListing[DeployedTrigger]:
+        """Lists what was deployed for a user."""
+        at = path(self._transport.settings, "/v1/connect/{project}/deployed-triggers")
+        call = Call(
+            "GET",
+            at,
+            query={
+                "external_user_id": external_user_id,
+                "emitter_type": emitter_type,
+                "limit": limit,
+                "after": after,
+                "before": before,
+            },
+        )
+        return AsyncListing(self._transport, call, DeployedTrigger, options)
+
+    async def retrieve(
+        self,
+        trigger_id: str,
+        *,
+        external_user_id: str,
+        options: Optional[CallOptions] = None,
+    ) -> DeployedTrigger:
+        """Gives one."""
+        at = path(
+            self._transport.settings,
+            "/v1/connect/{project}/deployed-triggers/{trigger_id}",
+            trigger_id,
+        )
+        call = Call(
+            "GET",
+            at,
+            query={
+                "external_user_id": external_user_id,
+            },
+        )
+        return await self._transport.send(call, within("data", DeployedTrigger), options)
+
+    async def update(
+        self,
+        trigger_id: str,
+        *,
+        external_user_id: str,
+        active: Union[bool, Unset] = UNSET,
+        configured_props: Union[Mapping[str, Any], Unset] = UNSET,
+        name: Union[str, Unset] = UNSET,
+        emit_on_deploy: Union[bool, Unset] = UNSET,
+        options: Optional[CallOptions] = None,
+    ) -> DeployedTrigger:
+        """Changes one. What is left out stays."""
+        at = path(
+            self._transport.settings,
+            "/v1/connect/{project}/deployed-triggers/{trigger_id}",
+            trigger_id,
+        )
+        call = Call(
+            "PUT",
+            at,
+            query={
+                "external_user_id": external_user_id,
+            },
+            body={
+                "active": active,
+                "configured_props": configured_props,
+                "name": name,
+                "emit_on_deploy": emit_on_deploy,
+            },
+        )
+        return await self._transport.send(call, within("data", DeployedTrigger), options)
+
+    async def delete(
+        self,
+        trigger_id: str,
+        *,
+        external_user_id: str,
+        ignore_hook_errors: Optional[bool] = None,
+        options: Optional[CallOptions] = None,
+    ) -> None:
+        """Takes one away. ``ignore_hook_errors``: also when its code fails at it."""
+        at = path(
+            self._transport.settings,
+            "/v1/connect/{project}/deployed-triggers/{trigger_id}",
+            trigger_id,
+        )
+        call = Call(
+            "DELETE",
+            at,
+            query={
+                "external_user_id": external_user_id,
+                "ignore_hook_errors": ignore_hook_errors,
+            },
+        )
+        return await self._transport.send(call, nothing, options)
+
+    async def events(
+        self,
+        trigger_id: str,
+        *,
+        external_user_id: str,
+        n: Optional[int] = None,
+        options: Optional[CallOptions] = None,
+    ) -> List[TriggerEvent]:
+        """Gives its latest events; ``n`` of at most 100."""
+        at = path(
+            self._transport.settings,
+            "/v1/connect/{project}/deployed-triggers/{trigger_id}/events",
+            trigger_id,
+        )
+        call = Call(
+            "GET",
+            at,
+            query={
+                "external_user_id": external_user_id,
+                "n": n,
+            },
+        )
+        return await self._transport.send(call, within("data", many(TriggerEvent)), options)
+
+    async def workflows(
+        self,
+        trigger_id: str,
+        *,
+        external_user_id: str,
+        options: Optional[CallOptions] = None,
+    ) -> TriggerWorkflows:
+        """Tells which workflows it starts."""
+        at = path(
+            self._transport.settings,
+            "/v1/connect/{project}/deployed-triggers/{trigger_id}/pipelines",
+            trigger_id,
+        )
+        call = Call(
+            "GET",
+            at,
+            query={
+                "external_user_id": external_user_id,
+            },
+        )
+        return await self._transport.send(call, TriggerWorkflows, options)
+
+    async def update_workflows(
+        self,
+        trigger_id: str,
+        *,
+        external_user_id: str,
+        workflow_ids: Sequence[str],
+        options: Optional[CallOptions] = None,
+    ) -> TriggerWorkflows:
+        """Sets which workflows it starts."""
+        at = path(
+            self._transport.settings,
+            "/v1/connect/{project}/deployed-triggers/{trigger_id}/pipelines",
+            trigger_id,
+        )
+        call = Call(
+            "PUT",
+            at,
+            query={
+                "external_user_id": external_user_id,
+            },
+            body={
+                "workflow_ids": workflow_ids,
+            },
+        )
+        return await self._transport.send(call, TriggerWorkflows, options)
+
+    async def webhooks(
+        self,
+        trigger_id: str,
+        *,
+        external_user_id: str,
+        options: Optional[CallOptions] = None,
+    ) -> TriggerWebhooks:
+        """Tells where it posts to."""
+        at = path(
+            self._transport.settings,
+            "/v1/connect/{project}/deployed-triggers/{trigger_id}/webhooks",
+            trigger_id,
+        )
+        call = Call(
+            "GET",
+            at,
+            query={
+                "external_user_id": external_user_id,
+            },
+        )
+        return await self._transport.send(call, TriggerWebhooks, options)
+
+    async def update_webhooks(
+        self,
+        trigger_id: str,
+        *,
+        external_user_id: str,
+        webhook_urls: Sequence[str],
+        options: Optional[CallOptions] = None,
+    ) -> TriggerWebhooks:
+        """Sets where it posts to. Addresses that stay keep their key."""
+        at = path(
+            self._transport.settings,
+            "/v1/connect/{project}/deployed-triggers/{trigger_id}/webhooks",
+            trigger_id,
+        )
+        call = Call(
+            "PUT",
+            at,
+            query={
+                "external_user_id": external_user_id,
+            },
+            body={
+                "webhook_urls": webhook_urls,
+            },
+        )
+        return await self._transport.send(call, TriggerWebhooks, options)
+
+    async def retrieve_webhook(
+        self,
+        trigger_id: str,
+        webhook_id: str,
+        *,
+        external_user_id: str,
+        options: Optional[CallOptions] = None,
+    ) -> TriggerWebhook:
+        """Gives one of its addresses, with the key."""
+        at = path(
+            self._transport.settings,
+            "/v1/connect/{project}/deployed-triggers/{trigger_id}/webhooks/{webhook_id}",
+            trigger_id,
+            webhook_id,
+        )
+        call = Call(
+            "GET",
+            at,
+            query={
+                "external_user_id": external_user_id,
+            },
+        )
+        return await self._transport.send(call, within("data", TriggerWebhook), options)
+
+    async def regenerate_webhook_signing_key(
+        self,
+        trigger_id: str,
+        webhook_id: str,
+        *,
+        external_user_id: str,
+        options: Optional[CallOptions] = None,
+    ) -> TriggerWebhook:
+        """Makes its key anew."""
+        at = path(
+            self._transport.settings,
+            "/v1/connect/{project}/deployed-triggers/{trigger_id}/webhooks/{webhook_id}/regenerate_signing_key",
+            trigger_id,
+            webhook_id,
+        )
+        call = Call(
+            "POST",
+            at,
+            query={
+                "external_user_id": external_user_id,
+            },
+        )
+        return await self._transport.send(call, within("data", TriggerWebhook), options)
+
+    async def reset_webhook_delivery_state(
+        self,
+        trigger_id: str,
+        webhook_id: str,
+        *,
+        external_user_id: str,
+        options: Optional[CallOptions] = None,
+    ) -> TriggerWebhook:
+        """Starts afresh with one that was switched off."""
+        at = path(
+            self._transport.settings,
+            "/v1/connect/{project}/deployed-triggers/{trigger_id}/webhooks/{webhook_id}/reset_delivery_state",
+            trigger_id,
+            webhook_id,
+        )
+        call = Call(
+            "POST",
+            at,
+            query={
+                "external_user_id": external_user_id,
+            },
+        )
+        return await self._transport.send(call, within("data", TriggerWebhook), options)
+
+
+class AsyncUsage:
+    """What was used."""
+
+    def __init__(self, transport: AsyncTransport) -> None:
+        self._transport = transport
+
+    async def list(
+        self,
+        *,
+        start_ts: int,
+        end_ts: int,
+        options: Optional[CallOptions] = None,
+    ) -> List[UsageSpan]:
+        """What was used from ``start_ts`` to ``end_ts``, in seconds since 1970."""
+        at = path(self._transport.settings, "/v1/connect/usage")
+        call = Call(
+            "GET",
+            at,
+            query={
+                "start_ts": start_ts,
+                "end_ts": end_ts,
+            },
+        )
+        return await self._transport.send(call, within("data", many(UsageSpan)), options)
+
+
+class AsyncRateLimits:
+    """Limits of your own."""
+
+    def __init__(self, transport: AsyncTransport) -> None:
+        self._transport = transport
+
+    async def create(
+        self,
+        *,
+        window_size_seconds: int,
+        requests_per_window: int,
+        options: Optional[CallOptions] = None,
+    ) -> RateLimitToken:
+        """Makes a limit of your own. Requests with its token as ``x-pd-rate-limit`` count."""
+        at = path(self._transport.settings, "/v1/connect/rate_limits")
+        call = Call(
+            "POST",
+            at,
+            body={
+                "window_size_seconds": window_size_seconds,
+                "requests_per_window": requests_per_window,
+            },
+        )
+        return await self._transport.send(call, RateLimitToken, options)
+
+
+class AsyncResources:
+    """A client's resources."""
+
+    def __init__(self, transport: AsyncTransport) -> None:
+        self.apps = AsyncApps(transport)
+        self.app_categories = AsyncAppCategories(transport)
+        self.tokens = AsyncTokens(transport)
+        self.flows = AsyncFlows(transport)
+        self.users = AsyncUsers(transport)
+        self.accounts = AsyncAccounts(transport)
+        self.oauth_apps = AsyncOAuthApps(transport)
+        self.app_overrides = AsyncAppOverrides(transport)
+        self.custom_apps = AsyncCustomApps(transport)
+        self.projects = AsyncProjects(transport)
+        self.freeze = AsyncFreeze(transport)
+        self.webhooks = AsyncWebhooks(transport)
+        self.project_environment = AsyncProjectEnvironment(transport)
+        self.components = AsyncComponents(transport)
+        self.actions = AsyncActions(transport)
+        self.triggers = AsyncTriggers(transport)
+        self.deployed_triggers = AsyncDeployedTriggers(transport)
+        self.usage = AsyncUsage(transport)
+        self.rate_limits = AsyncRateLimits(transport)

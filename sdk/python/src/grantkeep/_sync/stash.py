@@ -1,0 +1,25 @@
+# Written by generate.py from _async: edit there.
+"""Files that actions read and write, kept for a day."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from ..calls import Call, CallOptions, path
+from ..transport import Transport
+from .proxy import AppAnswer
+
+
+class FileStash:
+    """Files that actions read and write, kept for a day."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def download(
+        self, s3_key: str, *, options: Optional[CallOptions] = None
+    ) -> AppAnswer:
+        """The file, while it comes: read it, or close it."""
+        at = path(self._transport.settings, "/v1/connect/{project}/file_stash/download")
+        call = Call("GET", at, query={"s3_key": s3_key}, headers={"accept": "*/*"})
+        return AppAnswer(self._transport.open(call, options))
