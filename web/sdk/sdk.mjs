@@ -43,6 +43,16 @@ const OPAQUE = new Set([
     'public_jwk',
     'configurable_props',
     'configured_props',
+    // What components and their code say.
+    'annotations',
+    'context',
+    'dynamicProps',
+    'e',
+    'exports',
+    'options',
+    'os',
+    'observations',
+    'ret',
 ]);
 const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/;
 /**
@@ -279,6 +289,12 @@ function segment(value, name) {
     if (typeof value !== 'string' || value === '') {
         throw new GrantkeepError(`${name} is missing`, { code: 'invalid_option' });
     }
+    // `fetch` takes these for steps within the path, however they are encoded.
+    if (value === '.' || value === '..') {
+        throw new GrantkeepError(`${name} cannot be "${value}" within an address`, {
+            code: 'invalid_option',
+        });
+    }
     return encodeURIComponent(value);
 }
 function queryText(query) {
@@ -338,7 +354,9 @@ function unanswered(signal, cause, timeoutMs) {
 function isPassing(error) {
     if (error.status === 0)
         return error.code === 'timeout' || error.code === 'network';
-    return error.status === 408 || error.status === 429 || error.status >= 500;
+    // What a server cannot do yet (501) it cannot do in a moment either.
+    const failed = error.status >= 500 && error.status !== 501;
+    return error.status === 408 || error.status === 429 || failed;
 }
 /** `Retry-After` in milliseconds: seconds or a date (RFC 9110, 10.2.3). */
 function retryAfter(answer) {
@@ -487,15 +505,23 @@ class Accounts {
         return this.#scope.transport.send({ ...call, bearer: given.connectToken }, options);
     }
     /** Forgets the account and revokes it at the app, where the app can do so. */
-    delete(id, options) {
-        return this.#scope.transport.send({ method: 'DELETE', path: this.#at(id) }, options);
+    delete(id, options = {}) {
+        const call = { method: 'DELETE', path: this.#at(id), query: { revoke: options.revoke } };
+        return this.#scope.transport.send(call, options);
+    }
+    /** What became of a deleted account's grant at the app. */
+    revocation(id, options) {
+        const path = `${this.#at(id)}/revocation`;
+        return this.#scope.transport.send({ method: 'GET', path }, options);
     }
     #at(id) {
         return this.#scope.path(`accounts/${segment(id, 'account id')}`);
     }
     /** Deletes every account of an app: of all users, or with a connect token of that user. */
-    deleteByApp(app, options) {
-        return this.#scope.transport.send({ method: 'DELETE', path: this.#scope.path(`apps/${segment(app, 'app')}/accounts`) }, options);
+    deleteByApp(app, options = {}) {
+        const path = this.#scope.path(`apps/${segment(app, 'app')}/accounts`);
+        const query = { externalUserId: options.externalUserId, revoke: options.revoke };
+        return this.#scope.transport.send({ method: 'DELETE', path, query }, options);
     }
 }
 class Apps {

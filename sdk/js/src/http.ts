@@ -239,6 +239,12 @@ export function segment(value: string, name: string): string {
   if (typeof value !== 'string' || value === '') {
     throw new GrantkeepError(`${name} is missing`, { code: 'invalid_option' });
   }
+  // `fetch` takes these for steps within the path, however they are encoded.
+  if (value === '.' || value === '..') {
+    throw new GrantkeepError(`${name} cannot be "${value}" within an address`, {
+      code: 'invalid_option',
+    });
+  }
   return encodeURIComponent(value);
 }
 
@@ -298,7 +304,9 @@ function unanswered(signal: AbortSignal, cause: unknown, timeoutMs: number): Gra
 /** Whether the same call may do better in a moment. */
 function isPassing(error: GrantkeepError): boolean {
   if (error.status === 0) return error.code === 'timeout' || error.code === 'network';
-  return error.status === 408 || error.status === 429 || error.status >= 500;
+  // What a server cannot do yet (501) it cannot do in a moment either.
+  const failed = error.status >= 500 && error.status !== 501;
+  return error.status === 408 || error.status === 429 || failed;
 }
 
 /** `Retry-After` in milliseconds: seconds or a date (RFC 9110, 10.2.3). */

@@ -10,6 +10,16 @@ const OPAQUE = new Set([
   'public_jwk',
   'configurable_props',
   'configured_props',
+  // What components and their code say.
+  'annotations',
+  'context',
+  'dynamicProps',
+  'e',
+  'exports',
+  'options',
+  'os',
+  'observations',
+  'ret',
 ]);
 const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/;
 

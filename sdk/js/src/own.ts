@@ -7,6 +7,8 @@ import type {
   AppOverrideCreation,
   CustomApp,
   CustomAppReplacement,
+  Discovery,
+  DiscoveryOptions,
   ListOptions,
 } from './types.js';
 
@@ -69,6 +71,12 @@ export class CustomApps {
   create(definition: string, options?: CallOptions): Promise<CustomApp> {
     const call = { method: 'POST', path: this.#scope.path('custom_apps'), body: { definition } };
     return this.#scope.transport.send(call, options);
+  }
+
+  /** Makes an app, and a client at it, of what a server says of itself. */
+  discover(given: DiscoveryOptions, options?: CallOptions): Promise<Discovery> {
+    const path = this.#scope.path('custom_apps/discover');
+    return this.#scope.transport.send({ method: 'POST', path, body: toWire(given) }, options);
   }
 
   retrieve(slug: string, options?: CallOptions): Promise<CustomApp> {

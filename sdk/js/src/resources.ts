@@ -11,6 +11,7 @@ import type {
   AppCategory,
   AppListOptions,
   ListOptions,
+  Revocation,
 } from './types.js';
 
 /**
@@ -37,6 +38,12 @@ export class Scope {
       return this.transport.send<Page<T>>({ method: 'GET', path, query: asked as Query }, options);
     });
   }
+}
+
+/** For calls that end grants. */
+export interface EndOptions extends CallOptions {
+  /** `false` leaves the grants at the apps as they are. */
+  revoke?: boolean;
 }
 
 export class Accounts {
@@ -104,8 +111,15 @@ export class Accounts {
   }
 
   /** Forgets the account and revokes it at the app, where the app can do so. */
-  delete(id: string, options?: CallOptions): Promise<void> {
-    return this.#scope.transport.send({ method: 'DELETE', path: this.#at(id) }, options);
+  delete(id: string, options: EndOptions = {}): Promise<void> {
+    const call = { method: 'DELETE', path: this.#at(id), query: { revoke: options.revoke } };
+    return this.#scope.transport.send(call, options);
+  }
+
+  /** What became of a deleted account's grant at the app. */
+  revocation(id: string, options?: CallOptions): Promise<Revocation> {
+    const path = `${this.#at(id)}/revocation`;
+    return this.#scope.transport.send({ method: 'GET', path }, options);
   }
 
   #at(id: string): string {
@@ -113,11 +127,13 @@ export class Accounts {
   }
 
   /** Deletes every account of an app: of all users, or with a connect token of that user. */
-  deleteByApp(app: string, options?: CallOptions): Promise<void> {
-    return this.#scope.transport.send(
-      { method: 'DELETE', path: this.#scope.path(`apps/${segment(app, 'app')}/accounts`) },
-      options,
-    );
+  deleteByApp(
+    app: string,
+    options: EndOptions & { externalUserId?: string } = {},
+  ): Promise<void> {
+    const path = this.#scope.path(`apps/${segment(app, 'app')}/accounts`);
+    const query = { externalUserId: options.externalUserId, revoke: options.revoke };
+    return this.#scope.transport.send({ method: 'DELETE', path, query }, options);
   }
 }
 

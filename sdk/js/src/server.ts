@@ -1,8 +1,10 @@
+import { Actions, Components, Triggers } from './components.js';
 import { ConfirmError } from './confirming.js';
+import { ClientCredentials, type KeyPair } from './credentials.js';
+import { DeployedTriggers } from './deployed.js';
 import { GrantkeepError } from './errors.js';
 import {
   type CallOptions,
-  cleanBase,
   cleanEnvironment,
   type Environment,
   segment,
@@ -11,12 +13,15 @@ import {
 import { AppOverrides, CustomApps } from './own.js';
 import type { Listing } from './pages.js';
 import { AppProxy } from './proxy.js';
-import { Accounts, AppCategories, Apps, Scope } from './resources.js';
+import { Accounts, AppCategories, Apps, type EndOptions, Scope } from './resources.js';
+import { FileStash } from './stash.js';
 import { toWire } from './names.js';
+import { Freeze, RateLimits, Usage } from './watch.js';
 import type {
   Account,
   ConfirmedAccount,
   ConnectToken,
+  Erasure,
   ListOptions,
   OAuthApp,
   OAuthAppCreation,
@@ -34,8 +39,6 @@ import type {
 } from './types.js';
 
 const VERSION = '0.1.0';
-/** A token is given up this long before its end, so that a call begun with it can still finish. */
-const MARGIN_MS = 120_000;
 /** Accounts that are deleted at once by `userAccounts.deleteAll`. */
 const AT_ONCE = 4;
 
@@ -48,6 +51,8 @@ export interface BackendOptions {
   projectId?: string;
   clientId?: string;
   clientSecret?: string;
+  /** Instead of the secret, for clients that are known by a public key. */
+  keyPair?: KeyPair;
   /** Scopes for the access token, separated by spaces. */
   scope?: string;
   /** Instead of client credentials. */
@@ -73,6 +78,14 @@ export class BackendClient {
   readonly webhooks: Webhooks;
   readonly proxy: AppProxy;
   readonly projectEnvironment: ProjectEnvironment;
+  readonly components: Components;
+  readonly actions: Actions;
+  readonly triggers: Triggers;
+  readonly deployedTriggers: DeployedTriggers;
+  readonly fileStash: FileStash;
+  readonly usage: Usage;
+  readonly rateLimits: RateLimits;
+  readonly freeze: Freeze;
   readonly #scope: Scope;
 
   constructor(options: BackendOptions) {
@@ -99,6 +112,14 @@ export class BackendClient {
     this.projects = new Projects(scope);
     this.proxy = new AppProxy(scope);
     this.userAccounts = new UserAccounts(scope);
+    this.components = new Components(named);
+    this.actions = new Actions(named);
+    this.triggers = new Triggers(named);
+    this.deployedTriggers = new DeployedTriggers(named);
+    this.fileStash = new FileStash(named);
+    this.usage = new Usage(scope);
+    this.rateLimits = new RateLimits(scope);
+    this.freeze = new Freeze(named);
   }
 
   /**
@@ -133,7 +154,7 @@ export function createBackendClient(options: BackendOptions): BackendClient {
 }
 
 function transportOf(options: BackendOptions): Transport {
-  const { apiKey, clientId, clientSecret } = options;
+  const { apiKey, clientId, clientSecret, keyPair, scope } = options;
   const common = {
     baseUrl: options.baseUrl,
     environment: cleanEnvironment(options.environment),
@@ -144,63 +165,13 @@ function transportOf(options: BackendOptions): Transport {
   };
   if (apiKey)
     return new Transport({ ...common, renewable: false, bearer: () => Promise.resolve(apiKey) });
-  if (!clientId || !clientSecret) {
-    throw new GrantkeepError('Give either clientId and clientSecret, or apiKey', {
+  if (!clientId || Boolean(clientSecret) === Boolean(keyPair)) {
+    throw new GrantkeepError('Give clientId with clientSecret or keyPair, or apiKey', {
       code: 'invalid_option',
     });
   }
-  const grant = new ClientCredentials(options, clientId, clientSecret);
+  const grant = new ClientCredentials(common, { clientId, clientSecret, keyPair, scope });
   return new Transport({ ...common, renewable: true, bearer: (fresh) => grant.bearer(fresh) });
-}
-
-/**
- * Gets access tokens and keeps the last one (RFC 6749, 4.4). Callers at the same time share one
- * request.
- */
-class ClientCredentials {
-  readonly #transport: Transport;
-  readonly #body: Record<string, unknown>;
-  #held: { token: string; untilMs: number } | undefined;
-  #asking: Promise<string> | undefined;
-
-  constructor(options: BackendOptions, clientId: string, clientSecret: string) {
-    this.#transport = new Transport({
-      baseUrl: cleanBase(options.baseUrl),
-      renewable: false,
-      bearer: () => Promise.resolve(''),
-      timeoutMs: options.timeoutMs,
-      retries: options.retries,
-      fetch: options.fetch,
-      userAgent: `grantkeep-sdk-js/${VERSION}`,
-    });
-    this.#body = toWire({
-      grantType: 'client_credentials',
-      clientId,
-      clientSecret,
-      scope: options.scope,
-    });
-  }
-
-  bearer(fresh: boolean): Promise<string> {
-    if (fresh) this.#held = undefined;
-    if (this.#held && this.#held.untilMs > Date.now()) return Promise.resolve(this.#held.token);
-    this.#asking ??= this.#ask().finally(() => {
-      this.#asking = undefined;
-    });
-    return this.#asking;
-  }
-
-  async #ask(): Promise<string> {
-    const call = { method: 'POST', path: '/v1/oauth/token', body: this.#body, anonymous: true };
-    const made = await this.#transport.send<{ accessToken?: unknown; expiresIn?: unknown }>(call);
-    if (typeof made?.accessToken !== 'string') {
-      throw new GrantkeepError('The server gave no access token', { code: 'unexpected_answer' });
-    }
-    const lifeMs = Math.max(0, Number(made.expiresIn) || 0) * 1000;
-    const usefulMs = lifeMs > 2 * MARGIN_MS ? lifeMs - MARGIN_MS : lifeMs / 2;
-    this.#held = { token: made.accessToken, untilMs: Date.now() + usefulMs };
-    return made.accessToken;
-  }
 }
 
 export class Tokens {
@@ -245,10 +216,20 @@ export class Users {
     return this.#scope.list<User>(this.#scope.path('users'), query, options);
   }
 
-  /** Deletes the user with every account. There is no way back. */
-  delete(externalUserId: string, options?: CallOptions): Promise<void> {
+  /**
+   * Deletes the user with every account. There is no way back. A user with very many accounts is gone
+   * at once for every caller, and erased in steps: then the answer tells how far that is.
+   */
+  delete(externalUserId: string, options: EndOptions = {}): Promise<Erasure | undefined> {
     const path = this.#scope.path(`users/${segment(externalUserId, 'externalUserId')}`);
-    return this.#scope.transport.send({ method: 'DELETE', path }, options);
+    const query = { revoke: options.revoke };
+    return this.#scope.transport.send({ method: 'DELETE', path, query }, options);
+  }
+
+  /** How far an erasure is. */
+  erasure(id: string, options?: CallOptions): Promise<Erasure> {
+    const path = this.#scope.path(`erasures/${segment(id, 'erasure id')}`);
+    return this.#scope.transport.send({ method: 'GET', path }, options);
   }
 }
 

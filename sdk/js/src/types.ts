@@ -63,6 +63,29 @@ export interface AccountHealth {
   attempts: { triedAt: Date; outcome: string; why: string | null }[];
 }
 
+/** What became of a deleted account's grant at the app. */
+export interface Revocation {
+  accountId: string;
+  externalId: string;
+  app: string;
+  revocation: 'revoked' | 'unsupported' | 'failed' | 'pending';
+  /** Whether it is still tried. */
+  retrying: boolean;
+  /** Why it failed. */
+  detail?: string | null;
+}
+
+/** How far the erasure of a user with very many accounts is. */
+export interface Erasure {
+  id: string;
+  status: 'erasing' | 'done';
+  /** How many accounts there were when it began. */
+  accounts: number;
+  erased: number;
+  createdAt: Date;
+  finishedAt?: Date | null;
+}
+
 /** One of your users, in one environment of a project. */
 export interface User {
   id: string;
@@ -248,6 +271,47 @@ export interface CustomAppReplacement {
   confirmEndpointChange?: boolean;
 }
 
+export interface DiscoveryOptions {
+  /** An issuer of OpenID Connect or OAuth, a resource, or an MCP server. */
+  url: string;
+  name?: string;
+  slug?: string;
+  /** Which of the authorization servers that a resource names. */
+  issuer?: string;
+  resource?: string;
+  /** For servers that register only who has one. Used once, and not kept. */
+  registrationToken?: string;
+  /** Credentials that are there may go to the addresses that the server names now. */
+  confirmEndpointChange?: boolean;
+}
+
+export interface Discovery {
+  customApp: CustomApp;
+  /** Where it is `to_be_entered`, register its `redirectUri` at the app, and enter id and secret. */
+  oauthApp: OAuthApp;
+  client: 'registered' | 'document' | 'to_be_entered';
+  clientSecretExpiresAt?: Date | null;
+  remark?: string | null;
+}
+
+/** What is frozen of a project. */
+export interface FreezeState {
+  /** Whether no credentials of the project are handed out. */
+  frozen: boolean;
+  /** Slugs of the apps whose credentials are not handed out. */
+  apps: string[];
+}
+
+export interface UsageSpan {
+  creditsUsed: number;
+  actionRunCreditsUsed?: number | null;
+  proxyCreditsUsed?: number | null;
+  sourceEmitCreditsUsed?: number | null;
+  /** Seconds since 1970. */
+  usageStartTs: number;
+  usageEndTs: number;
+}
+
 export interface OAuthAppCreation {
   app: string;
   clientId: string;
@@ -348,4 +412,122 @@ export interface Webhook {
   /** Seconds since 1970. */
   createdAt: number;
   updatedAt: number;
+}
+
+/** An action or a trigger that can be configured. */
+export interface Component {
+  key: string;
+  name: string;
+  version: string;
+  configurableProps: Record<string, unknown>[];
+  description?: string | null;
+  componentType?: 'action' | 'trigger' | null;
+  stash?: 'optional' | 'required' | null;
+  annotations?: Record<string, unknown> | null;
+}
+
+export interface ComponentListOptions extends ListOptions {
+  /** A slug or an id. */
+  app?: string;
+  q?: string;
+  registry?: 'public' | 'private' | 'all';
+}
+
+/** What a user has chosen of a component's fields. */
+export interface Chosen {
+  /** The component's key. */
+  id: string;
+  externalUserId: string;
+  version?: string;
+  /** Field name to value; sent as it is. */
+  configuredProps?: Record<string, unknown>;
+  /** What `reloadProps` gave. */
+  dynamicPropsId?: string;
+}
+
+export interface ConfigureOptions extends Chosen {
+  /** The field whose values are wanted. */
+  propName: string;
+  /** From 0. */
+  page?: number;
+  /** The `context` of the page before. */
+  prevContext?: Record<string, unknown>;
+  /** What the user typed. */
+  query?: string;
+}
+
+export interface ConfiguredField {
+  options?: Record<string, unknown>[] | null;
+  stringOptions?: string[] | null;
+  context?: Record<string, unknown> | null;
+  errors?: string[] | null;
+  observations?: Record<string, unknown>[];
+}
+
+export interface ReloadedFields {
+  dynamicProps?: { id: string; configurableProps: Record<string, unknown>[] } | null;
+  errors?: string[] | null;
+  observations?: Record<string, unknown>[];
+}
+
+export interface RunResult {
+  /** By name; `$summary` is for people. */
+  exports?: Record<string, unknown> | null;
+  /** What the action's code logged. */
+  os?: Record<string, unknown>[] | null;
+  ret?: unknown;
+  stashId?: string | null;
+}
+
+export interface DeployOptions extends Chosen {
+  workflowId?: string;
+  webhookUrl?: string;
+  /** Also what happened before; `true` unless given. */
+  emitOnDeploy?: boolean;
+}
+
+/** What runs for a user by itself. Which fields there are depends on `type`. */
+export interface DeployedTrigger {
+  id: string;
+  type: 'DeployedComponent' | 'HttpInterface' | 'TimerInterface';
+  name?: string | null;
+  nameSlug?: string | null;
+  active?: boolean;
+  ownerId?: string;
+  componentId?: string;
+  componentKey?: string | null;
+  configurableProps?: Record<string, unknown>[];
+  configuredProps?: Record<string, unknown>;
+  emitOnDeploy?: boolean;
+  webhookSigningKey?: string | null;
+  endpointUrl?: string;
+  intervalSeconds?: number | null;
+  cron?: string | null;
+  timezone?: string;
+  /** Seconds since 1970. */
+  createdAt?: number;
+  updatedAt?: number;
+}
+
+export interface DeployedTriggerListOptions extends ListOptions {
+  externalUserId: string;
+  emitterType?: 'email' | 'http' | 'source' | 'timer';
+}
+
+export interface TriggerEvent {
+  id: string;
+  /** The event, as the trigger gave it. */
+  e: Record<string, unknown>;
+  k: string;
+  /** Milliseconds since 1970. */
+  ts: number;
+  sum?: string | null;
+}
+
+export interface TriggerWebhook {
+  id: string;
+  url: string;
+  signingKey?: string | null;
+  signingKeySet: boolean;
+  active?: boolean;
 }
