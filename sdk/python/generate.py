@@ -45,9 +45,8 @@ class Document:
     """The document with what the table adds to it."""
 
     def __init__(self, raw: Json) -> None:
-        self.schemas: Json = {**table.SCHEMAS, **raw["components"]["schemas"]}
         # What is described by hand says more than the document, wherever both do.
-        self.schemas.update(table.SCHEMAS)
+        self.schemas: Json = {**table.UNTIL, **raw["components"]["schemas"], **table.SCHEMAS}
         self.paths: Json = raw["paths"]
         #: Schemas that answers are made of, by their name in the document.
         self.used: Dict[str, None] = {}
@@ -203,6 +202,7 @@ class Method:
         self.operation = operation
         self.path = self._path(path)
         self.said = said
+        self.own = None if operation.own and operation.own.until and said else operation.own
         self.query = self._query()
         self.body = self._body()
 
@@ -224,9 +224,9 @@ class Method:
             for it in self.said.get("parameters", [])
             if it["in"] == "query"
         ]
-        if self.operation.own is None:
+        if self.own is None:
             return told
-        own = self.operation.own.query
+        own = self.own.query
         new = {it[0] for it in told} - {it[0] for it in own}
         if self.operation.name.startswith(("actions.", "triggers.")):
             # The document has one list of parameters for all kinds of components.
@@ -236,7 +236,7 @@ class Method:
         return [(name, it, needed, str(it.get("description", ""))) for name, it, needed in own]
 
     def _body(self) -> Optional[Dict[str, Tuple[Any, bool]]]:
-        own = self.operation.own
+        own = self.own
         if own is not None:
             return (
                 fields_of(self.document.schemas[own.body], self.document.schemas)
@@ -276,7 +276,7 @@ class Method:
         return placed, [*needed, *more, options]
 
     def answer(self) -> Typed:
-        own = self.operation.own
+        own = self.own
         if own is not None:
             return self._own_answer(own.gives)
         good = {code: it for code, it in self.said["responses"].items() if code.startswith("2")}
@@ -339,8 +339,8 @@ class Method:
         return lines
 
     def _about(self) -> str:
-        if self.operation.own is not None:
-            return self.operation.own.doc
+        if self.own is not None:
+            return self.own.doc
         told = [self.said.get("summary"), self.said.get("description"), table.DOCS.get(self.key)]
         return "\n\n".join(it for it in told if it) or f"``{self.key}``."
 

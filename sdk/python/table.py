@@ -23,6 +23,8 @@ class Own:
     #: Schema of the answer, by its name in ``SCHEMAS``; with ``[]`` behind it a list of these, with
     #: ``*`` a list page by page.
     gives: Optional[str] = None
+    #: Whether it holds only until the document has the call.
+    until: bool = False
 
 
 @dataclass(frozen=True)
@@ -320,7 +322,40 @@ def _projects() -> Dict[str, Operation]:
     }
 
 
-_USAGE: Query = (("start_ts", WHOLE, True), ("end_ts", WHOLE, True))
+def _watched() -> Dict[str, Operation]:
+    """What was used, and limits of one's own."""
+    span: Query = (("start_ts", WHOLE, True), ("end_ts", WHOLE, True))
+    by = ("by", {"type": "string", "enum": ["day", "hour"]}, False)
+    limits = "/v1/connect/rate_limits"
+
+    def own(
+        doc: str, gives: Optional[str] = None, query: Query = (), body: Optional[str] = None
+    ) -> Own:
+        return Own(doc, query, body, gives, until=True)
+
+    return {
+        "GET /v1/connect/usage": Operation(
+            "usage.list",
+            unwrap="data",
+            own=own("What was used, from and to seconds since 1970.", "UsageSpan[]", span),
+        ),
+        "GET /v1/connect/{}/usage": Operation(
+            "usage.of_project",
+            unwrap="data",
+            own=own("What the project used in its environment.", "ProjectUsage[]", (*span, by)),
+        ),
+        f"POST {limits}": Operation(
+            "rate_limits.create",
+            own=own("Makes a limit of your own.", "RateLimit", body="RateLimitWant"),
+        ),
+        f"GET {limits}": Operation(
+            "rate_limits.list", own=own("Lists your own limits.", "RateLimit*", PAGED)
+        ),
+        f"DELETE {limits}/{{}}": Operation(
+            "rate_limits.delete", ("token",), own=own("Deletes a limit of your own.")
+        ),
+    }
+
 
 OPERATIONS: Mapping[str, Operation] = {
     "GET /v1/connect/apps": Operation("apps.list"),
@@ -359,23 +394,7 @@ OPERATIONS: Mapping[str, Operation] = {
         ),
     ),
     **_deployed(),
-    "GET /v1/connect/usage": Operation(
-        "usage.list",
-        unwrap="data",
-        own=Own(
-            "What was used from ``start_ts`` to ``end_ts``, in seconds since 1970.",
-            _USAGE,
-            gives="UsageSpan[]",
-        ),
-    ),
-    "POST /v1/connect/rate_limits": Operation(
-        "rate_limits.create",
-        own=Own(
-            "Makes a limit of your own. Requests with its token as ``x-pd-rate-limit`` count.",
-            body="RateLimitWish",
-            gives="RateLimitToken",
-        ),
-    ),
+    **_watched(),
 }
 
 #: Schemas of the document under the names that they have here.
@@ -406,6 +425,9 @@ MODELS: Mapping[str, str] = {
     "UserView": "User",
     "Validation": "TokenValidation",
     "WebhookView": "Webhook",
+    "Credits": "UsageSpan",
+    "UsageView": "ProjectUsage",
+    "RateLimitView": "RateLimit",
     "Condition": "DeliveryCondition",
     "Progress": "DeliveryProgress",
     "Outcome": "RevocationOutcome",
@@ -632,8 +654,12 @@ SCHEMAS: Mapping[str, Schema] = {
         webhooks={"type": "array", "items": {"$ref": "#/components/schemas/TriggerWebhook"}},
     ),
     "TriggerWebhooksWish": _object("", ["webhook_urls"], webhook_urls=texts()),
+}
+
+#: The same, until the document has them.
+UNTIL: Mapping[str, Schema] = {
     "UsageSpan": _object(
-        "What was used within a span of time.",
+        "What was used within a span of time, in credits.",
         ["credits_used", "usage_start_ts", "usage_end_ts"],
         credits_used=WHOLE,
         action_run_credits_used=nullable("integer"),
@@ -642,17 +668,36 @@ SCHEMAS: Mapping[str, Schema] = {
         usage_start_ts={"type": "integer", "description": "Seconds since 1970."},
         usage_end_ts={"type": "integer", "description": "Seconds since 1970."},
     ),
-    "RateLimitWish": _object(
+    "ProjectUsage": _object(
+        "What a project used within a span of time.",
+        ["start_ts", "end_ts", "proxy_calls", "vends", "connects", "refreshes"],
+        start_ts={"type": "integer", "description": "Seconds since 1970."},
+        end_ts={"type": "integer", "description": "Seconds since 1970."},
+        proxy_calls=WHOLE,
+        vends=WHOLE,
+        connects=WHOLE,
+        refreshes=WHOLE,
+    ),
+    "RateLimitWant": _object(
         "",
         ["window_size_seconds", "requests_per_window"],
         window_size_seconds=WHOLE,
         requests_per_window=WHOLE,
     ),
-    "RateLimitToken": _object("A limit of your own.", ["token"], token=TEXT),
+    "RateLimit": _object(
+        "A limit of your own.",
+        ["token"],
+        token={"type": "string", "description": "For ``rate_limit`` of a client or a call."},
+        window_size_seconds=nullable("integer"),
+        requests_per_window=nullable("integer"),
+    ),
     "StashedFile": _object(
         "A file that is kept for a day.",
-        ["s3_key"],
+        ["s3_key", "stash_id", "get_url", "bytes", "expires_at"],
         s3_key={"type": "string", "description": "Its name, for ``download``."},
-        get_url=nullable("string", "Gives it to whoever has the address, for half an hour."),
+        stash_id={"type": "string", "description": "Further files may join it."},
+        get_url={"type": "string", "description": "Opens it without a bearer, for half an hour."},
+        bytes=WHOLE,
+        expires_at=TEXT,
     ),
 }

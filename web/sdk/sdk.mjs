@@ -248,6 +248,9 @@ class Transport {
             headers['x-pd-environment'] = this.#options.environment;
         if (this.#options.userAgent)
             headers['user-agent'] = this.#options.userAgent;
+        const rateLimit = options.rateLimit ?? this.#options.rateLimit;
+        if (rateLimit !== undefined)
+            headers['x-pd-rate-limit'] = rateLimit;
         if (options.idempotencyKey !== undefined)
             headers['idempotency-key'] = options.idempotencyKey;
         return headers;

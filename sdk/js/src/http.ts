@@ -32,6 +32,8 @@ export interface CallOptions {
   retries?: number;
   /** Sent as `Idempotency-Key`. Servers do not look at it yet, so nothing is repeated for it. */
   idempotencyKey?: string;
+  /** The token of a limit of your own that the call counts to. */
+  rateLimit?: string;
 }
 
 export interface TransportOptions {
@@ -41,6 +43,8 @@ export interface TransportOptions {
   bearer: (fresh: boolean) => Promise<string>;
   /** Whether a new bearer may do better after a 401. */
   renewable: boolean;
+  /** The token of a limit that all calls count to. */
+  rateLimit?: string | undefined;
   timeoutMs?: number | undefined;
   retries?: number | undefined;
   userAgent?: string | undefined;
@@ -196,6 +200,8 @@ export class Transport {
     if (call.body !== undefined) headers['content-type'] = 'application/json';
     if (this.#options.environment) headers['x-pd-environment'] = this.#options.environment;
     if (this.#options.userAgent) headers['user-agent'] = this.#options.userAgent;
+    const rateLimit = options.rateLimit ?? this.#options.rateLimit;
+    if (rateLimit !== undefined) headers['x-pd-rate-limit'] = rateLimit;
     if (options.idempotencyKey !== undefined) headers['idempotency-key'] = options.idempotencyKey;
     return headers;
   }

@@ -57,6 +57,8 @@ export interface BackendOptions {
   scope?: string;
   /** Instead of client credentials. */
   apiKey?: string;
+  /** The token of a limit of your own that all calls count to. */
+  rateLimit?: string;
   timeoutMs?: number;
   retries?: number;
   /** Used in the place of the global `fetch`. */
@@ -117,7 +119,7 @@ export class BackendClient {
     this.triggers = new Triggers(named);
     this.deployedTriggers = new DeployedTriggers(named);
     this.fileStash = new FileStash(named);
-    this.usage = new Usage(scope);
+    this.usage = new Usage(named);
     this.rateLimits = new RateLimits(scope);
     this.freeze = new Freeze(named);
   }
@@ -164,14 +166,24 @@ function transportOf(options: BackendOptions): Transport {
     userAgent: `grantkeep-sdk-js/${VERSION}`,
   };
   if (apiKey)
-    return new Transport({ ...common, renewable: false, bearer: () => Promise.resolve(apiKey) });
+    return new Transport({
+      ...common,
+      rateLimit: options.rateLimit,
+      renewable: false,
+      bearer: () => Promise.resolve(apiKey),
+    });
   if (!clientId || Boolean(clientSecret) === Boolean(keyPair)) {
     throw new GrantkeepError('Give clientId with clientSecret or keyPair, or apiKey', {
       code: 'invalid_option',
     });
   }
   const grant = new ClientCredentials(common, { clientId, clientSecret, keyPair, scope });
-  return new Transport({ ...common, renewable: true, bearer: (fresh) => grant.bearer(fresh) });
+  return new Transport({
+    ...common,
+    rateLimit: options.rateLimit,
+    renewable: true,
+    bearer: (fresh) => grant.bearer(fresh),
+  });
 }
 
 export class Tokens {

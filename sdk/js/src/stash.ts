@@ -1,6 +1,8 @@
 import { GrantkeepError } from './errors.js';
-import type { CallOptions } from './http.js';
+import type { Call, CallOptions } from './http.js';
+import { fromWire } from './names.js';
 import type { Scope } from './resources.js';
+import type { StashedFile } from './types.js';
 
 /** Files that actions read and write, kept for a day. */
 export class FileStash {
@@ -10,10 +12,26 @@ export class FileStash {
     this.#scope = scope;
   }
 
+  /** Takes a file of a user in. `body` is anything that `fetch` takes, a stream too. */
+  async upload(
+    given: { externalUserId: string; name: string; body: BodyInit; stashId?: string },
+    options?: CallOptions,
+  ): Promise<StashedFile> {
+    const { body, ...query } = given;
+    const headers = { 'content-type': 'application/octet-stream' };
+    const path = this.#scope.path('file_stash');
+    const call = { method: 'POST', path, query, headers, raw: body };
+    const answer = await this.#opened(call, options);
+    return fromWire(await answer.json()) as StashedFile;
+  }
+
   /** The file while it still comes: read it with `arrayBuffer()`, or `for await (.. of body)`. */
   async download(s3Key: string, options?: CallOptions): Promise<Response> {
     const path = this.#scope.path('file_stash/download');
-    const call = { method: 'GET', path, query: { s3Key } };
+    return this.#opened({ method: 'GET', path, query: { s3Key } }, options);
+  }
+
+  async #opened(call: Call, options: CallOptions | undefined): Promise<Response> {
     const answer = await this.#scope.transport.open(call, options);
     if (answer.ok) return answer;
     await answer.body?.cancel();

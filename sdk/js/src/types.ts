@@ -312,6 +312,41 @@ export interface UsageSpan {
   usageEndTs: number;
 }
 
+export interface ProjectUsage {
+  /** Seconds since 1970. */
+  startTs: number;
+  endTs: number;
+  /** Calls to apps through the proxy, whatever the app answered. */
+  proxyCalls: number;
+  /** Accounts whose credentials were handed out. */
+  vends: number;
+  connects: number;
+  refreshes: number;
+  actionRuns?: number;
+  sourceEmits?: number;
+}
+
+/** A limit of your own. */
+export interface RateLimit {
+  /** For `rateLimit` of a client or a call. */
+  token: string;
+  windowSizeSeconds?: number;
+  requestsPerWindow?: number;
+  createdAt?: Date;
+}
+
+/** A file that is kept for a day. */
+export interface StashedFile {
+  /** Its name, for `download`. */
+  s3Key: string;
+  /** Further files may join it. */
+  stashId: string;
+  /** Opens it without a bearer, for half an hour. */
+  getUrl: string;
+  bytes: number;
+  expiresAt: Date;
+}
+
 export interface OAuthAppCreation {
   app: string;
   clientId: string;

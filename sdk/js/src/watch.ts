@@ -1,14 +1,15 @@
-import type { CallOptions } from './http.js';
+import { type CallOptions, segment } from './http.js';
 import { toWire } from './names.js';
+import type { Listing } from './pages.js';
 import type { Scope } from './resources.js';
-import type { FreezeState, UsageSpan } from './types.js';
+import type { FreezeState, ListOptions, ProjectUsage, RateLimit, UsageSpan } from './types.js';
 
 /** What was used. */
 export class Usage {
-  readonly #scope: Scope;
+  readonly #named: Scope;
 
-  constructor(scope: Scope) {
-    this.#scope = scope;
+  constructor(named: Scope) {
+    this.#named = named;
   }
 
   /** From `startTs` to `endTs`, both in seconds since 1970. */
@@ -17,7 +18,16 @@ export class Usage {
     options?: CallOptions,
   ): Promise<UsageSpan[]> {
     const call = { method: 'GET', path: '/v1/connect/usage', query };
-    return (await this.#scope.transport.send<{ data: UsageSpan[] }>(call, options)).data;
+    return (await this.#named.transport.send<{ data: UsageSpan[] }>(call, options)).data;
+  }
+
+  /** What the project used in its environment; `by` is `day` unless given. */
+  async ofProject(
+    query: { startTs: number; endTs: number; by?: 'day' | 'hour' },
+    options?: CallOptions,
+  ): Promise<ProjectUsage[]> {
+    const call = { method: 'GET', path: this.#named.path('usage'), query };
+    return (await this.#named.transport.send<{ data: ProjectUsage[] }>(call, options)).data;
   }
 }
 
@@ -29,13 +39,22 @@ export class RateLimits {
     this.#scope = scope;
   }
 
-  /** Requests with the token in the header `x-pd-rate-limit` count to the limit. */
+  /** Calls whose `rateLimit` is the token count to the limit. */
   create(
     given: { windowSizeSeconds: number; requestsPerWindow: number },
     options?: CallOptions,
-  ): Promise<{ token: string }> {
+  ): Promise<RateLimit> {
     const call = { method: 'POST', path: '/v1/connect/rate_limits', body: toWire(given) };
     return this.#scope.transport.send(call, options);
+  }
+
+  list(query: ListOptions = {}, options?: CallOptions): Listing<RateLimit> {
+    return this.#scope.list<RateLimit>('/v1/connect/rate_limits', query, options);
+  }
+
+  delete(token: string, options?: CallOptions): Promise<void> {
+    const path = `/v1/connect/rate_limits/${segment(token, 'token')}`;
+    return this.#scope.transport.send({ method: 'DELETE', path }, options);
   }
 }
 

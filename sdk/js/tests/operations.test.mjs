@@ -101,6 +101,11 @@ const METHODS = {
   [`POST ${P}/actions/run`]: (c) => c.actions.run(chosen),
   [`POST ${P}/triggers/deploy`]: (c) => c.triggers.deploy(chosen),
   [`GET ${P}/file_stash/download`]: (c) => c.fileStash.download('1day/a/b/c/u/d'),
+  [`POST ${P}/file_stash`]: (c) =>
+    c.fileStash.upload({ externalUserId: 'u', name: 'a.txt', body: 'abc' }),
+  [`GET ${P}/usage`]: (c) => c.usage.ofProject({ startTs: 1, endTs: 2, by: 'hour' }),
+  'GET /v1/connect/rate_limits': (c) => c.rateLimits.list().then(),
+  'DELETE /v1/connect/rate_limits/{}': (c) => c.rateLimits.delete('rl_1'),
   'GET /v1/connect/usage': (c) => c.usage.list({ startTs: 1, endTs: 2 }),
   'POST /v1/connect/rate_limits': (c) =>
     c.rateLimits.create({ windowSizeSeconds: 1, requestsPerWindow: 2 }),
@@ -176,13 +181,21 @@ test('components keep what is inside of their fields', async (t) => {
   assert.ok(found);
 });
 
-test('a stashed file comes as it is read, and a refusal is thrown', async (t) => {
+test('a stashed file goes and comes as it is read, and a refusal is thrown', async (t) => {
   const server = await serve(t, (seen) =>
-    seen.query.get('s3_key').endsWith('no')
+    seen.method === 'POST'
+      ? { status: 201, body: { s3_key: 'k', bytes: 4, expires_at: '2026-01-01T00:00:00Z' } }
+      : seen.query.get('s3_key').endsWith('no')
       ? { status: 404, headers: { 'x-grantkeep-error': 'x' }, body: { error: 'No', code: 'x' } }
       : { headers: { 'content-type': 'application/octet-stream' }, body: 'bytes' },
   );
   const { fileStash } = backend(server);
+  const body = new Blob(['by', 'te']).stream();
+  const made = await fileStash.upload({ externalUserId: 'u', name: 'a b', body });
+  assert.deepEqual([made.s3Key, made.expiresAt.getUTCFullYear()], ['k', 2026]);
+  const [seen] = server.requests;
+  assert.deepEqual([seen.text, seen.headers['content-type']], ['byte', 'application/octet-stream']);
+  assert.equal(seen.query.get('name'), 'a b');
   assert.equal(await (await fileStash.download('1day/p/u/s/u/yes')).text(), 'bytes');
   await assert.rejects(fileStash.download('1day/p/u/s/u/no'), { status: 404, code: 'x' });
 });

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import threading
@@ -325,6 +326,36 @@ async def test_only_what_is_given_is_sent(kind: str) -> None:
         "connect_token": "ctok_1",
     }
     assert server.asked[-1].headers["authorization"] == "Bearer ctok_1"
+
+
+async def test_a_stashed_file_goes_and_comes_as_it_is_read(kind: str) -> None:
+    name = "1day/proj_1/exu_1/s/u/a b.txt"
+    made = {
+        "s3_key": name,
+        "stash_id": "s",
+        "get_url": "https://x/hush-hush",
+        "bytes": 3,
+        "expires_at": "2026-01-01T00:00:00.000+00:00",
+    }
+    server = Pretend(
+        lambda it, _: reply(201, made) if it.method == "POST" else httpx.Response(200, text="abc")
+    )
+    client = server.either(kind, api_key="k", project_id="proj_1", rate_limit="rl_1")
+    file = await given(client.file_stash.upload("u", "a b.txt", io.BytesIO(b"abc")))
+    assert (file.s3_key, file.bytes) == (name, 3) and "hush" not in repr(file)
+    assert (
+        server.asked[0].content == b"abc" and server.asked[0].headers["x-pd-rate-limit"] == "rl_1"
+    )
+    answer = await given(client.file_stash.download(file.s3_key))
+    assert await given(answer.read()) == b"abc"
+    assert server.lines() == [
+        "POST /v1/connect/proj_1/file_stash?external_user_id=u&name=a%20b.txt",
+        "GET /v1/connect/proj_1/file_stash/download"
+        "?s3_key=1day%2Fproj_1%2Fexu_1%2Fs%2Fu%2Fa%20b.txt",
+    ]
+    gone = Pretend(lambda _, __: reply(404, {"error": "No such file", "code": "not_found"}))
+    with pytest.raises(NotFoundError):
+        await given(gone.either(kind, api_key="k", project_id="p").file_stash.download("x"))
 
 
 async def test_a_server_that_repeats_a_page_does_not_trap_the_caller(kind: str) -> None:

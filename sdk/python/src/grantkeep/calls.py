@@ -65,6 +65,8 @@ class CallOptions:
     retries: Optional[int] = None
     #: Sent as ``Idempotency-Key``. Servers do not look at it yet, so nothing is repeated for it.
     idempotency_key: Optional[str] = None
+    #: The token of a limit of your own that the call counts to.
+    rate_limit: Optional[str] = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,8 @@ class Settings:
     project_implied: bool = False
     #: Whether a new bearer may do better after a 401.
     renewable: bool = False
+    #: The token of a limit that all calls count to.
+    rate_limit: Optional[str] = None
     timeout_s: float = TIMEOUT_S
     retries: int = RETRIES
 
@@ -276,6 +280,9 @@ def _request(
         headers["x-pd-environment"] = settings.environment
     if options.idempotency_key is not None:
         headers["idempotency-key"] = options.idempotency_key
+    rate_limit = options.rate_limit or settings.rate_limit
+    if rate_limit is not None and not call.anonymous:
+        headers["x-pd-rate-limit"] = rate_limit
     content = call.raw
     body = call.fresh_body() if call.fresh_body is not None else call.body
     if body is not None:

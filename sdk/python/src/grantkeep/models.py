@@ -971,7 +971,7 @@ class TriggerWebhooks(Model):
 
 
 class UsageSpan(Model):
-    """What was used within a span of time."""
+    """What was used within a span of time, in credits."""
 
     credits_used: int
     action_run_credits_used: Optional[int]
@@ -992,12 +992,31 @@ class UsageSpan(Model):
     )
 
 
-class RateLimitToken(Model):
+class ProjectUsage(Model):
+    """What a project used within a span of time."""
+
+    #: Seconds since 1970.
+    start_ts: int
+    #: Seconds since 1970.
+    end_ts: int
+    proxy_calls: int
+    vends: int
+    connects: int
+    refreshes: int
+
+    _required = frozenset({"start_ts", "end_ts", "proxy_calls", "vends", "connects", "refreshes"})
+
+
+class RateLimit(Model):
     """A limit of your own."""
 
+    #: For ``rate_limit`` of a client or a call.
     token: str
+    window_size_seconds: Optional[int]
+    requests_per_window: Optional[int]
 
     _required = frozenset({"token"})
+    _optional = frozenset({"window_size_seconds", "requests_per_window"})
     _secret = frozenset({"token"})
 
 
@@ -1006,9 +1025,15 @@ class StashedFile(Model):
 
     #: Its name, for ``download``.
     s3_key: str
-    #: Gives it to whoever has the address, for half an hour.
-    get_url: Optional[str]
+    #: Further files may join it.
+    stash_id: str
+    #: Opens it without a bearer, for half an hour.
+    get_url: str
+    bytes: int
+    expires_at: datetime
 
-    _required = frozenset({"s3_key"})
-    _optional = frozenset({"get_url"})
+    _read = {
+        "expires_at": when,
+    }
+    _required = frozenset({"s3_key", "stash_id", "get_url", "bytes", "expires_at"})
     _secret = frozenset({"get_url"})

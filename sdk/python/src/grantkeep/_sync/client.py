@@ -36,6 +36,7 @@ class Grantkeep(Resources):
         environment: ``production`` or ``development``. They never mix.
         scope: What the access token may do, separated by spaces; all that the client may, if
             absent.
+        rate_limit: The token of a limit of your own that all calls count to.
         timeout_s: Seconds that connecting, and each silence of the server, may last.
         retries: Further attempts after the first, where another one does no harm.
         http: Used in the place of a new HTTP client; you close it yourself.
@@ -55,6 +56,7 @@ class Grantkeep(Resources):
         key_pair: Optional[KeyPair] = None,
         api_key: Optional[str] = None,
         scope: Optional[str] = None,
+        rate_limit: Optional[str] = None,
         timeout_s: float = TIMEOUT_S,
         retries: int = RETRIES,
         http: Optional[httpx.Client] = None,
@@ -67,6 +69,7 @@ class Grantkeep(Resources):
             project_id=project_id,
             project_implied=api_key is not None,
             renewable=source.renewable,
+            rate_limit=rate_limit,
             timeout_s=timeout_s,
             retries=retries,
         )

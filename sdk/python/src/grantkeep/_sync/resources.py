@@ -24,7 +24,8 @@ from ..models import (
     OAuthApp,
     Project,
     ProjectInfo,
-    RateLimitToken,
+    ProjectUsage,
+    RateLimit,
     ReloadedFields,
     Replay,
     Revocation,
@@ -2428,7 +2429,7 @@ class Usage:
         end_ts: int,
         options: Optional[CallOptions] = None,
     ) -> List[UsageSpan]:
-        """What was used from ``start_ts`` to ``end_ts``, in seconds since 1970."""
+        """What was used, from and to seconds since 1970."""
         at = path(self._transport.settings, "/v1/connect/usage")
         call = Call(
             "GET",
@@ -2439,6 +2440,27 @@ class Usage:
             },
         )
         return self._transport.send(call, within("data", many(UsageSpan)), options)
+
+    def of_project(
+        self,
+        *,
+        start_ts: int,
+        end_ts: int,
+        by: Optional[Literal["day", "hour"]] = None,
+        options: Optional[CallOptions] = None,
+    ) -> List[ProjectUsage]:
+        """What the project used in its environment."""
+        at = path(self._transport.settings, "/v1/connect/{project}/usage")
+        call = Call(
+            "GET",
+            at,
+            query={
+                "start_ts": start_ts,
+                "end_ts": end_ts,
+                "by": by,
+            },
+        )
+        return self._transport.send(call, within("data", many(ProjectUsage)), options)
 
 
 class RateLimits:
@@ -2453,8 +2475,8 @@ class RateLimits:
         window_size_seconds: int,
         requests_per_window: int,
         options: Optional[CallOptions] = None,
-    ) -> RateLimitToken:
-        """Makes a limit of your own. Requests with its token as ``x-pd-rate-limit`` count."""
+    ) -> RateLimit:
+        """Makes a limit of your own."""
         at = path(self._transport.settings, "/v1/connect/rate_limits")
         call = Call(
             "POST",
@@ -2464,7 +2486,42 @@ class RateLimits:
                 "requests_per_window": requests_per_window,
             },
         )
-        return self._transport.send(call, RateLimitToken, options)
+        return self._transport.send(call, RateLimit, options)
+
+    def list(
+        self,
+        *,
+        limit: Optional[int] = None,
+        after: Optional[str] = None,
+        before: Optional[str] = None,
+        options: Optional[CallOptions] = None,
+    ) -> Listing[RateLimit]:
+        """Lists your own limits."""
+        at = path(self._transport.settings, "/v1/connect/rate_limits")
+        call = Call(
+            "GET",
+            at,
+            query={
+                "limit": limit,
+                "after": after,
+                "before": before,
+            },
+        )
+        return Listing(self._transport, call, RateLimit, options)
+
+    def delete(
+        self,
+        token: str,
+        *,
+        options: Optional[CallOptions] = None,
+    ) -> None:
+        """Deletes a limit of your own."""
+        at = path(self._transport.settings, "/v1/connect/rate_limits/{token}", token)
+        call = Call(
+            "DELETE",
+            at,
+        )
+        return self._transport.send(call, nothing, options)
 
 
 class Resources:
