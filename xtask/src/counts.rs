@@ -53,6 +53,13 @@ pub fn last_line(output: &str) -> Counts {
     sum(output.trim_end().lines().next_back().unwrap_or_default().split(','))
 }
 
+/// `1 failed, 3 passed, 1 error in 0.12s` as the last line, perhaps between equals signs.
+pub fn pytest(output: &str) -> Counts {
+    let line = output.trim_end().lines().next_back().unwrap_or_default();
+    let (counted, _time) = line.trim_matches(['=', ' ']).rsplit_once(" in ").unwrap_or_default();
+    sum(counted.split(','))
+}
+
 fn sum<'a>(parts: impl Iterator<Item = &'a str>) -> Counts {
     let mut counts = Counts::default();
     for part in parts {
@@ -66,7 +73,9 @@ fn sum<'a>(parts: impl Iterator<Item = &'a str>) -> Counts {
 fn add(counts: &mut Counts, word: &str, number: u64) {
     match word {
         "passed" | "pass" => counts.passed += number,
-        "failed" | "fail" | "cancelled" | "timed out" | "exec failed" => counts.failed += number,
+        "failed" | "fail" | "cancelled" | "timed out" | "exec failed" | "error" | "errors" => {
+            counts.failed += number;
+        }
         _ => {}
     }
 }
@@ -107,11 +116,19 @@ mod tests {
     }
 
     #[test]
+    fn pytest_counts_are_read_and_errors_mean_failed() {
+        let line = "== 2 failed, 59 passed, 3 skipped, 1 error in 4.10s (0:00:04) ==\n";
+        assert_eq!(pytest(line), Counts { passed: 59, failed: 3 });
+        assert_eq!(pytest("61 passed in 5.29s"), Counts { passed: 61, failed: 0 });
+    }
+
+    #[test]
     fn output_without_a_summary_counts_nothing() {
         let text = "error: could not compile `x` due to 3 previous errors";
         assert_eq!(nextest(text), Counts::default());
         assert_eq!(cargo_test(text), Counts::default());
         assert_eq!(node(text), Counts::default());
         assert_eq!(last_line(text), Counts::default());
+        assert_eq!(pytest(text), Counts::default());
     }
 }

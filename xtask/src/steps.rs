@@ -8,7 +8,7 @@ use crate::counts::{self, Counts};
 use crate::place;
 use crate::postgres::URL_VARIABLE;
 use crate::run::{self, Logs, Output};
-use crate::setup::{self, API, BROWSER, Need, SDK};
+use crate::setup::{self, API, BROWSER, Need, PYTHON_SDK, SDK};
 
 /// How long the list of known vulnerabilities may take to come before it counts as unreachable.
 const ADVISORIES_SECONDS_MAX: &str = "60";
@@ -36,7 +36,7 @@ pub enum Outcome {
     Skipped(String),
 }
 
-pub const STEPS: [Step; 9] = [
+pub const STEPS: [Step; 10] = [
     Step { name: "fmt", about: "the form of the Rust code", needs: &[], run: fmt },
     Step {
         name: "deny",
@@ -65,9 +65,15 @@ pub const STEPS: [Step; 9] = [
         run: sdk,
     },
     Step {
+        name: "python",
+        about: "the Python SDK, against the real binary",
+        needs: &[Need::Packages(PYTHON_SDK)],
+        run: python,
+    },
+    Step {
         name: "api",
         about: "the real binary against its own OpenAPI document",
-        needs: &[Need::Api],
+        needs: &[Need::Packages(API)],
         run: api,
     },
     Step {
@@ -149,8 +155,25 @@ fn sdk(world: &World) -> Result<Outcome, String> {
     Ok(tests(&output, counts::node))
 }
 
+fn python(world: &World) -> Result<Outcome, String> {
+    let Some(python) = PYTHON_SDK.program() else {
+        let reason = "its packages cannot be fetched: THE PYTHON SDK WAS NOT TESTED";
+        return Ok(Outcome::Skipped(reason.into()));
+    };
+    if let Some(broken) = binary(world)? {
+        return Ok(broken);
+    }
+    let mut command = Command::new(python);
+    command
+        .args(["-m", "pytest", "--color=no"])
+        .current_dir(place::root().join(PYTHON_SDK.folder))
+        .env("GRANTKEEP_BIN", built())
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    Ok(tests(&world.logs.run("python", &mut command)?, counts::pytest))
+}
+
 fn api(world: &World) -> Result<Outcome, String> {
-    let Some(python) = setup::api_python() else {
+    let Some(python) = API.program() else {
         let reason = "schemathesis cannot be fetched: THE API WAS NOT HELD AGAINST ITS DOCUMENT";
         return Ok(Outcome::Skipped(reason.into()));
     };
@@ -158,7 +181,7 @@ fn api(world: &World) -> Result<Outcome, String> {
         return Ok(broken);
     }
     let mut command = Command::new(python);
-    command.arg(place::root().join(API).join("api.py")).env("GRANTKEEP_BIN", built());
+    command.arg(place::root().join(API.folder).join("api.py")).env("GRANTKEEP_BIN", built());
     Ok(tests(&world.logs.run("api", &mut command)?, counts::last_line))
 }
 
