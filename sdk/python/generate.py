@@ -341,7 +341,9 @@ class Method:
     def _about(self) -> str:
         if self.own is not None:
             return self.own.doc
-        told = [self.said.get("summary"), self.said.get("description"), table.DOCS.get(self.key)]
+        if self.key in table.DOCS:
+            return table.DOCS[self.key]
+        told = [self.said.get("summary"), self.said.get("description")]
         return "\n\n".join(it for it in told if it) or f"``{self.key}``."
 
     def _call(self) -> List[str]:

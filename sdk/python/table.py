@@ -457,8 +457,21 @@ RESOURCES: Mapping[str, str] = {
     "webhooks": "Endpoints for news, and what became of it; ``verify_webhook`` checks what arrives",
 }
 
-#: What calls do of which the document does not say it.
+#: What calls do, where the document says it of the wire or not at all.
 DOCS: Mapping[str, str] = {
+    "GET /v1/connect/app_categories": "Lists all categories.",
+    "GET /v1/connect/{}/users/{}": "Lists all accounts of a user at once.",
+    "POST /v1/connect/{}/accounts/{}/refresh": (
+        "Refreshes an account's access token now, however long it would last."
+    ),
+    "POST /v1/connect/{}/oauth_apps": (
+        "Enters a client. Id and secret may follow by ``update``, since the redirect URI to register "
+        "is known only when the client has its own id."
+    ),
+    "DELETE /v1/connect/{}/app_overrides/{}": (
+        "Deletes an override. Accounts that were connected with it stay connected."
+    ),
+    "GET /v1/connect/{}/projects/info": "Tells which apps the project has clients for.",
     "GET /v1/connect/app_categories/{}": "Gives a category.",
     "GET /v1/connect/projects/{}": "Gives a project.",
     "DELETE /v1/connect/projects/{}": "Deletes a project. There is no way back.",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import logging
+import pickle
 import threading
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
@@ -136,6 +138,8 @@ async def test_errors_carry_what_the_server_said(kind: str) -> None:
     assert (error.message, error.code, error.request_id) == ("Too long", "invalid_field", "req_7")
     assert error.details == {"field": "name"}
     assert str(error) == "Too long (400 invalid_field, request req_7)"
+    for again in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
+        assert (type(again), str(again), vars(again)) == (type(error), str(error), vars(error))
     page = Pretend(lambda _, __: httpx.Response(200, text="<html>"))
     with pytest.raises(UnexpectedAnswerError):
         await given(page.either(kind).app_categories.list())

@@ -61,7 +61,7 @@ def test_the_wheel_has_the_types_and_needs_httpx_alone(tmp_path: Path) -> None:
     assert not [it for it in names if it.startswith(("tests", "generate", "table"))]
     assert f"Version: {grantkeep.__version__}" in facts
     needed = re.findall(r"^Requires-Dist: (.*)$", facts, re.M)
-    assert [it for it in needed if "extra ==" not in it] == ["httpx<1,>=0.25"]
+    assert [it for it in needed if "extra ==" not in it] == ["httpx<1,>=0.26"]
 
 
 def test_the_package_is_fully_typed() -> None:

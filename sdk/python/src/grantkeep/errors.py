@@ -17,6 +17,10 @@ class GrantkeepError(Exception):
         if code is not None:
             self.code = code
 
+    def __reduce__(self) -> Any:
+        """For task queues, which pickle what went wrong."""
+        return _again, (type(self), self.args, self.__dict__)
+
 
 class InvalidOptionError(GrantkeepError, ValueError):
     """The call is wrong in itself, and nothing was sent."""
@@ -170,3 +174,9 @@ _BY_STATUS: Mapping[int, type[APIError]] = {
 def class_for(status: int) -> type[APIError]:
     """The class of errors with this status."""
     return _BY_STATUS.get(status, ServerError if status >= 500 else APIError)
+
+
+def _again(kind: type[GrantkeepError], args: Any, state: Mapping[str, Any]) -> GrantkeepError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error

@@ -137,7 +137,7 @@ class AppCategories:
         *,
         options: Optional[CallOptions] = None,
     ) -> List[AppCategory]:
-        """All categories, bare."""
+        """Lists all categories."""
         at = path(self._transport.settings, "/v1/connect/app_categories")
         call = Call(
             "GET",
@@ -570,7 +570,7 @@ class Accounts:
         external_user_id: Optional[str] = None,
         options: Optional[CallOptions] = None,
     ) -> Account:
-        """Refreshes an account's access token now, however long it would last. Without a body."""
+        """Refreshes an account's access token now, however long it would last."""
         at = path(
             self._transport.settings,
             "/v1/connect/{project}/accounts/{account_id}/refresh",
@@ -631,7 +631,7 @@ class Accounts:
         include_credentials: Optional[bool] = None,
         options: Optional[CallOptions] = None,
     ) -> List[Account]:
-        """Lists all accounts of a user, as a bare array."""
+        """Lists all accounts of a user at once."""
         at = path(
             self._transport.settings,
             "/v1/connect/{project}/users/{external_user_id}/accounts",
@@ -701,8 +701,8 @@ class OAuthApps:
         scopes: Union[Optional[Sequence[str]], Unset] = UNSET,
         options: Optional[CallOptions] = None,
     ) -> OAuthApp:
-        """Enters a client. Id and secret may follow by ``PUT``, since the redirect URI to register
-        at the app is only known from this answer.
+        """Enters a client. Id and secret may follow by ``update``, since the redirect URI to
+        register is known only when the client has its own id.
 
         Args:
             app: Slug or id; only when a client is made.
@@ -948,7 +948,7 @@ class AppOverrides:
         *,
         options: Optional[CallOptions] = None,
     ) -> None:
-        """Accounts that were connected with it stay connected."""
+        """Deletes an override. Accounts that were connected with it stay connected."""
         at = path(
             self._transport.settings,
             "/v1/connect/{project}/app_overrides/{app_override_id}",
@@ -1292,7 +1292,7 @@ class Projects:
         *,
         options: Optional[CallOptions] = None,
     ) -> ProjectInfo:
-        """Which apps the project has OAuth clients for."""
+        """Tells which apps the project has clients for."""
         at = path(self._transport.settings, "/v1/connect/{project}/projects/info")
         call = Call(
             "GET",
