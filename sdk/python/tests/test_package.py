@@ -42,7 +42,7 @@ def test_the_wheel_has_the_types_and_needs_httpx_alone(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
     copy = tmp_path / "source"
     copy.mkdir()
-    for name in ("pyproject.toml", "README.md"):
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
         (copy / name).write_bytes((HERE / name).read_bytes())
     for file in (HERE / "src").rglob("*"):
         if file.suffix in (".py", ".typed"):
@@ -58,6 +58,7 @@ def test_the_wheel_has_the_types_and_needs_httpx_alone(tmp_path: Path) -> None:
         (about,) = [it for it in names if it.endswith("/METADATA")]
         facts = archive.read(about).decode()
     assert "grantkeep/py.typed" in names and "grantkeep/_sync/client.py" in names
+    assert [it for it in names if it.endswith("/LICENSE")]
     assert not [it for it in names if it.startswith(("tests", "generate", "table"))]
     assert f"Version: {grantkeep.__version__}" in facts
     needed = re.findall(r"^Requires-Dist: (.*)$", facts, re.M)

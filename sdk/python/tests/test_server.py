@@ -151,6 +151,16 @@ async def test_a_refusal_of_the_app_is_no_failure_but_one_of_the_server_is(
         await given(client.proxy.get("/echo", **{**asked, "account_id": "apn_00000000000000"}))
 
 
+async def test_a_refused_call_does_not_cost_the_next_one(client: Any) -> None:
+    for _ in range(30):
+        with pytest.raises(NotFoundError):
+            await given(
+                client.proxy.post(
+                    "/x", account_id="apn_x", external_user_id="u", body=b"y" * 100_000
+                )
+            )
+
+
 async def test_projects_clients_overrides_and_webhooks_are_kept(client: Any) -> None:
     project: Project = await given(client.projects.create(name="Berry", app_name="Berry"))
     changed = await given(client.projects.update(project.id, app_name=None))

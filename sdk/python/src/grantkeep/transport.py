@@ -273,7 +273,11 @@ class AsyncTransport:
 
 
 class _Closing:
-    """Gives a response's connection back, whatever happens."""
+    """Gives a response's connection back, or ends it.
+
+    A server that refuses a call has perhaps not read its body; then it ends the connection, without
+    a word, and who uses it again loses the next call.
+    """
 
     def __init__(self, answer: httpx.Response) -> None:
         self._answer = answer
@@ -283,12 +287,24 @@ class _Closing:
 
     def __exit__(self, *_: object) -> None:
         self._answer.close()
+        stream = self._ended()
+        if stream is not None:
+            stream.close()
 
     async def __aenter__(self) -> None:
         pass
 
     async def __aexit__(self, *_: object) -> None:
         await self._answer.aclose()
+        stream = self._ended()
+        if stream is not None:
+            await stream.aclose()
+
+    def _ended(self) -> Any:
+        had_body = {"content-length", "transfer-encoding"} & self._answer.request.headers.keys()
+        if self._answer.status_code < 400 or not had_body:
+            return None
+        return self._answer.extensions.get("network_stream")
 
 
 def _because(error: NoAnswerError, why: Exception) -> NoAnswerError:
