@@ -255,6 +255,8 @@ class Method:
             typed = self.document.type_of(schema, name, given=True)
             if required:
                 needed.append(Parameter(name, typed.text, None, about))
+            elif name in table.HOLDING:
+                more.append(Parameter(name, f"Union[{typed.text}, Unset]", "UNSET", about))
             else:
                 more.append(Parameter(name, optional(typed).text, "None", about))
         for name, (schema, required) in (self.body or {}).items():

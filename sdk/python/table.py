@@ -495,6 +495,9 @@ ABOUT: Mapping[str, str] = {
     "Validation": "Whether a connect token is good, and for what.",
     "AppCategory": "A category of apps.",
     "CategoryView": "A category of apps.",
+    "Credits": "What was used within a span of time, in credits.",
+    "UsageView": "What a project used within a span of time.",
+    "RateLimitView": "A limit of your own; its token is for ``rate_limit`` of a client or a call.",
     "ConfiguredApp": "An app that the project has a client for.",
     "ConfirmAnswer": "An account whose person your backend has confirmed.",
     "DiscoveryAnswer": "What became of an address: an app, and a client at it.",
@@ -503,6 +506,19 @@ ABOUT: Mapping[str, str] = {
     "TokenAnswer": "A connect token, and the link to the connect page.",
     "UserView": "One of your users.",
 }
+
+#: Query parameters that ``calls.py`` takes neither empty nor as ``None``.
+HOLDING = frozenset(
+    {
+        "account_id",
+        "app",
+        "app_id",
+        "app_override_id",
+        "endpoint",
+        "external_user_id",
+        "oauth_app_id",
+    }
+)
 
 #: Fields that are never printed, whatever object they are in.
 SECRET = frozenset(

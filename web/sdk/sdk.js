@@ -113,6 +113,19 @@ const ERROR_HEADER = 'x-grantkeep-error';
 /** Calls that may be sent twice with the effect of one (RFC 9110, 9.2.2). */
 const IDEMPOTENT = new Set(['GET', 'PUT', 'DELETE']);
 /**
+ * Query parameters that hold a call to one thing. An empty one would let it reach all of them, which
+ * nobody meant who gave one.
+ */
+const HOLDING = new Set([
+    'account_id',
+    'app',
+    'app_id',
+    'app_override_id',
+    'endpoint',
+    'external_user_id',
+    'oauth_app_id',
+]);
+/**
  * Sends calls and reads answers: times out, sends again where that is safe, and turns every
  * failure into one type.
  */
@@ -172,6 +185,7 @@ class Transport {
         throw refused(answer, await answer.text()).error;
     }
     async #fetch(call, options, fresh) {
+        const address = this.#base + call.path + queryText(call.query);
         const headers = { ...(await this.#headers(call, options, fresh)), ...call.headers };
         headers['accept'] = '*/*';
         const timeoutMs = options.timeoutMs ?? this.#options.timeoutMs ?? TIMEOUT_MS;
@@ -194,7 +208,7 @@ class Transport {
             init.duplex = 'half';
         try {
             const send = this.#options.fetch ?? fetch;
-            return await send(this.#base + call.path + queryText(call.query), init);
+            return await send(address, init);
         }
         catch (cause) {
             options.signal?.removeEventListener('abort', abort);
@@ -209,6 +223,7 @@ class Transport {
         return this.#options.renewable && !call.anonymous && call.bearer === undefined;
     }
     async #attempt(call, options, fresh) {
+        const address = this.#base + call.path + queryText(call.query);
         const headers = await this.#headers(call, options, fresh);
         const timeoutMs = options.timeoutMs ?? this.#options.timeoutMs ?? TIMEOUT_MS;
         const stop = new AbortController();
@@ -219,7 +234,7 @@ class Transport {
             abort();
         try {
             const send = this.#options.fetch ?? fetch;
-            const answer = await send(this.#base + call.path + queryText(call.query), {
+            const answer = await send(address, {
                 method: call.method,
                 headers,
                 signal: stop.signal,
@@ -307,6 +322,11 @@ function queryText(query) {
     for (const [key, value] of Object.entries(query ?? {})) {
         if (value === undefined)
             continue;
+        if (!value && value !== 0 && value !== false && HOLDING.has(toSnake(key))) {
+            throw new GrantkeepError(`${key} is empty. To reach all of them, leave it out.`, {
+                code: 'invalid_option',
+            });
+        }
         for (const it of Array.isArray(value) ? value : [value])
             made.append(toSnake(key), String(it));
     }

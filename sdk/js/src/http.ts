@@ -16,6 +16,20 @@ const ERROR_HEADER = 'x-grantkeep-error';
 /** Calls that may be sent twice with the effect of one (RFC 9110, 9.2.2). */
 const IDEMPOTENT = new Set(['GET', 'PUT', 'DELETE']);
 
+/**
+ * Query parameters that hold a call to one thing. An empty one would let it reach all of them, which
+ * nobody meant who gave one.
+ */
+const HOLDING = new Set([
+  'account_id',
+  'app',
+  'app_id',
+  'app_override_id',
+  'endpoint',
+  'external_user_id',
+  'oauth_app_id',
+]);
+
 export type Environment = 'development' | 'production';
 export type Query = Record<
   string,
@@ -127,6 +141,7 @@ export class Transport {
   }
 
   async #fetch(call: Call, options: CallOptions, fresh: boolean): Promise<Response> {
+    const address = this.#base + call.path + queryText(call.query);
     const headers = { ...(await this.#headers(call, options, fresh)), ...call.headers };
     headers['accept'] = '*/*';
     const timeoutMs = options.timeoutMs ?? this.#options.timeoutMs ?? TIMEOUT_MS;
@@ -146,7 +161,7 @@ export class Transport {
     if (call.raw instanceof ReadableStream) init.duplex = 'half';
     try {
       const send = this.#options.fetch ?? fetch;
-      return await send(this.#base + call.path + queryText(call.query), init);
+      return await send(address, init);
     } catch (cause) {
       options.signal?.removeEventListener('abort', abort);
       throw unanswered(stop.signal, cause, timeoutMs);
@@ -161,6 +176,7 @@ export class Transport {
   }
 
   async #attempt(call: Call, options: CallOptions, fresh: boolean): Promise<Done | Failed> {
+    const address = this.#base + call.path + queryText(call.query);
     const headers = await this.#headers(call, options, fresh);
     const timeoutMs = options.timeoutMs ?? this.#options.timeoutMs ?? TIMEOUT_MS;
     const stop = new AbortController();
@@ -170,7 +186,7 @@ export class Transport {
     if (options.signal?.aborted) abort();
     try {
       const send = this.#options.fetch ?? fetch;
-      const answer = await send(this.#base + call.path + queryText(call.query), {
+      const answer = await send(address, {
         method: call.method,
         headers,
         signal: stop.signal,
@@ -258,6 +274,11 @@ function queryText(query: Query | undefined): string {
   const made = new URLSearchParams();
   for (const [key, value] of Object.entries(query ?? {})) {
     if (value === undefined) continue;
+    if (!value && value !== 0 && value !== false && HOLDING.has(toSnake(key))) {
+      throw new GrantkeepError(`${key} is empty. To reach all of them, leave it out.`, {
+        code: 'invalid_option',
+      });
+    }
     for (const it of Array.isArray(value) ? value : [value]) made.append(toSnake(key), String(it));
   }
   const text = made.toString();

@@ -200,6 +200,21 @@ test('a stashed file goes and comes as it is read, and a refusal is thrown', asy
   await assert.rejects(fileStash.download('1day/p/u/s/u/no'), { status: 404, code: 'x' });
 });
 
+test('an empty name is not everybody', async (t) => {
+  const server = await serve(t, () => ({ body: ANSWER }));
+  const client = backend(server);
+  const empty = { code: 'invalid_option' };
+  for (const externalUserId of ['', null]) {
+    await assert.rejects(client.accounts.list({ externalUserId }).then(), empty);
+    await assert.rejects(client.accounts.deleteByApp('slack', { externalUserId }), empty);
+    await assert.rejects(client.proxy.get('/x', { ...call, externalUserId }), empty);
+    await assert.rejects(client.freeze.begin({ app: externalUserId }), empty);
+  }
+  assert.equal(server.requests.length, 0);
+  await client.users.list({ q: '' }).then();
+  assert.equal(server.lines()[0], 'GET /v1/connect/proj_1/users?q=');
+});
+
 test('a step within the path is no name', async (t) => {
   const server = await serve(t, () => ({ status: 204 }));
   for (const bad of ['.', '..']) {

@@ -15,6 +15,7 @@ from typing import Any, Dict, Iterator, List
 import anyio
 import httpx
 import pytest
+import table
 from conftest import given
 from pretend import BASE, TOKEN, Pretend, reply
 
@@ -32,6 +33,7 @@ from grantkeep import (
     RateLimitedError,
     ServerError,
     UnexpectedAnswerError,
+    calls,
 )
 
 pytestmark = pytest.mark.anyio
@@ -305,7 +307,7 @@ async def test_names_are_no_part_of_the_path(kind: str) -> None:
         "DELETE /v1/connect/proj_1/users/a%20b%2F%C3%A4%3F%23%252F%26%2B%3B..?revoke=false",
         "GET /v1/connect/proj_1/actions/~%2Fx?version=1.0.0",
     ]
-    for bad in ("", ".", ".."):
+    for bad in ("", ".", "..", 7, None):
         with pytest.raises(InvalidOptionError):
             await given(client.users.delete(bad))
     without = server.either(kind)
@@ -314,6 +316,26 @@ async def test_names_are_no_part_of_the_path(kind: str) -> None:
     nameless = server.either(kind, client_id="c", client_secret="s")
     with pytest.raises(InvalidOptionError, match="project_id"):
         await given(nameless.users.delete("u"))
+
+
+async def test_an_empty_name_is_not_everybody(kind: str) -> None:
+    server = Pretend(lambda _, __: reply(200, {"data": [], "page_info": {}}))
+    client = server.either(kind, api_key="k", project_id="proj_1")
+    for nobody in ("", None):
+        for call, named in (
+            (lambda **it: client.accounts.list(**it).all(), {"external_user_id": nobody}),
+            (client.accounts.delete_by_app, {"app": "slack", "external_user_id": nobody}),
+            (client.freeze.begin, {"app": nobody}),
+            (lambda **it: client.webhooks.deliveries(**it).all(), {"endpoint": nobody}),
+        ):
+            with pytest.raises(InvalidOptionError, match="empty"):
+                await given(call(**named))
+    with pytest.raises(InvalidOptionError, match="empty"):
+        await given(client.proxy.get("/x", account_id="apn_1", external_user_id=""))
+    assert server.asked == [] and calls.HOLDING == table.HOLDING
+    await given(client.accounts.list(after="").all())
+    await given(client.users.list(q="").all())
+    assert server.lines()[-1] == "GET /v1/connect/proj_1/users?q="
 
 
 async def test_only_what_is_given_is_sent(kind: str) -> None:
@@ -383,6 +405,23 @@ async def test_secrets_are_neither_printed_nor_logged_nor_sent_elsewhere(
     with caplog.at_level(logging.DEBUG):
         await given(server.either(kind).tokens.validate("ctok_0123456789abcdef"))
     assert "0123456789abcdef" not in caplog.text and "ctok_***" in caplog.text
+
+
+async def test_a_client_of_your_own_keeps_its_habits_to_itself(kind: str) -> None:
+    server = Pretend(lambda _, __: reply(302, None, location="https://thief.example/"))
+    habits: Dict[str, Any] = {"auth": ("name", "password"), "follow_redirects": True}
+    client: Any
+    if kind == "sync":
+        http = httpx.Client(transport=httpx.MockTransport(server), **habits)
+        client = Grantkeep(BASE, api_key="k", http=http)
+    else:
+        other = httpx.AsyncClient(transport=httpx.MockTransport(server.later), **habits)
+        client = AsyncGrantkeep(BASE, api_key="k", http=other)
+    with pytest.raises(APIError):
+        await given(client.app_categories.list())
+    assert [it.headers["authorization"] for it in server.asked] == ["Bearer k"]
+    await given(client.close())
+    assert not (http if kind == "sync" else other).is_closed
 
 
 async def test_why_a_flow_was_not_confirmed_has_a_type(kind: str) -> None:

@@ -35,6 +35,19 @@ BACKOFF_S = 0.3
 ERROR_HEADER = "x-grantkeep-error"
 #: Calls that may be sent twice with the effect of one (RFC 9110, 9.2.2).
 IDEMPOTENT = frozenset({"GET", "PUT", "DELETE"})
+#: Query parameters that hold a call to one thing. An empty one would let it reach all of them, so it
+#: is refused, and so is ``None``: neither is what somebody meant who gave one.
+HOLDING = frozenset(
+    {
+        "account_id",
+        "app",
+        "app_id",
+        "app_override_id",
+        "endpoint",
+        "external_user_id",
+        "oauth_app_id",
+    }
+)
 #: Failures of the server that no second attempt mends.
 LASTING = frozenset({501, 505})
 
@@ -52,7 +65,7 @@ class Unset:
 UNSET = Unset()
 
 Plain = Union[str, int, float, bool]
-QueryValue = Union[None, Plain, Sequence[Plain]]
+QueryValue = Union[None, Unset, Plain, Sequence[Plain]]
 
 
 @dataclass(frozen=True)
@@ -300,6 +313,9 @@ def _request(
 
 
 def _query_text(query: Mapping[str, QueryValue]) -> str:
+    for name in HOLDING & query.keys():
+        if query[name] is None or query[name] == "":
+            raise InvalidOptionError(f"{name} is empty. To reach all of them, leave it out.")
     pairs = pairs_of(query)
     return f"?{urlencode(pairs, quote_via=quote, safe='')}" if pairs else ""
 
@@ -308,7 +324,7 @@ def pairs_of(query: Mapping[str, QueryValue]) -> List[Tuple[str, str]]:
     """Name and value; what has several values comes several times."""
     pairs: List[Tuple[str, str]] = []
     for name, value in query.items():
-        if value is None:
+        if value is None or isinstance(value, Unset):
             continue
         several = [value] if isinstance(value, (str, int, float, bool)) else value
         pairs.extend((name, _plain(it)) for it in several)
@@ -345,8 +361,10 @@ def path(settings: Settings, template: str, *parts: str) -> str:
 
 def segment(value: str, name: str) -> str:
     """One segment of a path, encoded."""
-    if not isinstance(value, str) or not value:
-        raise InvalidOptionError(f"{name} is missing")
+    if not isinstance(value, str):
+        raise InvalidOptionError(f"{name} is a text, and not {type(value).__name__}")
+    if not value:
+        raise InvalidOptionError(f"{name} is empty")
     if value in (".", ".."):
         # Every program on the way would take it for a step within the path.
         raise InvalidOptionError(f"{name} cannot be {value!r} within an address")

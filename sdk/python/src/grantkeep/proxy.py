@@ -20,7 +20,7 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from .calls import Answer, Call, QueryValue, Settings, as_json, pairs_of, path
+from .calls import UNSET, Answer, Call, QueryValue, Settings, as_json, pairs_of, path
 from .errors import InvalidOptionError, NoAnswerError, UnexpectedAnswerError
 from .transport import lost
 
@@ -102,7 +102,7 @@ class AppCall:
             sent.setdefault("content-type", "text/plain; charset=utf-8")
         query: Dict[str, QueryValue] = {
             "account_id": self.account_id,
-            "external_user_id": self.external_user_id,
+            "external_user_id": UNSET if self.external_user_id is None else self.external_user_id,
         }
         address = path(settings, "/v1/connect/{project}/proxy")
         return Call(method, address, query=query, raw=raw, headers=sent, of_app=True)

@@ -133,7 +133,7 @@ class Transport:
     def _sent(self, step: Union[Send, Open]) -> Union[Answer, NoAnswerError]:
         request = _built(self._http, step.request)
         try:
-            answer = self._http.send(request, stream=True, follow_redirects=False)
+            answer = self._http.send(request, stream=True, auth=None, follow_redirects=False)
             if isinstance(step, Open):
                 return Answer(answer.status_code, answer.headers, stream=answer)
             with _Closing(answer):
@@ -226,7 +226,7 @@ class AsyncTransport:
     async def _sent(self, step: Union[Send, Open]) -> Union[Answer, NoAnswerError]:
         request = _built(self._http, step.request)
         try:
-            answer = await self._http.send(request, stream=True, follow_redirects=False)
+            answer = await self._http.send(request, stream=True, auth=None, follow_redirects=False)
             if isinstance(step, Open):
                 return Answer(answer.status_code, answer.headers, stream=answer)
             async with _Closing(answer):

@@ -222,10 +222,10 @@ class Tokens:
         self,
         token: str,
         *,
-        app_id: Optional[str] = None,
-        account_id: Optional[str] = None,
-        oauth_app_id: Optional[str] = None,
-        app_override_id: Optional[str] = None,
+        app_id: Union[str, Unset] = UNSET,
+        account_id: Union[str, Unset] = UNSET,
+        oauth_app_id: Union[str, Unset] = UNSET,
+        app_override_id: Union[str, Unset] = UNSET,
         options: Optional[CallOptions] = None,
     ) -> TokenValidation:
         """Tells what a connect token is good for, and uses nothing up. A bad token is told by
@@ -372,9 +372,9 @@ class Accounts:
     def list(
         self,
         *,
-        external_user_id: Optional[str] = None,
-        app: Optional[str] = None,
-        oauth_app_id: Optional[str] = None,
+        external_user_id: Union[str, Unset] = UNSET,
+        app: Union[str, Unset] = UNSET,
+        oauth_app_id: Union[str, Unset] = UNSET,
         include_credentials: Optional[bool] = None,
         limit: Optional[int] = None,
         after: Optional[str] = None,
@@ -413,7 +413,7 @@ class Accounts:
         app_slug: str,
         fields: Mapping[str, Any],
         connect_token: str,
-        external_user_id: Optional[str] = None,
+        external_user_id: Union[str, Unset] = UNSET,
         account_id: Union[Optional[str], Unset] = UNSET,
         app_override_id: Union[Optional[str], Unset] = UNSET,
         name: Union[Optional[str], Unset] = UNSET,
@@ -452,7 +452,7 @@ class Accounts:
         self,
         account_id: str,
         *,
-        external_user_id: Optional[str] = None,
+        external_user_id: Union[str, Unset] = UNSET,
         include_credentials: Optional[bool] = None,
         min_ttl: Optional[int] = None,
         options: Optional[CallOptions] = None,
@@ -483,7 +483,7 @@ class Accounts:
         self,
         account_id: str,
         *,
-        external_user_id: Optional[str] = None,
+        external_user_id: Union[str, Unset] = UNSET,
         keep_alive: Union[Optional[bool], Unset] = UNSET,
         options: Optional[CallOptions] = None,
     ) -> AccountHealth:
@@ -513,7 +513,7 @@ class Accounts:
         self,
         account_id: str,
         *,
-        external_user_id: Optional[str] = None,
+        external_user_id: Union[str, Unset] = UNSET,
         revoke: Optional[bool] = None,
         options: Optional[CallOptions] = None,
     ) -> None:
@@ -543,7 +543,7 @@ class Accounts:
         self,
         account_id: str,
         *,
-        external_user_id: Optional[str] = None,
+        external_user_id: Union[str, Unset] = UNSET,
         options: Optional[CallOptions] = None,
     ) -> AccountHealth:
         """Tells how an account is: what is wrong with it, what was tried, what comes next, and when
@@ -567,7 +567,7 @@ class Accounts:
         self,
         account_id: str,
         *,
-        external_user_id: Optional[str] = None,
+        external_user_id: Union[str, Unset] = UNSET,
         options: Optional[CallOptions] = None,
     ) -> Account:
         """Refreshes an account's access token now, however long it would last."""
@@ -607,7 +607,7 @@ class Accounts:
         self,
         app: str,
         *,
-        external_user_id: Optional[str] = None,
+        external_user_id: Union[str, Unset] = UNSET,
         revoke: Optional[bool] = None,
         options: Optional[CallOptions] = None,
     ) -> None:
@@ -627,7 +627,7 @@ class Accounts:
         self,
         external_user_id: str,
         *,
-        app: Optional[str] = None,
+        app: Union[str, Unset] = UNSET,
         include_credentials: Optional[bool] = None,
         options: Optional[CallOptions] = None,
     ) -> List[Account]:
@@ -657,7 +657,7 @@ class OAuthApps:
     def list(
         self,
         *,
-        app: Optional[str] = None,
+        app: Union[str, Unset] = UNSET,
         q: Optional[str] = None,
         limit: Optional[int] = None,
         after: Optional[str] = None,
@@ -837,7 +837,7 @@ class AppOverrides:
     def list(
         self,
         *,
-        app: Optional[str] = None,
+        app: Union[str, Unset] = UNSET,
         limit: Optional[int] = None,
         after: Optional[str] = None,
         before: Optional[str] = None,
@@ -1325,7 +1325,7 @@ class Freeze:
     def begin(
         self,
         *,
-        app: Optional[str] = None,
+        app: Union[str, Unset] = UNSET,
         options: Optional[CallOptions] = None,
     ) -> FreezeState:
         """Stops handing out the project's credentials, or one app's, within a second and in every
@@ -1348,7 +1348,7 @@ class Freeze:
     def end(
         self,
         *,
-        app: Optional[str] = None,
+        app: Union[str, Unset] = UNSET,
         options: Optional[CallOptions] = None,
     ) -> FreezeState:
         """Lifts a freeze of the project, or of one app in it."""
@@ -1409,7 +1409,7 @@ class Webhooks:
     def deliveries(
         self,
         *,
-        endpoint: Optional[str] = None,
+        endpoint: Union[str, Unset] = UNSET,
         state: Optional[str] = None,
         limit: Optional[int] = None,
         after: Optional[str] = None,
@@ -1672,7 +1672,7 @@ class Components:
         self,
         *,
         component_type: Optional[Literal["trigger", "action"]] = None,
-        app: Optional[str] = None,
+        app: Union[str, Unset] = UNSET,
         q: Optional[str] = None,
         registry: Optional[Literal["public", "private", "all"]] = None,
         limit: Optional[int] = None,
@@ -1799,7 +1799,7 @@ class Actions:
     def list(
         self,
         *,
-        app: Optional[str] = None,
+        app: Union[str, Unset] = UNSET,
         q: Optional[str] = None,
         registry: Optional[Literal["public", "private", "all"]] = None,
         limit: Optional[int] = None,
@@ -1959,7 +1959,7 @@ class Triggers:
     def list(
         self,
         *,
-        app: Optional[str] = None,
+        app: Union[str, Unset] = UNSET,
         q: Optional[str] = None,
         registry: Optional[Literal["public", "private", "all"]] = None,
         limit: Optional[int] = None,
