@@ -67,7 +67,10 @@ class Seen:
 
 
 class Upstream:
-    """A pretend app. ``/echo`` says what came, ``/large`` is a megabyte, ``/missing`` is a 404."""
+    """A pretend app: what came comes back; ``/missing`` is a 404, ``/large`` a megabyte.
+
+    ``/broken`` breaks off.
+    """
 
     def __init__(self) -> None:
         self.seen: List[Seen] = []
@@ -84,9 +87,11 @@ class Upstream:
                 said = b"x" * 1_000_000 if self.path == "/large" else body or b'{"said": "hello"}'
                 self.send_response(status)
                 self.send_header("content-type", "application/json")
-                self.send_header("content-length", str(len(said)))
+                whole = len(said) + (1 if self.path == "/broken" else 0)
+                self.send_header("content-length", str(whole))
                 self.end_headers()
                 self.wfile.write(said)
+                self.close_connection = self.path == "/broken"
 
             def body(self) -> bytes:
                 if self.headers.get("transfer-encoding") != "chunked":

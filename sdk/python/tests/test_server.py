@@ -15,6 +15,7 @@ from grantkeep import (
     BadRequestError,
     ConfirmError,
     Grantkeep,
+    NoAnswerError,
     NotFoundError,
     PermissionDeniedError,
     connect_link,
@@ -149,6 +150,23 @@ async def test_a_refusal_of_the_app_is_no_failure_but_one_of_the_server_is(
     assert refused.value.code == "host_not_allowed" and refused.value.request_id
     with pytest.raises(NotFoundError):
         await given(client.proxy.get("/echo", **{**asked, "account_id": "apn_00000000000000"}))
+
+
+async def test_an_answer_that_breaks_off_is_not_taken_for_whole(client: Any, world: World) -> None:
+    user = name()
+    asked = {"account_id": world.connect(user), "external_user_id": user}
+    for read in ("read", "json", "text"):
+        answer = await given(client.proxy.get("/broken", **asked))
+        with pytest.raises(NoAnswerError):
+            await given(getattr(answer, read)())
+    answer = await given(client.proxy.get("/broken", **asked))
+    with pytest.raises(NoAnswerError):
+        if isinstance(client, AsyncGrantkeep):
+            _ = [piece async for piece in answer.iter_bytes()]
+        else:
+            _ = list(answer.iter_bytes())
+    # The connection is not used again, and the next call goes well.
+    assert (await given(client.proxy.get("/echo", **asked))).ok
 
 
 async def test_a_refused_call_does_not_cost_the_next_one(client: Any) -> None:
