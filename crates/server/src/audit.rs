@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::callers::{Actor, Origin};
 use crate::clock::Clock;
-use crate::db::Db;
+use crate::db::{Db, Near};
 use crate::error::{self, Result};
 use crate::ids::{EventId, ProjectId};
 use crate::on;
@@ -297,10 +297,16 @@ async fn insert(db: &Db, rows: &Arc<Vec<Row>>) -> sqlx::Result<()> {
         Db::Lite { writer, near, .. } => {
             // Its turn among all that write.
             let _turn = writer.acquire().await?;
-            let (near, rows) = (near.clone(), Arc::clone(rows));
-            // Another process may have the file locked for a while.
-            let add = move || near.add(INSERT_ONE, rows.iter().map(Row::values));
-            tokio::task::spawn_blocking(add).await.map_err(|_| sqlx::Error::WorkerCrashed)?
+            match near.add(INSERT_ONE, rows.iter().map(Row::values), false) {
+                Err(error) if Near::is_busy(&error) => {
+                    let (near, rows) = (near.clone(), Arc::clone(rows));
+                    let add = move || near.add(INSERT_ONE, rows.iter().map(Row::values), true);
+                    tokio::task::spawn_blocking(add)
+                        .await
+                        .map_err(|_| sqlx::Error::WorkerCrashed)?
+                }
+                done => done,
+            }
         }
         Db::Pg(pool) => insert_there(pool, rows).await,
     }

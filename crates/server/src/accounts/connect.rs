@@ -91,6 +91,7 @@ async fn create(app: &App, tx: &mut Tx, grant: NewGrant, now_ms: i64) -> Result<
         attempts: 0,
         sealed: Vec::new(),
         wrapped_key: None,
+        client_id: None,
     };
     let account = filled(app, tx, account, grant).await?;
     store::insert(tx, &account).await?;

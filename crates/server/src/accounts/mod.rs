@@ -150,6 +150,8 @@ pub struct Account {
     sealed: Vec<u8>,
     /// The user's key as it is stored, where it was read with the row.
     wrapped_key: Option<Vec<u8>>,
+    /// The OAuth client's own id at the app, likewise.
+    client_id: Option<String>,
 }
 
 /// How far refreshing is.

@@ -204,6 +204,7 @@ mod tests {
             attempts: 0,
             sealed: Vec::new(),
             wrapped_key: None,
+            client_id: None,
         }
     }
 

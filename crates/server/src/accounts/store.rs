@@ -19,16 +19,22 @@ macro_rules! row {
         #[derive(FromRow)]
         struct Row {
             $($field: $kind,)*
-            /// Only where [`find`] read it.
+            /// These only where [`find`] read them.
             #[sqlx(default)]
             wrapped_key: Option<Vec<u8>>,
+            #[sqlx(default)]
+            client_id: Option<String>,
         }
 
         impl Row {
             fn near(row: &rusqlite::Row) -> rusqlite::Result<Self> {
                 let mut nth = 0_usize..;
                 let mut next = || nth.next().unwrap_or_default();
-                Ok(Self { $($field: row.get(next())?,)* wrapped_key: row.get(next())? })
+                Ok(Self {
+                    $($field: row.get(next())?,)*
+                    wrapped_key: row.get(next())?,
+                    client_id: row.get(next())?,
+                })
             }
         }
     };
@@ -137,6 +143,7 @@ impl TryFrom<Row> for Account {
             name: row.name,
             sealed: row.sealed,
             wrapped_key: row.wrapped_key,
+            client_id: row.client_id,
             version: row.version,
             expires_at_ms: row.expires_at_ms,
             last_refreshed_at_ms: row.last_refreshed_at_ms,
@@ -154,8 +161,8 @@ fn accounts(rows: Vec<Row>) -> sqlx::Result<Vec<Account>> {
     rows.into_iter().map(Account::try_from).collect()
 }
 
-/// With the user's key, since whoever needs one account mostly opens it: a second look-up would cost
-/// as much as the first.
+/// With the user's key and the client's id, since whoever needs one account mostly opens it: each
+/// look-up more would cost as much as the first.
 pub(super) async fn find(
     db: &Db,
     tenant: &Tenant,
@@ -166,7 +173,9 @@ pub(super) async fn find(
         columns!(),
         ", (select wrapped from owner_keys where owner_keys.project_id = accounts.project_id and \
          owner_keys.environment = accounts.environment and owner_keys.owner_id = \
-         accounts.user_id) as wrapped_key",
+         accounts.user_id) as wrapped_key, (select client_id from oauth_apps where \
+         oauth_apps.project_id = accounts.project_id and oauth_apps.id = accounts.oauth_app_id) \
+         as client_id",
         " from accounts where project_id = $1 and environment = $2 and id = $3",
         visible!()
     );

@@ -162,7 +162,9 @@ pub(super) async fn credentials(app: &App, usable: &Usable) -> Result<Map<String
     for (name, value) in &credentials.fields {
         put(name, value.expose());
     }
-    if let Some(id) = &account.oauth_app {
+    if let Some(client_id) = &account.client_id {
+        put("oauth_client_id", client_id);
+    } else if let Some(id) = &account.oauth_app {
         let client = apps::find_oauth_app(app, &account.tenant.project, id.as_str()).await;
         if let Ok(client) = client {
             put("oauth_client_id", &client.client_id);

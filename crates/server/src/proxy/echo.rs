@@ -14,6 +14,8 @@ use zeroize::Zeroizing;
 const SECRET_BYTES_MIN: usize = 8;
 /// The least of a base64 text that is taken for a find.
 const BASE64_CHARS_MIN: usize = 11;
+/// How much of a needle is looked for first.
+const ANCHOR_BYTES: usize = 16;
 /// What stands in the credential's place.
 const BLACK: u8 = b'*';
 
@@ -68,8 +70,11 @@ impl Needles {
     /// The text with all of them blacked out. `None`: there was none.
     pub fn black_out(&self, text: &[u8]) -> Option<Vec<u8>> {
         let mut black: Option<Vec<u8>> = None;
-        for needle in &self.0 {
-            for at in memmem::find_iter(text, &**needle) {
+        for needle in self.0.iter().filter(|it| it.len() <= text.len()) {
+            // Preparing to look for all of a long needle costs more than looking for its beginning.
+            let anchor = &needle[..needle.len().min(ANCHOR_BYTES)];
+            let found = memmem::find_iter(text, anchor);
+            for at in found.filter(|at| text[*at..].starts_with(needle)) {
                 let to = black.get_or_insert_with(|| text.to_vec());
                 to[at..at + needle.len()].fill(BLACK);
             }
@@ -81,7 +86,10 @@ impl Needles {
     fn begun(&self, text: &[u8]) -> usize {
         let of = |needle: &[u8]| {
             let most = (needle.len() - 1).min(text.len());
-            (1..=most).rev().find(|it| text.ends_with(&needle[..*it])).unwrap_or(0)
+            let end = &text[text.len() - most..];
+            // The first is the longest.
+            let mut begins = memchr::memchr_iter(needle[0], end).map(|at| &end[at..]);
+            begins.find(|it| needle.starts_with(it)).map_or(0, <[u8]>::len)
         };
         self.0.iter().map(|it| of(it)).max().unwrap_or(0)
     }
