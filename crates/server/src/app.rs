@@ -216,6 +216,7 @@ impl App {
         let identity = Identity::read(certificate, key);
         let made = identity.and_then(|it| Egress::showing(&self.config, it));
         let made = made.map_err(|it| error::DECRYPT_FAILED.logging(it))?;
+        let made = made.watched(self.egress.watch());
         self.showing.insert(client, made.clone()).await;
         Ok(made)
     }

@@ -12,7 +12,7 @@ use crate::catalog_file;
 use crate::clock::Clock;
 use crate::config::{AuditPolicy, Config, ConfigError};
 use crate::db::{Db, OpenError};
-use crate::egress::Egress;
+use crate::egress::{Egress, Watch};
 use crate::keys::{Keys, derived};
 use crate::on;
 use crate::paging::CursorKey;
@@ -46,6 +46,15 @@ pub enum BootError {
 
 /// Opens everything that a server or a command needs. Migrations that are due are run.
 pub async fn open(config: Config, clock: Clock) -> Result<Arc<App>, BootError> {
+    open_watched(config, clock, None).await
+}
+
+/// The same, with somebody who looks on at what apps are asked and answer.
+pub(crate) async fn open_watched(
+    config: Config,
+    clock: Clock,
+    watch: Option<Watch>,
+) -> Result<Arc<App>, BootError> {
     let keyring = keyring(&config)?;
     let root_key = config.required_root_key()?;
     let keys_secret = derived(root_key.expose(), "cursors");
@@ -54,7 +63,7 @@ pub async fn open(config: Config, clock: Clock) -> Result<Arc<App>, BootError> {
     db.migrate().await?;
     check_root_key(&db, &keyring, clock.now_ms()).await?;
     let catalog = catalog(&config)?;
-    let egress = Egress::new(&config)?;
+    let egress = Egress::new(&config)?.watched(watch);
     let audit = Audit::start(db.clone(), clock.clone(), audit_policy(&config));
     let keys = Keys::new(keyring);
     let cursors = CursorKey::new(&keys_secret);

@@ -10,6 +10,7 @@ mod error;
 mod pools;
 mod target;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,7 +18,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_LENGTH, HOST, HeaderMap};
-use hyper::{Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -81,6 +82,20 @@ pub struct Answer {
     pub body: Bytes,
 }
 
+/// A whole exchange as the one who tries an app out may look at it. Not printable: both bodies may
+/// hold tokens.
+pub struct Seen<'a> {
+    pub method: &'a Method,
+    pub uri: &'a Uri,
+    /// The request's body.
+    pub sent: &'a Bytes,
+    pub answer: &'a Answer,
+}
+
+/// Told of each exchange that [`Egress::send`] finished. A server has none: it is for the trial of
+/// an app, where a person looks at his own account.
+pub type Watch = Arc<dyn Fn(&Seen<'_>) + Send + Sync>;
+
 /// The outbound HTTP client. Copies share one pool of connections.
 #[derive(Clone)]
 pub struct Egress {
@@ -89,6 +104,7 @@ pub struct Egress {
     pools: Pools,
     policy: Policy,
     limits: Limits,
+    watch: Option<Watch>,
 }
 
 impl Egress {
@@ -138,7 +154,19 @@ impl Egress {
             total_timeout: config.egress_total_timeout_ms.duration(),
             ports: Ports::Any,
         };
-        Ok(Self { client, pools: Pools::new(builder, connector), policy, limits })
+        let pools = Pools::new(builder, connector);
+        Ok(Self { client, pools, policy, limits, watch: None })
+    }
+
+    /// The same, with somebody who looks on.
+    #[must_use]
+    pub fn watched(self, watch: Option<Watch>) -> Self {
+        Self { watch, ..self }
+    }
+
+    /// Who looks on, for another client that is to be seen too.
+    pub fn watch(&self) -> Option<Watch> {
+        self.watch.clone()
     }
 
     /// The limits that the configuration sets.
@@ -184,12 +212,20 @@ impl Egress {
             first_byte_timeout: limits.first_byte_timeout.min(limits.total_timeout),
             ..limits
         };
+        let asked = match &self.watch {
+            Some(watch) => Some((watch, Asked::of(&request).await)),
+            None => None,
+        };
         let request = request.map(|it| it.map_err(|never| match never {}).boxed_unsync());
         let response = self.stream(request, limits).await?;
         let reading = read(response, limits.answer_bytes_max);
-        tokio::time::timeout_at(deadline, reading)
+        let answer = tokio::time::timeout_at(deadline, reading)
             .await
-            .map_err(|_| EgressError::sent(Failure::Timeout, "the answer did not end in time"))?
+            .map_err(|_| EgressError::sent(Failure::Timeout, "the answer did not end in time"))??;
+        if let Some((watch, Asked { method, uri, sent })) = &asked {
+            watch(&Seen { method, uri, sent, answer: &answer });
+        }
+        Ok(answer)
     }
 
     /// Sends `request` and returns once the head of the answer is here; bodies flow unbuffered.
@@ -235,6 +271,20 @@ impl Egress {
         };
         count(&outcome, began.elapsed());
         outcome
+    }
+}
+
+/// What is kept of a request for [`Seen`].
+struct Asked {
+    method: Method,
+    uri: Uri,
+    sent: Bytes,
+}
+
+impl Asked {
+    async fn of(request: &Request<Full<Bytes>>) -> Self {
+        let body = request.body().clone().collect().await.unwrap_or_else(|never| match never {});
+        Self { method: request.method().clone(), uri: request.uri().clone(), sent: body.to_bytes() }
     }
 }
 

@@ -55,6 +55,7 @@ pub mod serve;
 pub mod telemetry;
 
 pub mod demo;
+pub mod embedded;
 
 pub mod scan;
 

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::{Failure, Shell, output};
-use crate::demo::{Folder, Options, Shop, Step, Trouble, World, once, simulate};
+use crate::demo::{FOLDER, Options, Shop, Step, World, once, simulate};
+use crate::embedded::{Folder, Trouble};
 
 /// Columns that a step's name takes.
 const NAME_COLUMNS: usize = 40;
@@ -69,7 +70,7 @@ fn line(step: &Step) -> String {
 }
 
 async fn run_on(shell: &Shell, options: &Options) -> Result<(), Failure> {
-    let folder = Folder::open(options.data.as_deref())?;
+    let folder = Folder::open(options.data.as_deref(), FOLDER)?;
     let simulator = simulate(options).await?;
     let world = World::serve(options, folder, simulator).await?;
     let shop = Shop::open(options, &world).await?;

@@ -7,10 +7,10 @@ use grantkeep_vault::{Secret, token};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use super::http::{Ask, Reply, send};
 use super::world::Entered;
 use super::{Result, Trouble};
 use crate::egress::Egress;
+use crate::embedded::{Ask, Reply, send};
 
 /// An access token this close to its end is not used any more.
 const MARGIN: Duration = Duration::from_mins(2);

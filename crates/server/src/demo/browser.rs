@@ -3,9 +3,9 @@
 use url::Url;
 use url::form_urlencoded::Serializer;
 
-use super::http::{Ask, Reply, send};
 use super::{Doing, Result, Trouble};
 use crate::egress::Egress;
+use crate::embedded::{Ask, Reply, send};
 
 /// Redirects in a row.
 const HOPS_MAX: usize = 10;

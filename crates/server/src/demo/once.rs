@@ -8,13 +8,12 @@ use serde_json::json;
 
 use super::acme::{Acme, Connected, Grant};
 use super::browser::Browser;
-use super::folder::Folder;
-use super::http::{Ask, Reply, send};
 use super::steps::{Report, Step, Steps, check};
 use super::world::{Entered, Options, World, simulate};
-use super::{Doing, Result, Trouble};
+use super::{Doing, FOLDER, Result, Trouble};
 use crate::audit;
 use crate::egress::Egress;
+use crate::embedded::{Ask, Folder, Reply, send};
 
 /// The user of Acme who connects, and who she is at the providers.
 const USER: &str = "robin";
@@ -66,7 +65,7 @@ async fn start_simulator(options: &Options) -> Result<(Simulator, String)> {
 }
 
 async fn start_server(options: &Options, simulator: Simulator) -> Result<(World, String)> {
-    let folder = Folder::open(options.data.as_deref())?;
+    let folder = Folder::open(options.data.as_deref(), FOLDER)?;
     let world = World::serve(options, folder, simulator).await?;
     let seen = format!("{}, SQLite, its own root key", world.server());
     Ok((world, seen))
@@ -244,7 +243,7 @@ impl Told<'_> {
     /// Six seconds later, by the clocks of both sides, a token of five seconds has ended.
     async fn refresh(&mut self, account: &str, old: &Grant) -> Result<(Grant, String)> {
         let before = self.world.simulator.counters(OAUTH).refresh_ok;
-        self.world.app.clock.shift(i64::try_from(LATER.as_millis()).unwrap_or(0));
+        self.world.app().clock.shift(i64::try_from(LATER.as_millis()).unwrap_or(0));
         self.world.simulator.advance(LATER);
         let grant = self.acme.grant(account).await?;
         check(grant.fingerprint() != old.fingerprint(), "the token is still the same")?;
@@ -324,7 +323,7 @@ impl Told<'_> {
     async fn count(&self) -> Result<((), String)> {
         let begun = Instant::now();
         loop {
-            let counts = audit::counts(&self.world.app.db, &self.entered.project.id).await;
+            let counts = audit::counts(&self.world.app().db, &self.entered.project.id).await;
             let counts = counts.doing("the audit events cannot be read")?;
             let missing = RECORDED.iter().find(|it| !counts.contains_key(**it));
             let Some(missing) = missing else {

@@ -7,24 +7,19 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use grantkeep_simulator::Simulator;
-use grantkeep_vault::{RootKey, Secret, token};
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
+use grantkeep_vault::{Secret, token};
 use url::Url;
-use zeroize::Zeroizing;
 
-use super::folder::Folder;
 use super::product::LOGO_PNG;
-use super::{Doing, Result, Trouble};
+use super::{Doing, Result};
 use crate::app::App;
 use crate::apps::{self, Edit};
-use crate::clock::Clock;
+use crate::boot;
 use crate::config::Config;
 use crate::egress::Egress;
+use crate::embedded::{Folder, Running, path_text, root_key};
 use crate::projects::{self, Change, Project};
 use crate::scope::{Scope, Scopes};
-use crate::serve::{self, Bound};
-use crate::{boot, config};
 
 /// The root key of the demo, in its data folder.
 const KEY_FILE: &str = "demo-root.key";
@@ -56,9 +51,7 @@ impl Options {
 pub struct World {
     pub folder: Folder,
     pub simulator: Simulator,
-    pub app: Arc<App>,
-    stop: CancellationToken,
-    tasks: Vec<JoinHandle<()>>,
+    running: Running,
 }
 
 /// How Acme's server proves itself, and for which project.
@@ -83,27 +76,24 @@ impl World {
         for (slug, text) in simulator.catalog_files() {
             std::fs::write(catalog.join(format!("{slug}.toml")), text).doing("cannot write")?;
         }
-        let mut config = settings(&folder, &catalog, options.address(1))?;
-        // The port is known once it is bound, and redirect URIs are made from it.
-        let bound = serve::bind(&config).await.doing("the server cannot start")?;
-        let address = bound.address().doing("the server's port")?;
-        config.listen = address;
-        config.public_url = Url::parse(&format!("http://{address}")).doing("the server's URL")?;
-        let app = boot::open(config, Clock::system()).await.doing("the server cannot start")?;
-        let stop = CancellationToken::new();
-        let tasks = run(&app, bound, &stop);
-        Ok(Self { folder, simulator, app, stop, tasks })
+        let config = settings(&folder, &catalog, options.address(1))?;
+        let running = Running::start(config, None, None).await?;
+        Ok(Self { folder, simulator, running })
     }
 
     /// The HTTP client of those outside: the product and the person. The server's own one does not
     /// call the server.
     pub(super) fn outside(&self) -> Result<Egress> {
-        Egress::for_operator(&self.app.config).doing("the HTTP client")
+        Egress::for_operator(&self.app().config).doing("the HTTP client")
+    }
+
+    pub(super) fn app(&self) -> &Arc<App> {
+        &self.running.app
     }
 
     /// Where the server is, without a slash at the end.
     pub fn server(&self) -> String {
-        self.app.url("").as_str().trim_end_matches('/').to_owned()
+        self.running.url()
     }
 
     /// The root key's file: made for this demo, readable by this user alone.
@@ -124,16 +114,17 @@ impl World {
             }),
             ..Change::default()
         };
-        let project = projects::create(&self.app, PRODUCT, change).await.doing(what)?;
+        let project = projects::create(self.app(), PRODUCT, change).await.doing(what)?;
         let logo = format!("data:image/png;base64,{}", BASE64_STANDARD.encode(LOGO_PNG));
-        projects::set_logo(&self.app, &project.id, &logo).await.doing(what)?;
+        projects::set_logo(self.app(), &project.id, &logo).await.doing(what)?;
         let scopes = Scopes::of(&[
             Scope::TokensCreate,
             Scope::AccountsRead,
             Scope::AccountsWrite,
             Scope::CredentialsRead,
         ]);
-        let client = projects::create_client(&self.app, Some(&project.id), "Acme backend", &scopes);
+        let client =
+            projects::create_client(self.app(), Some(&project.id), "Acme backend", &scopes);
         let client = client.await.doing(what)?;
         let mut provider_secrets = Vec::new();
         for provider in &PROVIDERS[..2] {
@@ -158,78 +149,34 @@ impl World {
             ..Edit::default()
         };
         let slug = format!("sim_{provider}");
-        let made = apps::create_oauth_app(&self.app, &project.id, &slug, edit).await.doing(what)?;
-        let redirect_uri = made.redirect_uri(&self.app);
+        let made =
+            apps::create_oauth_app(self.app(), &project.id, &slug, edit).await.doing(what)?;
+        let redirect_uri = made.redirect_uri(self.app());
         self.simulator.register_client(provider, id.expose(), secret.expose(), &redirect_uri);
         Ok(secret)
     }
 
     /// Stops the server, then the providers, then removes what is temporary.
     pub async fn stop(self) {
-        self.stop.cancel();
-        for task in self.tasks {
-            // A task that panicked has said so already.
-            let _ = task.await;
-        }
-        self.app.close().await;
+        self.running.stop().await;
         self.simulator.stop().await;
     }
 }
 
-fn settings(folder: &Folder, catalog: &std::path::Path, address: SocketAddr) -> Result<Config> {
-    let texts = |path: &std::path::Path| {
-        path.to_str().map(str::to_owned).ok_or_else(|| Trouble::new("the folder's name is no text"))
-    };
-    let (data, catalog) = (texts(folder.path())?, texts(catalog)?);
+fn settings(folder: &Folder, catalog: &PathBuf, address: SocketAddr) -> Result<Config> {
+    let data = folder.path().to_path_buf();
     let listen = address.to_string();
     let pairs = [
-        ("data_dir", data.as_str()),
-        ("catalog_dir", catalog.as_str()),
+        ("data_dir", path_text(&data)?),
+        ("catalog_dir", path_text(catalog)?),
         ("listen", listen.as_str()),
         ("dev", "true"),
         ("egress_allow_loopback", "true"),
         ("drain_timeout_ms", "2000"),
     ];
     let mut config = Config::from_pairs(&pairs).doing("the demo's own settings")?;
-    config.root_key = Some(root_key(folder)?);
+    config.root_key = Some(root_key(&data.join(KEY_FILE))?);
     Ok(config)
-}
-
-/// The folder's root key, made if it has none.
-fn root_key(folder: &Folder) -> Result<config::Secret> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    let file = folder.path().join(KEY_FILE);
-    if !file.exists() {
-        let mut options = std::fs::OpenOptions::new();
-        let made = options.write(true).create_new(true).mode(0o600).open(&file);
-        let mut made = made.doing("cannot write the root key")?;
-        writeln!(made, "{}", &*RootKey::generate_text()).doing("cannot write the root key")?;
-    }
-    let text = Zeroizing::new(std::fs::read_to_string(&file).doing("cannot read the root key")?);
-    Ok(config::Secret::new(Zeroizing::new(text.trim().to_owned())))
-}
-
-/// The listener and what runs beside it.
-fn run(app: &Arc<App>, bound: Bound, stop: &CancellationToken) -> Vec<JoinHandle<()>> {
-    let router = crate::router::router(app);
-    let stopped = stop.clone().cancelled_owned();
-    let serving = async move {
-        if let Err(error) = bound.run(router, stopped).await {
-            tracing::error!(%error, "the listener ended");
-        }
-    };
-    let jobs = crate::jobs::work(Arc::clone(app), stop.clone());
-    let refreshing = crate::accounts::run(Arc::clone(app), stop.clone());
-    let connecting = crate::connect::run(Arc::clone(app), stop.clone());
-    let telling = crate::webhooks::run(Arc::clone(app), stop.clone());
-    vec![
-        tokio::spawn(serving),
-        tokio::spawn(jobs),
-        tokio::spawn(telling),
-        tokio::spawn(refreshing),
-        tokio::spawn(connecting),
-    ]
 }
 
 /// The origin of a URL, as browsers write it.

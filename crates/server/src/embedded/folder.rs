@@ -1,4 +1,4 @@
-//! Where the demo keeps its data: a folder that is gone afterwards, or one that the person named.
+//! Where the data is: a folder that is gone afterwards, or one that the person named.
 
 use std::path::{Path, PathBuf};
 
@@ -14,9 +14,10 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// `named`, made if need be and kept; else a fresh one that is removed at the end.
-    pub fn open(named: Option<&Path>) -> Result<Self> {
-        let fresh = || std::env::temp_dir().join(token::base62("grantkeep-demo-", 12).expose());
+    /// `named`, made if need be and kept; else a fresh one, its name beginning with `prefix`, that
+    /// is removed at the end.
+    pub fn open(named: Option<&Path>, prefix: &'static str) -> Result<Self> {
+        let fresh = || std::env::temp_dir().join(token::base62(prefix, 12).expose());
         let path = named.map_or_else(fresh, Path::to_path_buf);
         let folder = Self { path, kept: named.is_some() };
         private_dir(folder.path()).doing("cannot make the data folder")?;
@@ -33,7 +34,7 @@ impl Folder {
     }
 
     /// Every file in it and below, for reading.
-    pub(super) fn files(&self) -> Result<Vec<PathBuf>> {
+    pub fn files(&self) -> Result<Vec<PathBuf>> {
         let mut files = Vec::new();
         let mut folders = vec![self.path.clone()];
         while let Some(folder) = folders.pop() {

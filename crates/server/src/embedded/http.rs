@@ -12,7 +12,7 @@ use super::{Doing, Result, Trouble};
 use crate::egress::Egress;
 
 /// What is sent.
-pub(super) struct Ask<'a> {
+pub struct Ask<'a> {
     pub method: Method,
     pub url: &'a str,
     pub headers: Vec<(&'a str, String)>,
@@ -47,7 +47,7 @@ impl<'a> Ask<'a> {
 }
 
 /// What came back.
-pub(super) struct Reply {
+pub struct Reply {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Bytes,
@@ -78,7 +78,7 @@ impl Reply {
 }
 
 /// Sends it and reads the whole answer. Redirects are answers.
-pub(super) async fn send(egress: &Egress, ask: Ask<'_>) -> Result<Reply> {
+pub async fn send(egress: &Egress, ask: Ask<'_>) -> Result<Reply> {
     let mut request = Request::builder().method(ask.method).uri(ask.url);
     for (name, value) in &ask.headers {
         request = request.header(*name, value);
