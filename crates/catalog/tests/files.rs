@@ -120,15 +120,6 @@ fn the_first_use_costs_little() {
     assert!(opened.as_millis() < 500, "{opened:?}");
 }
 
-/// Not an assertion about the files: prints what could still be said, for who mends them.
-#[test]
-#[ignore = "a list for people: cargo test -p grantkeep-catalog warnings -- --ignored --nocapture"]
-fn warnings() {
-    for problem in problems() {
-        println!("{problem}");
-    }
-}
-
 #[test]
 fn the_readmes_example_is_good() {
     let readme = include_str!("../apps/README.md");

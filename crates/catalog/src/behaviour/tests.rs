@@ -55,17 +55,6 @@ fn values_in_addresses_are_told() {
     assert_eq!(url("https://a.example/b?c=d")[2], "API: query of its own");
 }
 
-/// Not an assertion: prints the kinds, for people.
-#[test]
-#[ignore = "a list for people: cargo test -p grantkeep-catalog every_kind -- --ignored --nocapture"]
-fn every_kind_in_a_list() {
-    let kinds = kinds(Catalog::builtin().apps());
-    for kind in &kinds {
-        println!("{:5} {}: {}", kind.apps.len(), kind.app().slug, kind.behaviour);
-    }
-    println!("{} kinds", kinds.len());
-}
-
 #[test]
 fn every_app_is_of_one_kind_and_the_most_popular_stands_for_it() {
     let kinds = kinds(Catalog::builtin().apps());

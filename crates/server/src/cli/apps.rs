@@ -1,12 +1,12 @@
 //! `grantkeep apps`: the catalogue, and checks of app files.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use grantkeep_catalog::{Catalog, Entry, Filter, Options, Problem, Severity, Status, check};
+use grantkeep_catalog::{App, Catalog, Entry, Filter, Options, Problem, Severity, Status, check};
 use serde_json::{Value, json};
 
-use super::{Failure, Shell, apps_new, apps_own, output};
+use super::{Failure, Shell, apps_count, apps_new, apps_own, output};
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
@@ -29,9 +29,8 @@ pub(super) enum Command {
     #[command(after_help = "Example:\n  grantkeep apps check my-apps/acme.toml")]
     Check {
         files: Vec<PathBuf>,
-        /// Check the apps built in too, and count all by kind and by how well they are known.
-        #[arg(long, conflicts_with = "files")]
-        all: bool,
+        #[command(flatten)]
+        more: apps_count::Args,
     },
     /// Write a file for an app of your own, to be filled in.
     New(apps_new::Args),
@@ -78,12 +77,15 @@ pub(super) async fn run(shell: &Shell, command: Command) -> Result<(), Failure> 
 
 fn look(shell: &Shell, command: Command) -> Result<(), Failure> {
     let config = shell.load()?.config;
-    if let Command::Check { files, all } = command {
+    if let Command::Check { files, more } = command {
         let options = Options { allow_loopback: config.egress_allow_loopback };
+        if more.all && shell.json {
+            // One document, that of the whole.
+            return apps_count::run(shell, &crate::boot::catalog(&config)?, (&more, options));
+        }
         check_files(shell, files, config.catalog_dir.clone(), options)?;
-        if all {
-            check_catalog(&crate::boot::catalog(&config)?, options)?;
-            count(shell, &crate::boot::catalog(&config)?);
+        if more.all {
+            apps_count::run(shell, &crate::boot::catalog(&config)?, (&more, options))?;
         }
         return Ok(());
     }
@@ -126,53 +128,19 @@ fn list(shell: &Shell, catalog: &Catalog, query: &str, filter: &Filter) {
     output::note(&format!("{count} app(s)"));
 }
 
-/// What is compiled in or packed was checked when it was made; this looks again.
-fn check_catalog(catalog: &Catalog, options: Options) -> Result<(), Failure> {
-    let problems = catalog.apps().flat_map(|it| check::app(&it.slug, &it, options));
-    let errors: Vec<_> = problems.filter(is_error).map(|it| it.to_string()).collect();
-    if errors.is_empty() { Ok(()) } else { Err(Failure::Other(errors.join("\n"))) }
-}
-
-/// How many apps there are of each kind, and how well they are known.
-fn count(shell: &Shell, catalog: &Catalog) {
-    let statuses = [Status::Confirmed, Status::SingleSource, Status::Incomplete];
-    // Connectable by status, and those that are not.
-    let mut kinds: BTreeMap<&str, [usize; 4]> = BTreeMap::new();
-    for entry in catalog.entries() {
-        let at = statuses.iter().position(|it| *it == entry.status).unwrap_or(2);
-        for kind in [entry.auth, "all"] {
-            kinds.entry(kind).or_default()[if entry.connectable { at } else { 3 }] += 1;
-        }
+/// The app of that name.
+pub(super) fn wanted(catalog: &Catalog, slug: &str) -> Result<Arc<App>, Failure> {
+    if let Some(app) = catalog.find(slug) {
+        return Ok(app);
     }
-    let all = kinds.remove("all").unwrap_or_default();
-    let kinds: Vec<_> = kinds.into_iter().chain([("all", all)]).collect();
-    if shell.json {
-        let view = |(kind, [confirmed, single, incomplete, not]): &(&str, [usize; 4])| {
-            json!({ "auth": kind, "connectable": confirmed + single + incomplete,
-                "confirmed": confirmed, "single_source": single, "not_connectable": not })
-        };
-        output::json(&Value::Array(kinds.iter().map(view).collect()));
-        return;
-    }
-    let row = |(kind, [confirmed, single, incomplete, not]): (&str, [usize; 4])| {
-        let connectable = confirmed + single + incomplete;
-        let numbers = [connectable, confirmed, single, not, connectable + not];
-        std::iter::once(kind.to_owned()).chain(numbers.iter().map(ToString::to_string)).collect()
-    };
-    let header = &["AUTH", "CONNECTABLE", "CONFIRMED", "ONE SOURCE", "NOT CONNECTABLE", "ALL"];
-    output::table(header, kinds.into_iter().map(row).collect());
+    let near: Vec<_> = catalog.search(slug).into_iter().take(3).map(|it| &*it.slug).collect();
+    let hint =
+        if near.is_empty() { String::new() } else { format!(" Did you mean {}?", near.join(", ")) };
+    Err(Failure::Missing(format!("There is no app `{slug}`.{hint}")))
 }
 
 fn show(shell: &Shell, catalog: &Catalog, slug: &str) -> Result<(), Failure> {
-    let Some(app) = catalog.find(slug) else {
-        let near: Vec<_> = catalog.search(slug).into_iter().take(3).map(|it| &*it.slug).collect();
-        let hint = if near.is_empty() {
-            String::new()
-        } else {
-            format!(" Did you mean {}?", near.join(", "))
-        };
-        return Err(Failure::Missing(format!("There is no app `{slug}`.{hint}")));
-    };
+    let app = wanted(catalog, slug)?;
     let scopes = app.oauth2().map(|auth| auth.scopes.asked().join(" ")).unwrap_or_default();
     let fields: Vec<_> = app.fields.iter().map(|field| field.name.clone()).collect();
     let hosts = app.proxy.as_ref().map(|proxy| proxy.base_url.clone()).unwrap_or_default();
@@ -244,6 +212,6 @@ fn check_files(
     Ok(())
 }
 
-fn is_error(problem: &Problem) -> bool {
+pub(super) fn is_error(problem: &Problem) -> bool {
     problem.severity == Severity::Error
 }

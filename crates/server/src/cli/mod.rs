@@ -2,6 +2,7 @@
 
 mod accounts;
 mod apps;
+mod apps_count;
 mod apps_new;
 mod apps_own;
 mod attack_scan;
