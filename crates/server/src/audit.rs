@@ -371,6 +371,27 @@ pub async fn past(
         .bind(most).fetch_all(conn).await?))
 }
 
+/// An event, as somebody reads it who waits for it.
+#[derive(sqlx::FromRow)]
+pub struct Line {
+    pub action: String,
+    pub outcome: String,
+    pub detail: Option<String>,
+}
+
+/// Lines that are read at once.
+const LINES_MAX: i64 = 1_000;
+
+/// What was done for a project, or for nobody that is known, the oldest first: acts whose names
+/// begin with `prefix`.
+pub async fn lines(db: &Db, project: &ProjectId, prefix: &str) -> sqlx::Result<Vec<Line>> {
+    let sql = "select action, outcome, detail from audit_events where (project_id = $1 or \
+               project_id is null) and substr(action, 1, length($2)) = $2 \
+               order by at_ms, id limit $3";
+    Ok(on!(db.read(), conn => sqlx::query_as(sql)
+        .bind(project).bind(prefix).bind(LINES_MAX).fetch_all(conn).await?))
+}
+
 async fn spool(file: &PathBuf, bytes_max: u64, rows: &[Row]) -> std::io::Result<()> {
     let mut text = String::new();
     for row in rows {

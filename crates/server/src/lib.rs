@@ -56,6 +56,7 @@ pub mod telemetry;
 
 pub mod demo;
 pub mod embedded;
+pub mod trial;
 
 pub mod scan;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use grantkeep_catalog::{App, Catalog, Entry, Filter, Options, Problem, Severity, Status, check};
 use serde_json::{Value, json};
 
-use super::{Failure, Shell, apps_count, apps_new, apps_own, output};
+use super::{Failure, Shell, apps_count, apps_new, apps_own, apps_try, output};
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
@@ -34,6 +34,7 @@ pub(super) enum Command {
     },
     /// Write a file for an app of your own, to be filled in.
     New(apps_new::Args),
+    Try(apps_try::Args),
     #[command(flatten)]
     Own(apps_own::Command),
 }
@@ -69,6 +70,7 @@ impl Wish {
 pub(super) async fn run(shell: &Shell, command: Command) -> Result<(), Failure> {
     match command {
         Command::New(args) => apps_new::run(&args, &apps_own::today()),
+        Command::Try(args) => Box::pin(apps_try::run(shell, args)).await,
         Command::Own(command) => apps_own::run(shell, command).await,
         Command::List { project: Some(project), .. } => apps_own::list(shell, &project).await,
         other => look(shell, other),

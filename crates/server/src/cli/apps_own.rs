@@ -1,6 +1,6 @@
 //! `grantkeep apps add`, `remove` and `list --project`: apps of a project's own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use grantkeep_vault::Secret;
@@ -206,7 +206,7 @@ async fn discover(shell: &Shell, app: &Arc<App>, args: Discover) -> Result<(), F
     Ok(())
 }
 
-fn read(file: &PathBuf) -> Result<String, Failure> {
+pub(super) fn read(file: &Path) -> Result<String, Failure> {
     std::fs::read_to_string(file)
         .map_err(|error| Failure::Other(format!("cannot read {}: {error}", file.display())))
 }

@@ -5,6 +5,7 @@ mod apps;
 mod apps_count;
 mod apps_new;
 mod apps_own;
+mod apps_try;
 mod attack_scan;
 mod catalog;
 mod client;
@@ -17,6 +18,7 @@ mod oauth_app;
 mod output;
 mod project;
 mod serve;
+mod terminal;
 mod webhook;
 
 use std::path::PathBuf;

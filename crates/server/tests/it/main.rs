@@ -4,6 +4,7 @@
 mod accounts;
 mod app_overrides;
 mod apps;
+mod apps_try;
 mod audit;
 mod callers;
 mod canary;
