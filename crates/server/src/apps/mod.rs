@@ -46,6 +46,8 @@ pub use overrides::{
     AppOverride, OverrideEdit, create_override, delete_override, field_texts, fill, find_override,
     list_overrides, override_fields, update_override,
 };
+pub(crate) use published::published_app;
+
 pub use proofs::{oauth_app_certificate, oauth_app_key, oauth_app_secret};
 pub use register::{How, Registration};
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use grantkeep_catalog::App as CatalogApp;
 use serde_json::{Value, json};
 
 use super::{OAuthApp, register, store};
@@ -31,6 +32,15 @@ pub(crate) async fn client(
     let found = find(&app, &id).await?;
     let document = register::about(&app, &found).await?.ok_or(error::NOT_FOUND)?;
     Ok(published(&Value::Object(document)))
+}
+
+/// The app of the OAuth client that an address names, as anybody may know it who has the address.
+///
+/// # Errors
+/// [`error::NOT_FOUND`]; as for [`super::find`].
+pub(crate) async fn published_app(app: &App, id: &str) -> Result<Arc<CatalogApp>> {
+    let client = find(app, id).await?;
+    super::find(app, &client.project, &client.app_slug).await
 }
 
 async fn find(app: &App, id: &str) -> Result<OAuthApp> {

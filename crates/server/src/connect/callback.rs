@@ -51,7 +51,11 @@ pub(super) struct Return {
 pub(super) async fn judge(app: Arc<App>, it: Return) -> Result<Returned> {
     let (app, Return { context, query, headers, origin }) = (&app, &it);
     let parsed = callback::parse(query);
-    let flow = match take(app, (context, handle(query)), headers, origin).await {
+    let handle = match handle(query, "state") {
+        Some(handle) => Some(handle),
+        None => handle_in_own_name(app, context, query).await,
+    };
+    let flow = match take(app, (context, handle), headers, origin).await {
         Ok(flow) => flow,
         Err(error) => {
             let at = context.chars().take(80).collect::<String>();
@@ -77,9 +81,16 @@ pub(super) fn handle_of_token(given: &str) -> [u8; 32] {
     token::digest(&format!("oauth_token {given}"))
 }
 
+/// The same where the app's file has another name for the state: some send it back under that.
+async fn handle_in_own_name(app: &App, context: &str, query: &str) -> Option<[u8; 32]> {
+    let found = apps::published_app(app, context).await.ok()?;
+    let own = found.oauth2()?.param_names.get("state")?;
+    handle(query, own)
+}
+
 /// The handle in a query, if it holds exactly one. A doubtful answer still ends the flow that it
 /// names without doubt.
-fn handle(query: &str) -> Option<[u8; 32]> {
+fn handle(query: &str, name: &str) -> Option<[u8; 32]> {
     let one = |wanted: &str| {
         let all = url::form_urlencoded::parse(query.as_bytes());
         let mut all = all.filter(|(name, _)| name == wanted);
@@ -89,9 +100,9 @@ fn handle(query: &str) -> Option<[u8; 32]> {
         }
     };
     let token = || one("oauth_token").or_else(|| one("denied"));
-    let has_state = url::form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "state");
+    let has_state = url::form_urlencoded::parse(query.as_bytes()).any(|(it, _)| it == name);
     if has_state {
-        return one("state").map(|it| handle_of_state(&it));
+        return one(name).map(|it| handle_of_state(&it));
     }
     token().map(|it| handle_of_token(&it))
 }
