@@ -10,11 +10,16 @@ mod api;
 mod asked;
 mod aws;
 mod consent;
+mod device;
 mod file;
 mod fill;
+mod install;
+mod jwt;
 mod ledger;
 mod mirror;
 mod person;
+mod proof;
+mod request;
 mod revoke;
 mod signed;
 mod statement;
@@ -30,6 +35,7 @@ use url::Url;
 
 use crate::clock::Clock;
 use crate::exchange::{Answer, Call};
+use crate::secrets;
 use api::Which;
 use asked::{Asked, Doubts, Place};
 use file::{File, Pairs};
@@ -50,6 +56,15 @@ pub struct TwinCalls {
     pub verify: u64,
     pub identity: u64,
     pub api: u64,
+    /// Authorization requests that were left here beforehand.
+    pub pushed: u64,
+    /// Device flows that were begun, and questions how they stand.
+    pub device: u64,
+    pub polls: u64,
+    /// Questions with a person's token whether an installation is his.
+    pub check: u64,
+    /// Requests that were turned away for this server's nonce.
+    pub nonces: u64,
 }
 
 /// An OAuth client as it is registered at a twin.
@@ -87,6 +102,18 @@ struct State {
     told: Value,
     calls: TwinCalls,
     refusals: Vec<String>,
+    /// The client's public key (RFC 7517), and its certificate's SHA-256.
+    jwk: Value,
+    certificate: String,
+    pushed: Option<request::Pushed>,
+    device: Option<device::Device>,
+    /// A person's own token, beside that of an installation.
+    user_token: Option<String>,
+    /// Ids of signed objects that were used.
+    jtis: BTreeSet<String>,
+    /// The thumbprint of the key that the grant is bound to, and the nonce that proofs must have.
+    key_print: String,
+    nonce: String,
 }
 
 /// Somebody who has approved.
@@ -108,6 +135,7 @@ impl Twin {
             state: Mutex::default(),
             file,
         };
+        twin.state().nonce = secrets::fresh("nonce-");
         twin.form(true);
         Ok(twin)
     }
@@ -134,6 +162,21 @@ impl Twin {
     /// The client to be entered at the server.
     pub fn client(&self) -> TwinClient {
         self.state().client.clone()
+    }
+
+    /// The private key that the client must have, where it cannot be one that is made for it.
+    pub fn private_key(&self) -> Option<&'static str> {
+        (self.file.flow() == "installation").then(statement::private_key)
+    }
+
+    /// Registers the client's public key.
+    pub fn register_key(&self, jwk: &str) {
+        self.state().jwk = serde_json::from_str(jwk).unwrap_or_default();
+    }
+
+    /// Registers the client's certificate by its SHA-256, in hexadecimal.
+    pub fn register_certificate(&self, sha256: &str) {
+        sha256.clone_into(&mut self.state().certificate);
     }
 
     /// Registers the address that the browser is sent back to.
@@ -249,6 +292,11 @@ impl Twin {
         self.file.text(&format!("oauth2.param_names.{name}")).unwrap_or(name).to_owned()
     }
 
+    /// The address of a request, as its sender has it.
+    fn address(&self, asked: &Asked) -> String {
+        format!("{}{}", self.base_url, asked.call.path)
+    }
+
     /// Notes a wrong request and says no.
     fn refused(&self, state: &mut State, what: &str, why: &Doubts, status: StatusCode) -> Answer {
         let text = format!("{what}: {}", why.text());
@@ -266,6 +314,10 @@ impl Twin {
         let token = state.revoked_token(&self.file).unwrap_or_default();
         values.insert("token".to_owned(), token);
         match self.role(&asked, &values) {
+            // The address that others give tokens at.
+            Some((Role::Token, place)) if self.is_installed_at(&place, &values) => {
+                self.answer_as(Role::Installed, &mut state, &asked, &place)
+            }
             Some((role, place)) => self.answer_as(role, &mut state, &asked, &place),
             None => self.answer_other(&mut state, &asked, &values),
         }
@@ -288,9 +340,19 @@ impl Twin {
         best.map(|it| it.1)
     }
 
+    fn is_installed_at(&self, place: &Place, values: &Pairs) -> bool {
+        let url = self.file.text_or("oauth2.token_url", "");
+        let here = Place::of(url, values).is_some_and(|it| it.path == place.path);
+        self.file.flow() == "installation" && here
+    }
+
     fn answer_as(&self, role: Role, state: &mut State, asked: &Asked, place: &Place) -> Answer {
         match role {
             Role::Token => token::token(self, state, asked, place),
+            Role::Push => request::push(self, state, asked, place),
+            Role::Device => device::start(self, state, asked, place),
+            Role::Check => install::check(self, state, asked),
+            Role::Installed => install::token(self, state, asked),
             Role::Revoke => revoke::revoke(self, state, asked, place),
             Role::Swap => swap::swap(self, state, asked, place),
             Role::RequestToken => signed::request_token(self, state, asked),
@@ -315,6 +377,12 @@ impl Twin {
 #[derive(Clone, Copy)]
 enum Role {
     Token,
+    Push,
+    Device,
+    /// The person's token is to open the installation.
+    Check,
+    /// A token of the installation is asked for.
+    Installed,
     Revoke,
     Swap,
     RequestToken,
@@ -324,9 +392,14 @@ enum Role {
 }
 
 /// Where each is: the key of its address, the key of its method and the usual one.
-const ROLES: [(Role, &str, (&str, &str)); 8] = [
+const ROLES: [(Role, &str, (&str, &str)); 13] = [
     (Role::Token, "oauth2.token_url", ("oauth2.token_method", "POST")),
     (Role::Token, "oauth2.refresh_url", ("oauth2.token_method", "POST")),
+    (Role::Token, "oauth2.mtls_token_url", ("oauth2.token_method", "POST")),
+    (Role::Token, "oauth2.installation.user_token_url", ("oauth2.token_method", "POST")),
+    (Role::Check, "oauth2.installation.check_url", ("", "GET")),
+    (Role::Push, "oauth2.par_url", ("", "POST")),
+    (Role::Device, "oauth2.device_authorization_url", ("", "POST")),
     (Role::Revoke, "oauth2.revocation.url", ("oauth2.revocation.method", "POST")),
     (Role::Swap, "key_exchange.url", ("key_exchange.method", "POST")),
     (Role::RequestToken, "oauth1.request_token_url", ("", "POST")),

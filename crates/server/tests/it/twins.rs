@@ -1,6 +1,7 @@
 //! One app of every kind of behaviour in the catalogue, connected, refreshed, used and revoked at
 //! its simulated twin: each request must be as the app's own file says, to the letter.
 
+mod made_up;
 mod scenario;
 
 use std::panic::AssertUnwindSafe;
@@ -23,13 +24,6 @@ const AT_ONCE: usize = 12;
 const SAMPLE: usize = 12;
 /// Names apps, by slug and with commas between, to try out these alone.
 const ONLY_VARIABLE: &str = "GRANTKEEP_TEST_TWINS";
-
-/// What the server, or the twin, is not able to do yet. Each must fail, so that a line that is no
-/// longer true is found.
-const NOT_YET: [(&str, &str); 2] = [
-    ("github_app", "its twin does not play installations"),
-    ("shopline", "its callback brings the state under another name"),
-];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_behaviour_has_a_twin_that_takes_it_for_real() {
@@ -87,14 +81,7 @@ async fn go_through(world: &World, apps: &[Arc<App>]) {
             let panic = AssertUnwindSafe(scenario.run()).catch_unwind().await.err();
             let mut wrong = twin.refusals();
             wrong.extend(panic.map(|it| text_of(&*it)));
-            match NOT_YET.iter().find(|(slug, _)| *slug == app.slug) {
-                None if wrong.is_empty() => None,
-                None => Some(format!("{}: {}", app.slug, wrong.join("\n    "))),
-                Some((slug, why)) if wrong.is_empty() => {
-                    Some(format!("{slug}: works now; take it off the list ({why})"))
-                }
-                Some(_) => None,
-            }
+            (!wrong.is_empty()).then(|| format!("{}: {}", app.slug, wrong.join("\n    ")))
         }
     };
     let runs = apps.iter().zip(&world.twins).map(one);

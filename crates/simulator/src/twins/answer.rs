@@ -68,7 +68,9 @@ pub(super) fn tokens(file: &File, given: &Given, values: &Pairs) -> Answer {
         place(&mut body, &at("expires_in"), end(unit, life_s, given));
     }
     let own_word = file.flag("oauth2.answer.token_type_any", false);
-    place(&mut body, "token_type", json!(if own_word { "user" } else { "Bearer" }));
+    let bound = file.flag("oauth2.dpop", false);
+    let word = if own_word { "user" } else { "Bearer" };
+    place(&mut body, "token_type", json!(if bound { "DPoP" } else { word }));
     learned(file, "token_answer", values, &mut body);
     if file.text("identity.from") == Some("token_answer") {
         identity(file, &mut body);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::answer;
 use super::asked::{Asked, Doubts, Place, lower};
 use super::file::Pairs;
-use super::{State, Twin, fill};
+use super::{State, Twin, fill, proof};
 use crate::exchange::Answer;
 
 /// The one member of the bodies that callers of the proxy send here, and its value.
@@ -63,6 +63,15 @@ pub(super) fn call(twin: &Twin, state: &mut State, asked: &Asked, which: Which) 
         let sent = asked.header("authorization").unwrap_or_default().to_owned();
         headers.insert("authorization".to_owned(), sent);
         doubts.of(super::signed::api(twin, state, asked));
+    }
+    let token = values.get("oauth_access_token").cloned().unwrap_or_default();
+    let proved = proof::of_key(twin, state, (asked, Some(&token)), &mut headers, &mut doubts);
+    if let Err(answer) = proved {
+        return answer;
+    }
+    if file.text("oauth2.client_auth") == Some("tls") {
+        // Tokens are bound to the certificate too (RFC 8705 section 3).
+        proof::certificate(state, asked, &mut headers, &mut doubts);
     }
     if file.has("proxy.aws4") {
         headers.extend(super::aws::check(twin, asked, &values, &mut doubts));

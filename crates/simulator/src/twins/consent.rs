@@ -29,6 +29,7 @@ pub(super) fn consent(twin: &Twin, state: &mut State, asked: &Asked) -> Answer {
         return twin.refused(state, "consent", &doubts, StatusCode::NOT_FOUND);
     };
     let sent = asked.query_beside(&place);
+    let sent = super::request::params(twin, state, sent, &mut doubts);
     let get = |name: &str| {
         let name = twin.renamed(name);
         sent.iter().find(|it| it.0 == name).map_or("", |it| it.1.as_str()).to_owned()
@@ -46,6 +47,11 @@ pub(super) fn consent(twin: &Twin, state: &mut State, asked: &Asked) -> Answer {
         doubts.unless(bytes == digest::SHA256_OUTPUT_LEN, "code_challenge is no SHA-256");
         want("code_challenge", &challenge);
         want("code_challenge_method", "S256");
+    }
+    if file.flag("oauth2.dpop", false) {
+        // From here on, the grant belongs to this key (RFC 9449 section 10).
+        state.key_print = get("dpop_jkt");
+        want("dpop_jkt", &state.key_print);
     }
     for resource in file.texts("oauth2.resource") {
         expected.push(("resource".to_owned(), resource.to_owned()));

@@ -3,8 +3,7 @@
 use http::StatusCode;
 
 use super::asked::{Asked, Doubts, Place, lower};
-use super::token::client;
-use super::{State, Twin, fill};
+use super::{State, Twin, fill, proof};
 use crate::exchange::Answer;
 
 pub(super) fn revoke(twin: &Twin, state: &mut State, asked: &Asked, place: &Place) -> Answer {
@@ -29,25 +28,32 @@ pub(super) fn revoke(twin: &Twin, state: &mut State, asked: &Asked, place: &Plac
         }
         _ => expected.push((param.clone(), token)),
     }
+    let beside = asked.query_beside(place);
+    let mut sent = if way == "query" {
+        beside
+    } else {
+        doubts.unless(beside.is_empty(), format!("the query holds {beside:?}"));
+        let empty = asked.body.is_empty();
+        let format = if way == "json" { "json" } else { "form" };
+        if empty { Vec::new() } else { doubts.of(asked.body_pairs(format)) }
+    };
     // Said to need none, it needs none; a public client has to name itself all the same.
     match file.text("oauth2.revocation.client_auth") {
         Some("none") => {}
         own => {
             let usual = file.text_or("oauth2.client_auth", "post");
             let auth = own.unwrap_or(if way == "bearer" { "none" } else { usual });
-            expected.extend(client(twin, state, auth, &mut headers));
+            let auth = auth.to_owned();
+            let parts = &mut proof::Sent {
+                asked,
+                pairs: &sent,
+                headers: &mut headers,
+                doubts: &mut doubts,
+            };
+            expected.extend(proof::client(twin, state, &auth, parts));
         }
     }
     expected.extend(fill::pairs(&file.pairs("oauth2.revocation.params"), &values));
-    let beside = asked.query_beside(place);
-    let mut sent = if way == "query" {
-        beside
-    } else {
-        doubts.unless(beside.is_empty(), format!("the query holds {beside:?}"));
-        let empty = expected.is_empty() && asked.body.is_empty();
-        let format = if way == "json" { "json" } else { "form" };
-        if empty { Vec::new() } else { doubts.of(asked.body_pairs(format)) }
-    };
     if way == "form" && param == "token" {
         // A hint may come or not (RFC 7009 section 2.1), but not a wrong one.
         let kind = if state.revokes_refresh(file) { "refresh_token" } else { "access_token" };

@@ -33,6 +33,11 @@ pub(super) fn private_key() -> &'static str {
     &KEY.0
 }
 
+/// Its public half.
+pub(super) fn public_key() -> &'static [u8] {
+    &KEY.1
+}
+
 /// Whether statements are signed with the field of this name.
 pub(super) fn is_key(file: &super::file::File, name: &str) -> bool {
     file.text("oauth2.jwt.key").is_some_and(|it| it.contains(&format!("${{{name}}}")))

@@ -1,18 +1,18 @@
 //! The token endpoint of a twin: takes what its file says and nothing else.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
 use serde_json::Value;
 
 use super::answer::{self, Given, LIFE_S};
 use super::asked::{Asked, Doubts, Place, lower};
 use super::ledger::Ledger;
-use super::{State, Twin, fill, statement, text_at};
-use crate::exchange::{Answer, form_encoded};
+use super::{State, Twin, device, fill, install, proof, statement, text_at};
+use crate::exchange::Answer;
 use crate::secrets;
 
-/// RFC 7523 section 2.1.
+/// RFC 8628 section 3.4, RFC 8693 section 2.1, RFC 7523 section 2.1.
+const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
 type Wanted = Vec<(String, String)>;
@@ -22,19 +22,42 @@ type Wanted = Vec<(String, String)>;
 enum Purpose {
     Exchange,
     Refresh,
+    /// The person has typed the code.
+    Device,
     /// What the user entered is the grant.
     Again,
+}
+
+impl Purpose {
+    /// Whether the user has approved it, so that a refresh token may come with it.
+    fn is_approved(self) -> bool {
+        matches!(self, Self::Exchange | Self::Device)
+    }
 }
 
 pub(super) fn token(twin: &Twin, state: &mut State, asked: &Asked, place: &Place) -> Answer {
     let file = &twin.file;
     let mut doubts = Doubts::default();
     let sent = sent(twin, asked, place, &mut doubts);
+    let mut headers = fill::pairs(&lower(&file.pairs("oauth2.token_headers")), &state.secrets());
+    if let Err(answer) = proof::of_key(twin, state, (asked, None), &mut headers, &mut doubts) {
+        return answer;
+    }
     let has = |name: &str| sent.iter().any(|it| it.0 == twin.renamed(name));
     let purpose = if has("refresh_token") {
         state.calls.refresh += 1;
         Purpose::Refresh
-    } else if file.flow() == "authorization_code" {
+    } else if file.flow() == "device_code" {
+        let code = sent.iter().find(|it| it.0 == "device_code").map_or("", |it| it.1.as_str());
+        if let Err(word) = device::polled(state, code, twin.now_ms(), &mut doubts) {
+            if !doubts.none() {
+                return twin.refused(state, "poll", &doubts, StatusCode::BAD_REQUEST);
+            }
+            return answer::refusal(file, word, "As it stands.");
+        }
+        state.calls.exchange += 1;
+        Purpose::Device
+    } else if matches!(file.flow(), "authorization_code" | "installation") {
         state.calls.exchange += 1;
         Purpose::Exchange
     } else {
@@ -49,14 +72,15 @@ pub(super) fn token(twin: &Twin, state: &mut State, asked: &Asked, place: &Place
     if let Some(word) = state.refuse.take() {
         return answer::refusal(file, &word, "Refused as was ordered.");
     }
-    let mut headers = fill::pairs(&lower(&file.pairs("oauth2.token_headers")), &state.secrets());
     let auth = file.text_or("oauth2.client_auth", "post").to_owned();
-    let client = client(twin, state, &auth, &mut headers);
+    let parts =
+        &mut proof::Sent { asked, pairs: &sent, headers: &mut headers, doubts: &mut doubts };
+    let client = proof::client(twin, state, &auth, parts);
     let mut expected = grant(twin, state, purpose, &sent, &mut doubts);
     expected.extend(client);
     let params = match purpose {
         Purpose::Refresh => "oauth2.refresh_params",
-        Purpose::Exchange | Purpose::Again => "oauth2.token_params",
+        _ => "oauth2.token_params",
     };
     let params = fill::pairs(&file.pairs(params), &state.values);
     expected.retain(|(name, _)| !params.contains_key(name));
@@ -69,7 +93,11 @@ pub(super) fn token(twin: &Twin, state: &mut State, asked: &Asked, place: &Place
     if !doubts.none() {
         return twin.refused(state, "token", &doubts, StatusCode::BAD_REQUEST);
     }
-    issue(twin, state, purpose, &sent)
+    if purpose == Purpose::Exchange && file.flow() == "installation" {
+        return install::user_token(state);
+    }
+    let answer = issue(twin, state, purpose, &sent);
+    proof::with_next_nonce(twin, state, answer)
 }
 
 /// The parameters, from where the file has them.
@@ -83,32 +111,6 @@ fn sent(twin: &Twin, asked: &Asked, place: &Place, doubts: &mut Doubts) -> Wante
     }
     doubts.unless(beside.is_empty(), format!("the query holds {beside:?}"));
     doubts.of(asked.body_pairs(file.text_or("oauth2.body_format", "form")))
-}
-
-/// How the client proves itself: what stands in the body, and the header, if that is the way.
-pub(super) fn client(
-    twin: &Twin,
-    state: &State,
-    auth: &str,
-    headers: &mut super::file::Pairs,
-) -> Wanted {
-    let id = (twin.renamed("client_id"), state.client.id.clone());
-    let secret = (twin.renamed("client_secret"), state.client.secret.clone());
-    if twin.file.text("oauth2.client") == Some("none") {
-        return Vec::new();
-    }
-    match auth {
-        "basic" => {
-            // Each part is form-encoded first (RFC 6749 section 2.3.1).
-            let word = |text: &str| form_encoded(&[("", text)]).split_off(1);
-            let pair = format!("{}:{}", word(&id.1), word(&secret.1));
-            let value = format!("Basic {}", STANDARD.encode(pair));
-            headers.insert("authorization".to_owned(), value);
-            Vec::new()
-        }
-        "none" => vec![id],
-        _ => vec![id, secret],
-    }
 }
 
 /// What the grant itself must bring.
@@ -146,6 +148,21 @@ fn grant(
                 want("code_verifier", verifier);
             }
             return expected;
+        }
+        (Purpose::Device, _) => {
+            want("grant_type", DEVICE_CODE);
+            want("device_code", get("device_code"));
+            return expected;
+        }
+        (Purpose::Again, "token_exchange") => {
+            want("grant_type", TOKEN_EXCHANGE);
+            let table = file.pairs("oauth2.token_exchange");
+            for (name, text) in fill::pairs(&table, &state.values) {
+                want(&name, &text);
+            }
+            for audience in file.texts("oauth2.token_exchange.audience") {
+                want("audience", &fill::text(audience, &state.values).unwrap_or_default());
+            }
         }
         (Purpose::Again, "password") => {
             want("grant_type", "password");
@@ -185,12 +202,12 @@ fn issue(twin: &Twin, state: &mut State, purpose: Purpose, sent: &Wanted) -> Ans
         state.visit = None;
         let class = file.text_or("oauth2.rotation.class", "P7");
         state.ledger = Ledger::open(class, file.number("oauth2.rotation.grace_s"));
-        if purpose == Purpose::Exchange && file.flag("oauth2.refresh", true) {
+        if purpose.is_approved() && file.flag("oauth2.refresh", true) {
             refresh_token = Some(state.ledger.issue_refresh());
         }
     }
     let fixed_s = file.number("oauth2.answer.lifetime_s");
-    let ends = purpose != Purpose::Exchange || file.flag("oauth2.refresh", true);
+    let ends = !purpose.is_approved() || file.flag("oauth2.refresh", true);
     let life_s = fixed_s.or(ends.then_some(LIFE_S));
     let access_token = state.ledger.issue_access(life_s.map(|it| now_ms + it * 1_000));
     let scopes = file.scopes("oauth2").join(file.text_or("oauth2.scopes.separator", " "));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use grantkeep::apps::{self, Edit};
-use grantkeep_catalog::{App, Auth, Flow, Learned};
+use grantkeep_catalog::{App, Auth, ClientAuth, Flow, Learned};
 use grantkeep_simulator::{Twin, TwinCalls};
 use grantkeep_vault::Secret;
 use reqwest::StatusCode;
@@ -19,6 +19,8 @@ pub struct Scenario<'a> {
 }
 
 impl Scenario<'_> {
+    /// The whole of it, with a form that is filled, and with one of which all is left out that may
+    /// be.
     pub async fn run(&self) {
         if self.app.needs_client() {
             self.enter_client().await;
@@ -34,7 +36,9 @@ impl Scenario<'_> {
     async fn live(&self, all: bool) {
         let form = self.twin.form(all);
         let before = self.twin.calls();
-        let id = if self.redirects() {
+        let id = if self.is_device() {
+            self.connect_by_device().await
+        } else if self.redirects() {
             self.refused_first(&form).await;
             self.connect_by_browser(&form).await
         } else {
@@ -54,16 +58,35 @@ impl Scenario<'_> {
         self.count_calls(&before);
     }
 
-    async fn enter_client(&self) {
+    pub async fn enter_client(&self) {
         let client = self.twin.client();
+        let own_key = self.twin.private_key();
+        let signs = self
+            .app
+            .oauth2()
+            .is_some_and(|it| it.client_auth == ClientAuth::PrivateKeyJwt || it.request_object);
         let edit = Edit {
             client_id: Some(client.id),
             client_secret: Some(Secret::new(client.secret)),
+            private_key: own_key.map(Secret::new),
+            generate_key: signs && own_key.is_none(),
             ..Edit::default()
         };
         let world = self.world;
         let made = apps::create_oauth_app(&world.app, &world.project.id, &self.app.slug, edit);
-        self.twin.register(&made.await.unwrap().redirect_uri(&world.app));
+        let made = made.await.unwrap();
+        self.twin.register(&made.redirect_uri(&world.app));
+        if let Some(jwk) = &made.public_jwk {
+            self.twin.register_key(jwk);
+        }
+    }
+
+    fn is_device(&self) -> bool {
+        self.app.oauth2().is_some_and(|it| it.flow == Flow::DeviceCode)
+    }
+
+    fn is_installed(&self) -> bool {
+        self.app.oauth2().is_some_and(|it| it.flow == Flow::Installation)
     }
 
     fn redirects(&self) -> bool {
@@ -77,7 +100,9 @@ impl Scenario<'_> {
     /// Whether there is anything to refresh.
     fn renews(&self) -> bool {
         match &self.app.auth {
-            Auth::OAuth2(it) if it.flow == Flow::AuthorizationCode => it.refresh,
+            Auth::OAuth2(it) if it.flow == Flow::AuthorizationCode || self.is_device() => {
+                it.refresh
+            }
             Auth::OAuth2(_) | Auth::KeyExchange(_) => true,
             _ => false,
         }
@@ -134,6 +159,41 @@ impl Scenario<'_> {
         let back = back.unwrap_or_else(|why| panic!("the consent page refused: {why}"));
         browser.visit(&back).await;
         page.status(&started.flow).await
+    }
+
+    /// The code is shown, and typed on the app's page; until then the window asks, as often as it
+    /// may. The clocks are turned.
+    async fn connect_by_device(&self) -> String {
+        let browser = Browser::new(self.world);
+        let page = browser.page(&self.token().await, &self.app.slug).await;
+        let started = page.start().await;
+        let reply = browser.submit(&started).await;
+        assert_eq!(reply.status, StatusCode::SEE_OTHER, "not sent to the page with the code");
+        let window = reply.headers["location"].to_str().unwrap().to_owned();
+        let polls = self.twin.calls().polls;
+        let asked = || self.twin.calls().polls - polls;
+        let look = async || browser.visit(&window).await.text;
+        let shown = look().await;
+        assert!(shown.contains("WDJB-MJHT"), "the code is not shown: {shown}");
+        assert_eq!(asked(), 0, "asked before the interval was over");
+        self.world.later(5_000);
+        look().await;
+        assert_eq!(asked(), 1, "authorization_pending");
+        self.twin.slow_down();
+        self.world.later(5_000);
+        look().await;
+        assert_eq!(asked(), 2, "slow_down");
+        // From now on five seconds more (RFC 8628 section 3.5).
+        self.world.later(5_000);
+        look().await;
+        assert_eq!(asked(), 2, "asked as often as before");
+        self.twin.decide_device("WDJB-MJHT", true).unwrap();
+        self.world.later(5_000);
+        look().await;
+        assert_eq!(asked(), 3);
+        let status = page.status(&started.flow).await;
+        assert_eq!(status["state"], "done", "{status}");
+        status["account_id"].as_str().unwrap().to_owned()
     }
 
     async fn connect_by_form(&self, form: &BTreeMap<String, String>) -> String {
@@ -218,7 +278,7 @@ impl Scenario<'_> {
     fn count_calls(&self, before: &TwinCalls) {
         let now = self.twin.calls();
         let renewals = if self.renews() { 2 } else { 0 };
-        let by_token = self.redirects();
+        let by_token = (self.redirects() || self.is_device()) && !self.is_installed();
         let refused = match self.app.oauth2() {
             Some(it) if by_token => {
                 it.answer.errors.len() + usize::from(it.answer.error != "error")
@@ -227,7 +287,7 @@ impl Scenario<'_> {
         };
         let exchanges = match &self.app.auth {
             Auth::OAuth1(_) => 2,
-            Auth::OAuth2(_) if by_token => 1 + refused as u64,
+            Auth::OAuth2(_) if by_token || self.is_installed() => 1 + refused as u64,
             _ => 0,
         };
         let again = self.renews() && !by_token;
@@ -235,6 +295,12 @@ impl Scenario<'_> {
             ("exchanges", now.exchange - before.exchange, exchanges),
             ("refreshes", now.refresh - before.refresh, if by_token { renewals } else { 0 }),
             ("other requests for tokens", now.again - before.again, if again { 3 } else { 0 }),
+            (
+                "pushed requests",
+                now.pushed - before.pushed,
+                u64::from(self.app.oauth2().is_some_and(|it| it.par_url.is_some())),
+            ),
+            ("questions", now.check - before.check, u64::from(self.is_installed())),
             ("revocations", now.revoke - before.revoke, u64::from(self.can_be_revoked())),
         ];
         for (what, counted, expected) in seen {
