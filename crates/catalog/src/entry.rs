@@ -32,6 +32,9 @@ pub struct Entry {
     pub connectable: bool,
     /// As [`App::needs_client`].
     pub needs_client: bool,
+    /// Whether the person types a code on another page (RFC 8628), so that tokens come at once and
+    /// not by a redirect that could be held.
+    pub device: bool,
     /// A bit for each of [`categories::ALL`].
     categories: u64,
     /// All names, as search sees them.
@@ -88,6 +91,7 @@ impl Entry {
             status: Status::of(named(&line.status), line.connectable, line.confirmed),
             connectable: line.connectable,
             needs_client: line.needs_client,
+            device: named(&line.flow) == Some(Flow::DeviceCode),
             categories: line.categories,
             folded: line.folded,
         });
@@ -106,6 +110,7 @@ impl Entry {
             status: app.evidence.status(),
             connectable: app.is_connectable(),
             needs_client: app.needs_client(),
+            device: app.oauth2().is_some_and(|it| it.flow == Flow::DeviceCode),
             categories: app.categories.iter().fold(0, |bits, it| bits | categories::bit(it)),
             folded: Cow::Owned(fold::fold_all(names.map(String::as_str))),
         }

@@ -267,7 +267,8 @@ pub(crate) async fn apps(
     let token = token.ok_or(error::CONNECT_TOKEN_EXPIRED)?;
     let from = query.one("from")?.and_then(|it| it.parse().ok()).unwrap_or_default();
     let part = query.one("q")?.unwrap_or_default();
-    Ok(private(choose::list(&app, &token, part, from).await?))
+    let of = (&token, page.session.binding);
+    Ok(private(choose::list(&app, of, part, from).await?))
 }
 
 #[derive(Deserialize)]

@@ -9,6 +9,7 @@ use grantkeep_catalog as catalog;
 use super::failure::Failure;
 use super::view::{Entry, Listing};
 use super::{Session, assets, funnel, open, store};
+use crate::accounts::Binding;
 use crate::app::App;
 use crate::apps;
 use crate::callers::Origin;
@@ -21,10 +22,11 @@ const LISTED_APPS: usize = 24;
 const QUERY_CHARS_MAX: usize = 100;
 
 /// The apps that the token can connect and whose names hold `query`, from the `from`th on: the
-/// project's own first, then as the catalogue ranks them.
+/// project's own first, then as the catalogue ranks them. What could not be held until the
+/// product's backend confirms is left out where it has to.
 pub(super) async fn list(
     app: &App,
-    token: &ConnectToken,
+    (token, binding): (&ConnectToken, Binding),
     query: &str,
     from: usize,
 ) -> Result<Listing> {
@@ -34,7 +36,8 @@ pub(super) async fn list(
         (apps::own(app, project).await?, apps::configured_apps(app, project).await?);
     let can = |it: &&catalog::Entry| {
         let known = it.connectable && (!it.needs_client || configured.contains(&*it.slug));
-        known && token.allows(&it.slug).is_ok()
+        let held = !it.device || binding != Binding::Verified;
+        known && held && token.allows(&it.slug).is_ok()
     };
     let mut seen = HashSet::new();
     let all = own.search(&query).into_iter().chain(app.catalog.search(&query));

@@ -66,7 +66,10 @@ pub(super) async fn show(
 ) -> Result<Response<Body>> {
     match &it.wanted {
         Some(wanted) => pages::question(app, (it, wanted), &Again::default(), None),
-        None => pages::list(app, it, choose::list(app, &it.token, query, from).await?),
+        None => {
+            let of = (&it.token, it.session.binding);
+            pages::list(app, it, choose::list(app, of, query, from).await?)
+        }
     }
 }
 

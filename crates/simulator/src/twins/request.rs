@@ -1,4 +1,4 @@
-//! Authorization requests that do not stand in the address: pushed (RFC 9126), or signed (RFC 9101).
+//! Authorization requests that do not stand in the address: pushed (RFC 9126), signed (RFC 9101).
 
 use http::StatusCode;
 use serde_json::{Value, json};
