@@ -182,7 +182,10 @@ async fn tried(
     values: &Values<'_>,
     first: Option<&First>,
 ) -> Result<Known> {
-    let probe = Probe { app, values, sign: None, proof_key: None };
+    let of = (values.found, &token.tenant.project);
+    let client = first.and_then(|it| it.client.as_ref());
+    let egress = protocol::api_egress(app, of, client).await?;
+    let probe = Probe { app, values, sign: None, proof_key: None, egress: &egress };
     let project = projects::find(&app.db, &token.tenant.project).await?;
     let verified = if project.require_key_test {
         probe.verify().await.map_err(|why| doubted(values.found, &why))?

@@ -15,6 +15,7 @@ use super::{OAuthApp, oauth_app_certificate, oauth_app_key, oauth_app_secret};
 use crate::app::App;
 use crate::egress::Egress;
 use crate::error::Result;
+use crate::ids::{OAuthAppId, ProjectId};
 
 /// The fields that hold a user's own client.
 const CLIENT_ID: &str = "client_id";
@@ -92,6 +93,22 @@ impl ClientKeys {
         };
         Ok(Proved { keys: self, auth, assertion })
     }
+}
+
+/// By which connections an app's own API is called: those that show the certificate of the client,
+/// where tokens are bound to it (RFC 8705 section 3).
+///
+/// # Errors
+/// [`crate::error::DECRYPT_FAILED`]; [`crate::error::NOT_FOUND`] when the client is gone.
+pub async fn api_egress(
+    app: &App,
+    (found, project): (&catalog::App, &ProjectId),
+    client: Option<&OAuthAppId>,
+) -> Result<Egress> {
+    let shown = found.oauth2().is_some_and(|it| it.client_auth == catalog::ClientAuth::Tls);
+    let Some(id) = client.filter(|_| shown) else { return Ok(app.egress.clone()) };
+    let client = super::find_oauth_app(app, project, id.as_str()).await?;
+    Ok(ClientKeys::open(app, &client).await?.egress(app).clone())
 }
 
 /// How a key signs: with the algorithm of the app's file, or its own.

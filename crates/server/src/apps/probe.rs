@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::protocol::{self, Answered, Unaskable, Values};
 use super::{aws4, bound};
 use crate::app::App;
-use crate::egress::EgressError;
+use crate::egress::{Egress, EgressError};
 
 /// How long one question may take: a person waits.
 const QUESTION: Duration = Duration::from_secs(10);
@@ -35,6 +35,8 @@ pub struct Probe<'a> {
     pub sign: Option<&'a Sign<'a>>,
     /// The key that the access token is bound to, if it is (RFC 9449).
     pub proof_key: Option<&'a Stored>,
+    /// By which connections; see [`protocol::api_egress`].
+    pub egress: &'a Egress,
 }
 
 /// What an app says of an account.
@@ -157,7 +159,7 @@ impl Probe<'_> {
     async fn answer(&self, it: &Verify) -> Result<Answered, Doubt> {
         let bound = self.proof_key.zip(self.values.access_token);
         let Some(bound) = bound else {
-            return Ok(protocol::send(self.app, self.request(it)?, QUESTION).await?);
+            return Ok(protocol::send_by(self.egress, self.request(it)?, QUESTION).await?);
         };
         let answered = self.proved(it, bound).await?;
         if bound::wants_nonce(answered.status, &answered.headers) {
@@ -173,7 +175,7 @@ impl Probe<'_> {
         let proof = bound::prove_call(self.app, (request.method.as_str(), &url), bound).await?;
         request.headers.retain(|(name, _)| name != "authorization");
         request.headers.extend(proof);
-        let answered = protocol::send(self.app, request, QUESTION).await?;
+        let answered = protocol::send_by(self.egress, request, QUESTION).await?;
         bound::learn_nonce(self.app, &url, &answered.headers).await;
         Ok(answered)
     }

@@ -24,8 +24,8 @@ use grantkeep_oauth::{self as oauth, RequestError, revoke};
 use grantkeep_vault::{Secret, token as random};
 use http_body_util::Full;
 
-pub use super::client_keys::ClientKeys;
 use super::client_keys::signing;
+pub use super::client_keys::{ClientKeys, api_egress};
 use crate::app::App;
 use crate::egress::{self, Egress, EgressError};
 use crate::error::Result;

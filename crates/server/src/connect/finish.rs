@@ -286,8 +286,15 @@ async fn identify(asked: &Asked<'_>, credentials: &mut Credentials, said: &Said)
         consumer.as_ref()?.authorization(asked.app, habits?, token, &target).ok()
     };
     let sign: Option<&Sign<'_>> = if consumer.is_some() { Some(&signed) } else { None };
-    let probe =
-        Probe { app: asked.app, values: &values, sign, proof_key: credentials.dpop_key.as_ref() };
+    let of = (asked.found, &asked.flow.tenant.project);
+    let egress = protocol::api_egress(asked.app, of, Some(&asked.client.id)).await;
+    let probe = Probe {
+        app: asked.app,
+        values: &values,
+        sign,
+        proof_key: credentials.dpop_key.as_ref(),
+        egress: egress.as_ref().unwrap_or(&asked.app.egress),
+    };
     let mut known = probe.identify(None, &|path| said.text(path)).await;
     for (name, value) in known.learned.drain(..) {
         credentials.fields.insert(name, Secret::new(value));

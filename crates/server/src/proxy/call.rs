@@ -92,7 +92,10 @@ async fn make(
     // What the operator's catalogue says is trusted with its port, what a project says is not.
     let ours = app.catalog.find(&found.slug).is_some();
     let ports = if ours { Ports::Any } else { Ports::Web };
-    let mut sending = Sending { app, asked, proxy, url, injection, signer, load, end, ports };
+    let client = account.oauth_app.as_ref();
+    let egress = apps::protocol::api_egress(app, (&found, &by.tenant.project), client).await?;
+    let mut sending =
+        Sending { app, asked, proxy, url, injection, signer, load, end, ports, egress };
     let answered = match sending.run().await {
         Ok(response) => answer::answer(sending, response, (slot, by.settings.proxy_echo)).await,
         Err(error) => Err(error),

@@ -18,7 +18,7 @@ use super::upload::{Late, Load};
 use super::{Asked, headers};
 use crate::accounts;
 use crate::app::App;
-use crate::egress::{Body, EgressError, Failure, Limits, Ports};
+use crate::egress::{Body, Egress, EgressError, Failure, Limits, Ports};
 use crate::error::{self, Error, Result};
 
 /// A call, ready to be sent.
@@ -34,6 +34,7 @@ pub(super) struct Sending<'a> {
     /// When all of it must have ended.
     pub end: Instant,
     pub ports: Ports,
+    pub egress: Egress,
 }
 
 /// Why a sending brought no answer.
@@ -131,7 +132,7 @@ impl Sending<'_> {
         let request = self.request().await?;
         let watch = self.load.watch();
         let project = self.injection.usable.account.tenant.project.as_str();
-        let asking = self.app.egress.stream_for(project, request, limits);
+        let asking = self.egress.stream_for(project, request, limits);
         let idle = config.proxy_idle_timeout_ms.duration();
         let first_byte = config.proxy_first_byte_timeout_ms.duration();
         tokio::select! {

@@ -1,6 +1,7 @@
 //! One app of every kind of behaviour in the catalogue, connected, refreshed, used and revoked at
 //! its simulated twin: each request must be as the app's own file says, to the letter.
 
+mod front;
 mod made_up;
 mod scenario;
 

@@ -6,10 +6,11 @@
 use toml::{Table, Value};
 
 /// Addresses that are called, by their place in the file.
-const CALLED: [&[&str]; 15] = [
+const CALLED: [&[&str]; 16] = [
     &["oauth2", "authorization_url"],
     &["oauth2", "token_url"],
     &["oauth2", "refresh_url"],
+    &["oauth2", "mtls_token_url"],
     &["oauth2", "installation", "user_token_url"],
     &["oauth2", "installation", "check_url"],
     &["oauth2", "device_authorization_url"],

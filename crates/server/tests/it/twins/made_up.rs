@@ -2,12 +2,17 @@
 
 use std::sync::Arc;
 
+use grantkeep::apps::{self, Edit};
+use grantkeep::projects::{Change, Settings, update};
 use grantkeep_catalog::{App, Catalog, Options};
+use grantkeep_simulator::Twin;
+use grantkeep_vault::Secret;
 use serde_json::json;
 
+use super::front::Front;
 use super::scenario::Scenario;
 use crate::connect::browser::Browser;
-use crate::world::World;
+use crate::world::{World, read};
 
 /// The file of one app, after what all have in common.
 struct MadeUp {
@@ -137,6 +142,8 @@ async fn go_through(world: &World) {
         println!("{}: {}", world.engine, app.slug);
         Scenario { world, app: &app, twin }.run().await;
         assert_eq!(twin.refusals(), Vec::<String>::new(), "{}", app.slug);
+        let bound = app.oauth2().is_some_and(|it| it.dpop);
+        assert_eq!(twin.calls().nonces > 0, bound, "asked for its nonce: {}", app.slug);
     }
 }
 
@@ -174,5 +181,72 @@ async fn device_codes_end_when_the_person_says_no_or_nothing() {
                 world.engine
             );
         }
+    }
+}
+
+#[tokio::test]
+async fn a_link_that_is_to_be_confirmed_offers_no_device_code() {
+    let files = [APPS[0].file()];
+    for world in [World::sqlite_of_twins(&files).await, World::postgres_of_twins(&files).await] {
+        let twin = &world.twins[0];
+        let app = app(twin.slug(), twin.file());
+        Scenario { world: &world, app: &app, twin }.enter_client().await;
+        let unverified = Settings { allow_unverified_links: true, ..Settings::default() };
+        let verify_url = Some("https://product.example/verify".to_owned());
+        let verified = Settings { verify_url, ..Settings::default() };
+        for (settings, offered) in [(unverified, 1), (verified, 0)] {
+            let change = Change { settings: Some(settings), ..Change::default() };
+            update(&world.app, &world.project.id, change).await.unwrap();
+            let token = world.connect_token("ada").await;
+            let browser = Browser::new(&world);
+            let link = format!("/_static/connect.html?token={token}&connectLink=true");
+            let reply = read(browser.get(&link).header("sec-fetch-dest", "document")).await;
+            let shown = browser.shown(reply).apps("q=made").await;
+            assert_eq!(shown["apps"].as_array().unwrap().len(), offered, "{shown}");
+        }
+    }
+}
+
+/// The way of RFC 8705: the client's certificate at the token endpoint, and, since tokens are bound
+/// to it, at the API.
+#[tokio::test]
+async fn d_06_a_clients_certificate_is_shown_where_its_tokens_are_used() {
+    let made = MadeUp {
+        slug: "made_up_certificate",
+        oauth2: "client_auth = \"tls\"\nmtls_token_url = \"https://mtls.as.example/token\"",
+    };
+    let file = made.file();
+    for postgres in [false, true] {
+        let front = Front::open().await;
+        let dir = tempfile::tempdir().unwrap();
+        let (slug, led) = Twin::mirrored(&file, &front.url).unwrap();
+        std::fs::write(dir.path().join(format!("{slug}.toml")), &led).unwrap();
+        let trusted = dir.path().join("ca.pem");
+        std::fs::write(&trusted, &front.certificate).unwrap();
+        let settings = [
+            ("catalog_dir", dir.path().to_str().unwrap()),
+            ("egress_ca_file", trusted.to_str().unwrap()),
+        ];
+        let world = match postgres {
+            false => World::sqlite(&settings).await,
+            true => World::postgres(&settings).await,
+        };
+        front.lead_to(world.provider.base_url());
+        let twin = world.provider.add_twin(&file).unwrap();
+        let app = app(&slug, &led);
+        let edit = Edit {
+            client_id: Some(twin.client().id),
+            private_key: Some(Secret::new(front.client_key.as_str())),
+            client_certificate: Some(Some(front.client_certificate.clone())),
+            ..Edit::default()
+        };
+        let client = apps::create_oauth_app(&world.app, &world.project.id, &slug, edit).await;
+        twin.register(&client.unwrap().redirect_uri(&world.app));
+        twin.register_certificate(&front.client_print);
+        let scenario = Scenario { world: &world, app: &app, twin: &twin };
+        scenario.live(true).await;
+        assert_eq!(twin.refusals(), Vec::<String>::new(), "{}", world.engine);
+        assert!(twin.calls().verify > 0 && twin.calls().api > 0, "{:?}", twin.calls());
+        assert!(front.shown() > 0, "no certificate was shown");
     }
 }

@@ -33,7 +33,7 @@ impl Scenario<'_> {
 
     /// Connect, hand out, use, refresh twice, use again, delete. Each is so many requests and no
     /// more.
-    async fn live(&self, all: bool) {
+    pub async fn live(&self, all: bool) {
         let form = self.twin.form(all);
         let before = self.twin.calls();
         let id = if self.is_device() {
