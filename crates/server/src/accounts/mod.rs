@@ -8,6 +8,7 @@ pub mod api;
 pub mod api_health;
 mod connect;
 mod delete;
+mod entered;
 mod erase;
 mod exchange;
 mod first;
@@ -32,6 +33,7 @@ use grantkeep_vault::Secret;
 
 pub use connect::connect;
 pub use delete::{By, delete, delete_by_app};
+pub(crate) use entered::entered;
 pub(crate) use erase::go_on as go_on_erasing;
 pub use erase::{
     AT_ONCE_MAX as ERASED_AT_ONCE_MAX, Erasure, View as ErasureView, delete_user, erasure,

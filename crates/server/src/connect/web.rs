@@ -1,5 +1,6 @@
 //! The pages' routes: HTML in, HTML or a redirect out.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -20,7 +21,7 @@ use crate::callers::Origin;
 use crate::error::{self, Error, Result};
 use crate::ids::FlowId;
 use crate::query::Query;
-use crate::{apps, projects, tokens};
+use crate::{accounts, apps, projects, tokens};
 
 /// Seconds that a browser is known as the one that went on with a link.
 const LINK_COOKIE_LIFE_S: i64 = tokens::LIFE_S_MAX;
@@ -65,7 +66,15 @@ pub(super) async fn show(
     (query, from): (&str, usize),
 ) -> Result<Response<Body>> {
     match &it.wanted {
-        Some(wanted) => pages::question(app, (it, wanted), &Again::default(), None),
+        Some(wanted) => {
+            // Whoever reconnects finds what he typed before, but for secrets.
+            let typed = match &wanted.account {
+                Some(account) => accounts::entered(app, account, &wanted.app).await,
+                None => BTreeMap::default(),
+            };
+            let again = Again { typed, ..Again::default() };
+            pages::question(app, (it, wanted), &again, None)
+        }
         None => {
             let of = (&it.token, it.session.binding);
             pages::list(app, it, choose::list(app, of, query, from).await?)
@@ -98,7 +107,7 @@ fn visit<'a>(
 }
 
 /// What the browser says that it loads the page into (Fetch Metadata).
-fn shown(headers: &HeaderMap) -> Shown {
+pub(super) fn shown(headers: &HeaderMap) -> Shown {
     match headers.get("sec-fetch-dest").map(HeaderValue::as_bytes) {
         None => Shown::Unsaid,
         Some(b"iframe" | b"frame") => Shown::InFrame,

@@ -90,3 +90,27 @@ async fn a_form_is_not_taken_for_an_oauth_app_nor_a_click_for_a_key_app() {
     let page = browser.page(&token, "sim_keys").await;
     assert_eq!(page.call("start", json!({ "fields": {} })).await.status, 400);
 }
+
+#[tokio::test]
+async fn whoever_reconnects_finds_what_he_typed_but_for_secrets() {
+    for world in worlds().await {
+        let browser = Browser::new(&world);
+        let token = world.connect_token("u").await;
+        let page = browser.page(&token, "sim_basic").await;
+        let fields = json!({ "workspace": "globex", "username": "ada", "password": "pretend" });
+        let reply = page.call("account", json!({ "fields": fields })).await;
+        let id = reply.json()["account_id"].as_str().unwrap().to_owned();
+        let token = world.connect_token("u").await;
+        let again = browser.frame(&token, "sim_basic", &format!("&accountId={id}")).await;
+        assert_eq!(again.status, 200, "{}", again.text);
+        for value in ["globex", "ada"] {
+            assert!(again.text.contains(&format!("value=\"{value}\"")), "{}", again.text);
+        }
+        assert!(!again.text.contains("pretend\""), "{}", again.text);
+        // Somebody else's account is not there, so nothing of it is shown.
+        let other = world.connect_token("v").await;
+        let foreign = browser.frame(&other, "sim_basic", &format!("&accountId={id}")).await;
+        assert_eq!(foreign.status, 404, "{}", foreign.text);
+        assert!(!foreign.text.contains("globex"));
+    }
+}
