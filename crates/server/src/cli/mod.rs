@@ -17,6 +17,7 @@ mod migrate;
 mod oauth_app;
 mod output;
 mod project;
+mod project_override;
 mod serve;
 mod terminal;
 mod webhook;

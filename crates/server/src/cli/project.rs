@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Failure, Shell, operator_event, output};
+use super::{Failure, Shell, operator_event, output, project_override};
 use crate::ids::ProjectId;
 use crate::projects::{self, Change, Echo, Project, ProxyRules, Settings};
 
@@ -32,6 +32,9 @@ pub(super) enum Command {
     },
     /// List projects.
     List,
+    /// Set values for an app's fields, so that your users are not asked.
+    #[command(subcommand)]
+    Override(project_override::Command),
 }
 
 #[derive(clap::Args)]
@@ -153,6 +156,7 @@ pub(super) async fn run(shell: &Shell, command: Command) -> Result<(), Failure> 
                 output::line(&format!("Changed the project {}.", project.id));
             }
         }
+        Command::Override(command) => project_override::run(shell, &app, command).await?,
         Command::List => {
             let all = projects::list(&app.db).await?;
             if shell.json {

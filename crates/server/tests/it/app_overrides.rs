@@ -251,3 +251,33 @@ async fn another_projects_override_is_not_there() {
         world.app_override(json!({ "app": "parcels", "name": "Theirs" })).await;
     }
 }
+
+/// By the command line, on a store of its own.
+#[test]
+fn an_operator_sets_values_by_the_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_grantkeep"));
+        command.args(arguments).arg("--json").current_dir(folder.path()).env_clear();
+        command.env("GRANTKEEP_ROOT_KEY", crate::world::ROOT_KEY).output().unwrap()
+    };
+    let told = |arguments: &[&str]| {
+        let output = run(arguments);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()
+    };
+    let project = told(&["project", "create", "Acme"])["id"].as_str().unwrap().to_owned();
+    let of = ["--project", project.as_str()];
+    let create = ["project", "override", "create", "Our Zendesk", "--app", "zendesk"];
+    let made = told(&[&create[..], &of, &["--field", "subdomain=acme"]].concat());
+    assert_eq!(made["fields"], json!({ "subdomain": "acme" }));
+    let id = made["id"].as_str().unwrap();
+    let update = ["project", "override", "update", id, "--field", "subdomain=globex"];
+    assert_eq!(told(&[&update[..], &of].concat())["fields"]["subdomain"], "globex");
+    let list = [&["project", "override", "list"][..], &of].concat();
+    assert_eq!(told(&list)[0]["name"], "Our Zendesk");
+    let again = run(&[&create[..], &of, &["--field", "nothing=1"]].concat());
+    assert_eq!(again.status.code(), Some(1), "{}", String::from_utf8_lossy(&again.stderr));
+    told(&[&["project", "override", "delete", id][..], &of].concat());
+    assert_eq!(told(&list), json!([]));
+}
