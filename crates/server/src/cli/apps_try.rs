@@ -39,6 +39,13 @@ pub(super) struct Args {
     /// File that holds the client's secret; asked for otherwise, and not shown.
     #[arg(long, value_name = "FILE")]
     client_secret_file: Option<PathBuf>,
+    /// File that holds the client's private key (PEM or JWK), for apps that are installed, or that
+    /// are shown a certificate. Where signing is all that it is for, one is made.
+    #[arg(long, value_name = "FILE")]
+    private_key_file: Option<PathBuf>,
+    /// File that holds the certificate of that key, with its chain (PEM).
+    #[arg(long, value_name = "FILE", requires = "private_key_file")]
+    certificate_file: Option<PathBuf>,
     /// What an app with keys asks for: repeat for more. Secrets belong in `--field-file`.
     #[arg(long, value_name = "NAME=VALUE")]
     field: Vec<String>,
@@ -109,7 +116,11 @@ struct Dialogue<'a> {
 
 impl Dialogue<'_> {
     async fn all(mut self) -> Result<(), Failure> {
-        self.trial.check()?;
+        if self.trial.needs_key() && self.args.private_key_file.is_none() {
+            let text = "This app knows its clients by a private key: give it with \
+                        --private-key-file, and where it has one the --certificate-file.";
+            return Err(Failure::Usage(text.to_owned()));
+        }
         let redirect_uri = match self.trial.app().needs_client() {
             true => Some(self.enter_client().await?),
             false => None,
@@ -144,7 +155,16 @@ impl Dialogue<'_> {
         let scopes = self.args.scopes.as_ref().map(|text| {
             text.split([' ', ',']).filter(|it| !it.is_empty()).map(str::to_owned).collect()
         });
-        let edit = Edit { client_id: Some(id), client_secret: secret, scopes, ..Edit::default() };
+        let from = |file: &Option<PathBuf>| file.as_deref().map(read).transpose();
+        let certificate = from(&self.args.certificate_file)?;
+        let edit = Edit {
+            client_id: Some(id),
+            client_secret: secret,
+            private_key: from(&self.args.private_key_file)?,
+            client_certificate: certificate.map(|it| Some(it.expose().to_owned())),
+            scopes,
+            ..Edit::default()
+        };
         self.trial.enter(&client, edit).await?;
         Ok(redirect_uri)
     }

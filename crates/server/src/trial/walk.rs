@@ -1,6 +1,6 @@
 //! The steps after a connection: each is done for real, and looked at.
 
-use grantkeep_catalog::{Auth, Flow, Verify};
+use grantkeep_catalog::{ClientAuth, Flow, Verify};
 use hyper::Method;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use super::record::Record;
 use super::witness::{Note, fits};
 use super::{Trail, Trial, USER};
 use crate::apps::protocol::Values;
-use crate::embedded::{Ask, Reply, Result, Trouble, send};
+use crate::embedded::{Ask, Reply, Result, send};
 
 /// Where the answer to a deletion says what became of the grant.
 const REVOCATION: &str = "x-grantkeep-revocation";
@@ -288,19 +288,10 @@ impl Trial {
         self.found.wire_auth_type() != "oauth"
     }
 
-    /// What a trial of this app cannot do.
-    ///
-    /// # Errors
-    /// Why it cannot even be begun.
-    pub fn check(&self) -> Result<()> {
-        match &self.found.auth {
-            Auth::OAuth2(it) if it.client_auth == grantkeep_catalog::ClientAuth::Tls => {
-                Err(Trouble::new(
-                    "This app wants a client certificate. Enter a client with `oauth-app create \
-                     --certificate-file` on a server of your own, and connect there.",
-                ))
-            }
-            _ => Ok(()),
-        }
+    /// Whether the client must have a key that it was given, not one that is made here.
+    pub fn needs_key(&self) -> bool {
+        self.found
+            .oauth2()
+            .is_some_and(|it| it.flow == Flow::Installation || it.client_auth == ClientAuth::Tls)
     }
 }
