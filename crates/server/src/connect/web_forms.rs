@@ -12,7 +12,7 @@ use grantkeep_vault::Secret;
 use super::authorize::{self, Left};
 use super::fields::{Again, Typed};
 use super::keys::{self, Taken};
-use super::open::{self, NotOpened, Opened};
+use super::open::{self, NotOpened, Opened, Shown};
 use super::web::{self, From, depart, end, finish, from_our_page, see_other};
 use super::{Mode, Session, choose, landing, pages, session, start};
 use crate::app::App;
@@ -49,17 +49,25 @@ pub(crate) async fn sent(
     headers: HeaderMap,
     form: Result<Form<Vec<(String, String)>>, FormRejection>,
 ) -> Response<Body> {
+    let framed = web::shown(&headers) == Shown::InFrame;
     let answer = match (from_our_page(&app, &headers), form) {
-        (true, Ok(Form(pairs))) => judged(&app, &Sent(pairs), &web::origin(from)).await,
+        (true, Ok(Form(pairs))) => judged(&app, &Sent(pairs), (&web::origin(from), framed)).await,
         _ => Err(error::TICKET_INVALID.into()),
     };
     finish(&app, answer)
 }
 
-async fn judged(app: &Arc<App>, sent: &Sent, origin: &Origin) -> Result<Response<Body>> {
+async fn judged(
+    app: &Arc<App>,
+    sent: &Sent,
+    (origin, framed): (&Origin, bool),
+) -> Result<Response<Body>> {
     let secret = sent.one("session").unwrap_or_default();
-    let found = session::by_secret(app, secret).await;
-    let session = found.map_err(|_| Error::from(error::PAGE_ENDED))?;
+    let Ok(session) = session::by_secret(app, secret).await else {
+        // Whose page it was is not known any more; a frame that stays blank would help nobody, and
+        // what is said is the same for all.
+        return pages::not_opened(app, &Error::from(error::PAGE_ENDED).into(), framed);
+    };
     let framed = session.mode == Mode::Iframe;
     let done = if session.is_live(app.clock.now_ms()) {
         done(app, (session.clone(), secret), sent, origin).await

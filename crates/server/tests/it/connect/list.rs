@@ -8,7 +8,7 @@ use grantkeep::projects::Settings;
 use serde_json::{Value, json};
 
 use super::browser::{Browser, Page, code_on};
-use crate::world::{PRODUCT_ORIGIN, World, worlds};
+use crate::world::{PRODUCT_ORIGIN, World, read, worlds};
 
 /// The whole list, part by part.
 async fn listed(page: &Page<'_>, query: &str) -> BTreeSet<String> {
@@ -257,4 +257,24 @@ async fn nobody_chooses_without_end() {
     }
     let reply = list.form(&[("app", "sim_keys")]).await;
     assert_eq!((reply.status.as_u16(), code_on(&reply).as_str()), (429, "rate_limited"));
+}
+
+#[tokio::test]
+async fn a_frame_whose_page_is_gone_says_so() {
+    for world in worlds().await {
+        let http = Browser::new(&world).http;
+        let send = |dest: &'static str| {
+            let post = http.post(format!("{}/connect/page", world.url));
+            let post = post.form(&[("session", "cps_made-up"), ("app", "sim_keys")]);
+            let post = post.header("sec-fetch-site", "same-origin").header("origin", "null");
+            read(post.header("sec-fetch-dest", dest))
+        };
+        let framed = send("iframe").await;
+        assert!(framed.text.contains("This page was opened again elsewhere"), "{}", framed.text);
+        assert!(!framed.headers.contains_key("x-frame-options"), "the frame would be blank");
+        let csp = framed.headers["content-security-policy"].to_str().unwrap();
+        assert!(csp.ends_with("frame-ancestors *"), "{csp}");
+        let on_top = send("document").await;
+        assert_eq!(on_top.headers["x-frame-options"], "DENY");
+    }
 }
