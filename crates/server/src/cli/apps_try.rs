@@ -121,10 +121,8 @@ impl Dialogue<'_> {
                         --private-key-file, and where it has one the --certificate-file.";
             return Err(Failure::Usage(text.to_owned()));
         }
-        let redirect_uri = match self.trial.app().needs_client() {
-            true => Some(self.enter_client().await?),
-            false => None,
-        };
+        let redirect_uri =
+            if self.trial.app().needs_client() { Some(self.enter_client().await?) } else { None };
         let connected = if self.trial.asks_fields_only() {
             self.connect_here().await
         } else {

@@ -65,21 +65,16 @@ pub(super) async fn show(
     it: &Opened,
     (query, from): (&str, usize),
 ) -> Result<Response<Body>> {
-    match &it.wanted {
-        Some(wanted) => {
-            // Whoever reconnects finds what he typed before, but for secrets.
-            let typed = match &wanted.account {
-                Some(account) => accounts::entered(app, account, &wanted.app).await,
-                None => BTreeMap::default(),
-            };
-            let again = Again { typed, ..Again::default() };
-            pages::question(app, (it, wanted), &again, None)
-        }
-        None => {
-            let of = (&it.token, it.session.binding);
-            pages::list(app, it, choose::list(app, of, query, from).await?)
-        }
-    }
+    let Some(wanted) = &it.wanted else {
+        let of = (&it.token, it.session.binding);
+        return pages::list(app, it, choose::list(app, of, query, from).await?);
+    };
+    // Whoever reconnects finds what he typed before, but for secrets.
+    let typed = match &wanted.account {
+        Some(account) => accounts::entered(app, account, &wanted.app).await,
+        None => BTreeMap::default(),
+    };
+    pages::question(app, (it, wanted), &Again { typed, ..Again::default() }, None)
 }
 
 fn visit<'a>(

@@ -1,7 +1,7 @@
 //! The pretend providers and a real server, on loopback, with a product entered.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -163,7 +163,7 @@ impl World {
     }
 }
 
-fn settings(folder: &Folder, catalog: &PathBuf, address: SocketAddr) -> Result<Config> {
+fn settings(folder: &Folder, catalog: &Path, address: SocketAddr) -> Result<Config> {
     let data = folder.path().to_path_buf();
     let listen = address.to_string();
     let pairs = [

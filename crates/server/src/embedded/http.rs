@@ -40,6 +40,7 @@ impl<'a> Ask<'a> {
             .with("content-type", "application/x-www-form-urlencoded")
     }
 
+    #[must_use]
     pub fn with(mut self, name: &'a str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self

@@ -4,7 +4,7 @@
 mod folder;
 mod http;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use grantkeep_vault::RootKey;
@@ -111,7 +111,7 @@ pub fn root_key(file: &Path) -> Result<config::Secret> {
 }
 
 /// A path as settings have it.
-pub fn path_text(path: &PathBuf) -> Result<&str> {
+pub fn path_text(path: &Path) -> Result<&str> {
     path.to_str().ok_or_else(|| Trouble::new("the folder's name is no text"))
 }
 

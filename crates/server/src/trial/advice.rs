@@ -45,16 +45,67 @@ impl Trail {
     }
 }
 
+/// What is always said of a code.
+const TEXTS: [(&str, &str); 16] = [
+    (
+        "access_denied",
+        "The consent was refused. Open the link again and allow it; where you did not see a \
+         question, the app's own rules for new clients may have refused it for you.",
+    ),
+    ("issuer_mismatch", "The answer names another issuer than `oauth2.issuer` in the file."),
+    ("callback_invalid", OTHER_WAY),
+    ("context_mismatch", OTHER_WAY),
+    ("flow_not_started_here", OTHER_WAY),
+    ("state_invalid", OTHER_WAY),
+    ("nobody_came", "Nobody opened the link."),
+    ("nobody_left", "The page was opened, and nobody went on to the app from there."),
+    (
+        "provider_unavailable",
+        "The token endpoint does not answer: look at `oauth2.token_url`, and whether this machine \
+         may call it.",
+    ),
+    ("provider_bad_response", NO_TOKEN),
+    ("exchange_unseen", NO_TOKEN),
+    (
+        "credentials_refused",
+        "The app does not take what was entered. If it is right, look at `verify` and at \
+         `proxy.headers`: the credential may belong in another place.",
+    ),
+    ("verify_failed", NOT_TAKEN),
+    ("call_failed", NOT_TAKEN),
+    (
+        "refresh_failed",
+        "The refresh did not work. Look at `oauth2.refresh_url`, `refresh_params`, and how the \
+         client proves itself there; some apps want a scope such as `offline_access` first.",
+    ),
+    (
+        "revocation_failed",
+        "The grant was not revoked. Look at `oauth2.revocation`: which token, where, and how the \
+         client proves itself. End the access by hand in the app's own settings.",
+    ),
+];
+
+const OTHER_WAY: &str = "What came back is not what was begun. Use one browser for the whole way, \
+                         and the newest link.";
+const NO_TOKEN: &str = "The token endpoint's answer holds no token where the file says. Look at \
+                        `oauth2.answer` and `oauth2.token_url`, and at the names in the record.";
+const NOT_TAKEN: &str = "The app's API did not take the credential. Look at `proxy.headers` (which \
+                         scheme goes before the token?), at the address, and whether the scopes \
+                         allow this call.";
+
 /// One paragraph that names the likely cause. `redirect_uri` is what had to be registered.
 pub fn advice(trail: &Trail, redirect_uri: Option<&str>) -> String {
     let said = trail.answered.as_ref().map(|(status, code)| match code {
         Some(code) => format!("{} answered {status} `{code}`. ", trail.name),
         None => format!("{} answered {status}. ", trail.name),
     });
-    let said = said.unwrap_or_default();
     let own = trail.answered.as_ref().and_then(|it| it.1.as_deref());
     let registered = redirect_uri.unwrap_or("the redirect URI");
-    let text = match (trail.code.as_str(), own) {
+    format!("{}{}", said.unwrap_or_default(), cause(trail, own, registered))
+}
+
+fn cause(trail: &Trail, own: Option<&str>, registered: &str) -> String {
+    match (trail.code.as_str(), own) {
         (_, Some("redirect_uri_mismatch" | "invalid_redirect_uri")) => redirect(registered),
         (_, Some("invalid_scope")) => {
             "It does not know a scope that was asked for, or did not allow it to your client: \
@@ -69,69 +120,22 @@ pub fn advice(trail: &Trail, redirect_uri: Option<&str>) -> String {
              registered exactly as {registered}; or the file's `pkce`, where the app wants none; \
              or the client's id, which belongs to another client than the secret."
         ),
-        ("access_denied", _) => {
-            "The consent was refused. Open the link again and allow it; where you did not see a \
-             question, the app's own rules for new clients may have refused it for you."
-                .to_owned()
-        }
-        ("issuer_mismatch", _) => {
-            "The answer names another issuer than `oauth2.issuer` in the file.".to_owned()
-        }
-        (
-            "callback_invalid" | "context_mismatch" | "flow_not_started_here" | "state_invalid",
-            _,
-        ) => "What came back is not what was begun. Use one browser for the whole way, and the \
-             newest link."
-            .to_owned(),
-        ("nobody_came", _) => "Nobody opened the link.".to_owned(),
-        ("nobody_left", _) => {
-            "The page was opened, and nobody went on to the app from there.".to_owned()
-        }
         ("nobody_returned", _) => format!(
             "Nobody came back from {}. If it showed an error in the place of its question, that is \
              nearly always the redirect URI. {}",
             trail.name,
             redirect(registered)
         ),
-        ("provider_unavailable", _) => {
-            "The token endpoint does not answer: look at `oauth2.token_url`, and whether this \
-             machine may call it."
-                .to_owned()
-        }
-        ("provider_bad_response" | "exchange_unseen", _) => {
-            "The token endpoint's answer holds no token where the file says. Look at \
-             `oauth2.answer` and `oauth2.token_url`, and at the names in the record."
-                .to_owned()
-        }
-        ("credentials_refused", _) => {
-            "The app does not take what was entered. If it is right, look at `verify` and at \
-             `proxy.headers`: the credential may belong in another place."
-                .to_owned()
-        }
-        ("invalid_field", _) => "A field is missing or has not the form that it needs.".to_owned(),
         ("identity_unread", _) => format!(
             "The answer that should name the account does not have what `identity.name` says. It \
              has: {}.",
             if trail.told.is_empty() { "nothing".to_owned() } else { trail.told.join(", ") }
         ),
-        ("verify_failed" | "call_failed", _) => {
-            "The app's API did not take the credential. Look at `proxy.headers` (which scheme goes \
-             before the token?), at the address, and whether the scopes allow this call."
-                .to_owned()
+        (code, _) => {
+            let known = TEXTS.iter().find(|it| it.0 == code).map(|it| it.1.to_owned());
+            known.unwrap_or_else(|| format!("It ended with `{code}`."))
         }
-        ("refresh_failed", _) => {
-            "The refresh did not work. Look at `oauth2.refresh_url`, `refresh_params`, and how the \
-             client proves itself there; some apps want a scope such as `offline_access` first."
-                .to_owned()
-        }
-        ("revocation_failed", _) => {
-            "The grant was not revoked. Look at `oauth2.revocation`: which token, where, and how \
-             the client proves itself. End the access by hand in the app's own settings."
-                .to_owned()
-        }
-        _ => format!("It ended with `{}`.", trail.code),
-    };
-    format!("{said}{text}")
+    }
 }
 
 fn redirect(registered: &str) -> String {

@@ -46,7 +46,7 @@ pub struct Evidence {
 }
 
 impl Record {
-    pub(super) fn of(app: &App, facts: Facts, steps: Vec<Step>, today: &str) -> Self {
+    pub(super) fn of(app: &App, facts: &Facts, steps: Vec<Step>, today: &str) -> Self {
         let ok = |name: &str| steps.iter().any(|it| it.name == name && it.outcome == Outcome::Ok);
         let failed = steps.iter().any(|it| it.outcome == Outcome::Failed);
         let differs: Vec<Fact> = facts.differing().cloned().collect();

@@ -79,7 +79,7 @@ impl<'a> Walk<'a> {
 
     pub fn finish(self, today: &str) -> (Record, Option<Trail>) {
         let trail = self.code.as_deref().map(|code| self.trial.trail(code));
-        (Record::of(&self.trial.found, self.facts, self.steps, today), trail)
+        (Record::of(&self.trial.found, &self.facts, self.steps, today), trail)
     }
 
     fn end(&mut self, name: &'static str, code: &str, done: Done) {
@@ -104,15 +104,15 @@ impl<'a> Walk<'a> {
         let Some(urls) = facts::token_urls(&self.trial.found) else {
             return Ok(skipped("the app gives no token"));
         };
-        let notes = urls.iter().flat_map(|url| self.notes(0, url));
-        let Some(note) = notes.filter(Note::is_good).last() else {
+        let mut notes = urls.iter().flat_map(|url| self.notes(0, url));
+        let Some(note) = notes.rfind(Note::is_good) else {
             return Err("no answer with tokens was seen".to_owned());
         };
         self.facts.token_answer(&self.trial.found, &note);
         let count = note.members.iter().filter(|it| !it.0.contains('.')).count();
         let refresh = if self.facts.refresh_token.is_some() { "with" } else { "without" };
         let life = self.facts.expires_in.map_or("no end told".to_owned(), |it| format!("{it} s"));
-        Ok((Outcome::Ok, format!("{} members, {refresh} a refresh token, {life}", count)))
+        Ok((Outcome::Ok, format!("{count} members, {refresh} a refresh token, {life}")))
     }
 
     async fn named(&mut self) -> Done {
@@ -156,15 +156,12 @@ impl<'a> Walk<'a> {
         let Some(proxy) = &found.proxy else { return Ok(skipped("the app's file has no proxy")) };
         let request = found.verify.as_ref();
         let request = request.or_else(|| found.identity.as_ref()?.request.as_ref());
-        let (reply, expected) = match request {
-            Some(request) => {
-                let url = self.filled(&request.url).await?;
-                (self.call(request, &url).await, request.expect.status.clone())
-            }
-            None => {
-                let plain = plain_request(&proxy.base_url);
-                (self.call(&plain, "/").await, Vec::new())
-            }
+        let (reply, expected) = if let Some(request) = request {
+            let url = self.filled(&request.url).await?;
+            (self.call(request, &url).await, request.expect.status.clone())
+        } else {
+            let plain = plain_request(&proxy.base_url);
+            (self.call(&plain, "/").await, Vec::new())
         };
         let reply = reply.map_err(|it| it.to_string())?;
         if let Some(code) = reply.headers.get("x-grantkeep-error") {

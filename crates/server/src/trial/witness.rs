@@ -145,7 +145,7 @@ impl Witness {
 
 fn note(seen: &Seen<'_>) -> Note {
     let uri = seen.uri;
-    let authority = uri.authority().map(|it| it.as_str()).unwrap_or_default();
+    let authority = uri.authority().map(hyper::http::uri::Authority::as_str).unwrap_or_default();
     let place = format!("{}://{authority}{}", uri.scheme_str().unwrap_or_default(), uri.path());
     let kind = seen.answer.headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok());
     let mut members = Vec::new();

@@ -67,7 +67,7 @@ pub(super) fn call(twin: &Twin, state: &mut State, asked: &Asked, which: Which) 
     let token = values.get("oauth_access_token").cloned().unwrap_or_default();
     let proved = proof::of_key(twin, state, (asked, Some(&token)), &mut headers, &mut doubts);
     if let Err(answer) = proved {
-        return answer;
+        return *answer;
     }
     if file.text("oauth2.client_auth") == Some("tls") {
         // Tokens are bound to the certificate too (RFC 8705 section 3).

@@ -125,7 +125,7 @@ pub(super) fn of_key(
     (asked, token): (&Asked<'_>, Option<&str>),
     headers: &mut Pairs,
     doubts: &mut Doubts,
-) -> Result<(), Answer> {
+) -> Result<(), Box<Answer>> {
     if !twin.file.flag("oauth2.dpop", false) {
         return Ok(());
     }
@@ -140,7 +140,7 @@ pub(super) fn of_key(
     };
     if jwt.text("nonce") != state.nonce {
         state.calls.nonces += 1;
-        return Err(use_nonce(state, token.is_some()));
+        return Err(Box::new(use_nonce(state, token.is_some())));
     }
     let jwk = jwt.head.remove("jwk").unwrap_or(Value::Null);
     doubts.unless(jwt.is_by_jwk(&jwk), "the proof's signature is wrong");

@@ -41,7 +41,7 @@ pub(super) fn token(twin: &Twin, state: &mut State, asked: &Asked, place: &Place
     let sent = sent(twin, asked, place, &mut doubts);
     let mut headers = fill::pairs(&lower(&file.pairs("oauth2.token_headers")), &state.secrets());
     if let Err(answer) = proof::of_key(twin, state, (asked, None), &mut headers, &mut doubts) {
-        return answer;
+        return *answer;
     }
     let has = |name: &str| sent.iter().any(|it| it.0 == twin.renamed(name));
     let purpose = if has("refresh_token") {
