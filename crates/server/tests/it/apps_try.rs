@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use crate::connect::browser::boot;
 
 /// Nothing takes that long; a test that hangs ends.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Pretend providers, and a folder with their app files.
 struct Lab {

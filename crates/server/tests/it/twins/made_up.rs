@@ -227,9 +227,10 @@ async fn d_06_a_clients_certificate_is_shown_where_its_tokens_are_used() {
             ("catalog_dir", dir.path().to_str().unwrap()),
             ("egress_ca_file", trusted.to_str().unwrap()),
         ];
-        let world = match postgres {
-            false => World::sqlite(&settings).await,
-            true => World::postgres(&settings).await,
+        let world = if postgres {
+            World::postgres(&settings).await
+        } else {
+            World::sqlite(&settings).await
         };
         front.lead_to(world.provider.base_url());
         let twin = world.provider.add_twin(&file).unwrap();
