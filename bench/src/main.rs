@@ -1,5 +1,6 @@
 //! The benchmark: everything in one go, side by side, judged by ratios taken in the same run.
-//! `cargo xtask bench` builds what it needs and starts it; docs/benchmarks.md says what is measured.
+//! `cargo xtask bench` builds what it needs and starts it; docs/benchmarks.md says what is
+//! measured.
 
 mod clones;
 mod goals;

@@ -82,7 +82,7 @@ pub struct App {
     own_apps: Cache<ProjectId, Arc<Catalog>>,
     /// Apps as callers see them, by slug, each with the edition that it was written from. An own
     /// app with the slug of another takes its place and gives it back.
-    pub(crate) app_views: Cache<String, (Arc<CatalogApp>, Arc<RawValue>)>,
+    pub(crate) shown_apps: Cache<String, (Arc<CatalogApp>, Arc<RawValue>)>,
     /// Projects' own apps as they were read, with the editions that they were read from.
     pub(crate) read_apps: Cache<ProjectId, (Vec<Edition>, Arc<Catalog>)>,
 }
@@ -142,7 +142,7 @@ impl App {
             dpop_nonces: dpop_nonces.build(),
             showing: Cache::builder().max_capacity(SHOWING_MAX).time_to_idle(NONCE_LIFE).build(),
             own_apps,
-            app_views: Cache::new(APP_VIEWS_MAX),
+            shown_apps: Cache::new(APP_VIEWS_MAX),
             read_apps: Cache::new(OWN_APPS_MAX),
         })
     }

@@ -203,8 +203,8 @@ impl Db {
         })
     }
 
-    /// Brings what was added without waiting for the disk onto it. On PostgreSQL its own writer does
-    /// that, within three times its `wal_writer_delay` (0.6 s by default).
+    /// Brings what was added without waiting for the disk onto it. On PostgreSQL its own writer
+    /// does that, within three times its `wal_writer_delay` (0.6 s by default).
     pub async fn settle(&self) -> sqlx::Result<()> {
         if let Self::Lite { writer, .. } = self {
             // What the checkpoint copies, it has synced in the log before.

@@ -112,8 +112,8 @@ impl Keys {
         self.load(db, Name::user(tenant, user)).await
     }
 
-    /// The user's key out of its row, which the caller has just read. Nothing is remembered, so that
-    /// a key that was destroyed anywhere is gone here.
+    /// The user's key out of its row, which the caller has just read. Nothing is remembered, so
+    /// that a key that was destroyed anywhere is gone here.
     ///
     /// # Errors
     /// As for [`Keys::user`].

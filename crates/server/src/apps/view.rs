@@ -118,7 +118,7 @@ impl ProblemView {
 
 /// [`app_view`] as JSON. Written once for each edition of an app: every account holds it.
 pub(crate) async fn app_json(app: &App, found: &Arc<CatalogApp>) -> Option<Arc<RawValue>> {
-    if let Some((edition, json)) = app.app_views.get(&found.slug).await
+    if let Some((edition, json)) = app.shown_apps.get(&found.slug).await
         && Arc::ptr_eq(&edition, found)
     {
         return Some(json);
@@ -126,7 +126,7 @@ pub(crate) async fn app_json(app: &App, found: &Arc<CatalogApp>) -> Option<Arc<R
     let json = serde_json::value::to_raw_value(&app_view(app, found)).ok()?;
     let json = Arc::<RawValue>::from(json);
     let entry = (Arc::clone(found), Arc::clone(&json));
-    app.app_views.insert(found.slug.clone(), entry).await;
+    app.shown_apps.insert(found.slug.clone(), entry).await;
     Some(json)
 }
 

@@ -24,8 +24,8 @@ impl Arrived {
     }
 }
 
-/// What is still read of a body that nobody wanted, and for how long. A connection that is closed on
-/// a sender takes the answer with it (RFC 9112 section 9.6).
+/// What is still read of a body that nobody wanted, and for how long. A connection that is closed
+/// on a sender takes the answer with it (RFC 9112 section 9.6).
 const UNWANTED_BYTES_MAX: usize = 1024 * 1024;
 const UNWANTED_TIME_MAX: Duration = Duration::from_secs(5);
 
@@ -35,7 +35,8 @@ pub(super) struct Upload {
     /// Taken when this is dropped.
     inner: Option<Limited<Incoming>>,
     arrived: Arrived,
-    /// Whether the sender waits for leave to send it (RFC 9110 section 10.1.1), which reading gives.
+    /// Whether the sender waits for leave to send it, which reading gives (RFC 9110 section
+    /// 10.1.1).
     waits: bool,
 }
 
