@@ -28,5 +28,6 @@ mod store;
 mod tidy;
 mod twins;
 mod webhooks;
+mod wire;
 #[allow(dead_code, reason = "what one kind of test does not need, another does")]
 mod world;

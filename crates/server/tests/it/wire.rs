@@ -1,0 +1,7 @@
+//! The wire as its clients speak it: each of their requests, and what the strict ones among them
+//! make of the answers.
+
+mod models;
+mod replay;
+mod requests;
+mod script;
