@@ -21,7 +21,7 @@ import urllib.request
 
 HERE = pathlib.Path(__file__).parent
 START_S_MAX = 30
-RUN_S_MAX = 120
+RUN_S_MAX = 300
 SEED = "20250101"
 CHECKS = (
     "not_a_server_error",

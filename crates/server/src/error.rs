@@ -310,7 +310,8 @@ pub struct ErrorView {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let Inner { kind, text, details, headers, log } = *self.0;
-        if kind.status >= 500 {
+        // What is not built is nothing that the operator could mend.
+        if kind.status >= 500 && kind.status != NOT_IMPLEMENTED.status {
             tracing::error!(code = kind.code, detail = log.as_deref(), "request failed");
         } else if let Some(detail) = log {
             tracing::info!(code = kind.code, detail, "request refused");

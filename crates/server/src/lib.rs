@@ -43,6 +43,8 @@ pub mod accounts;
 pub mod connect;
 pub mod proxy;
 
+pub mod components;
+
 pub(crate) mod authn;
 pub(crate) mod cors;
 pub mod docs;

@@ -11,8 +11,8 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::{
-    accounts, apps, authn, callback_origins, connect, cors, docs, error, health, projects, proxy,
-    sdk, tokens, users, webhooks,
+    accounts, apps, authn, callback_origins, components, connect, cors, docs, error, health,
+    projects, proxy, sdk, tokens, users, webhooks,
 };
 
 /// What the document says besides the routes.
@@ -74,6 +74,66 @@ fn guarded() -> OpenApiRouter<Arc<App>> {
         .merge(catalogue())
         .merge(news())
         .merge(proxied())
+        .merge(actions_and_triggers())
+        .merge(deployed())
+}
+
+/// What can be run for a user: the same calls for each kind, with a project and without.
+fn actions_and_triggers() -> OpenApiRouter<Arc<App>> {
+    use components::api::{self, actions, components as both, triggers};
+    OpenApiRouter::new()
+        .routes(routes!(both::list))
+        .routes(routes!(both::retrieve))
+        .routes(routes!(both::configure))
+        .routes(routes!(both::reload))
+        .routes(routes!(actions::list))
+        .routes(routes!(actions::retrieve))
+        .routes(routes!(actions::configure))
+        .routes(routes!(actions::reload))
+        .routes(routes!(api::run))
+        .routes(routes!(triggers::list))
+        .routes(routes!(triggers::retrieve))
+        .routes(routes!(triggers::configure))
+        .routes(routes!(triggers::reload))
+        .routes(routes!(api::deploy))
+        .route("/v1/connect/{project}/components/triggers/deploy", post(api::deploy))
+        .route("/v1/connect/components/triggers/deploy", post(api::deploy))
+        .route("/v1/connect/components", get(both::list))
+        .route("/v1/connect/components/{*key}", get(both::retrieve))
+        .route("/v1/connect/components/configure", post(both::configure))
+        .route("/v1/connect/components/props", post(both::reload))
+        .route("/v1/connect/actions", get(actions::list))
+        .route("/v1/connect/actions/{*key}", get(actions::retrieve))
+        .route("/v1/connect/actions/configure", post(actions::configure))
+        .route("/v1/connect/actions/props", post(actions::reload))
+        .route("/v1/connect/actions/run", post(api::run))
+        .route("/v1/connect/triggers", get(triggers::list))
+        .route("/v1/connect/triggers/{*key}", get(triggers::retrieve))
+        .route("/v1/connect/triggers/configure", post(triggers::configure))
+        .route("/v1/connect/triggers/props", post(triggers::reload))
+        .route("/v1/connect/triggers/deploy", post(api::deploy))
+}
+
+/// What runs for a user by itself. Signing keys are for servers, so their paths need a project.
+fn deployed() -> OpenApiRouter<Arc<App>> {
+    use components::api_deployed as api;
+    let one = get(api::retrieve).put(api::update).delete(api::delete);
+    let workflows = get(api::workflows).put(api::set_workflows);
+    let webhooks = get(api::webhooks).put(api::set_webhooks);
+    OpenApiRouter::new()
+        .routes(routes!(api::list))
+        .routes(routes!(api::retrieve, api::update, api::delete))
+        .routes(routes!(api::events))
+        .routes(routes!(api::workflows, api::set_workflows))
+        .routes(routes!(api::webhooks, api::set_webhooks))
+        .routes(routes!(api::webhook))
+        .routes(routes!(api::regenerate))
+        .routes(routes!(api::reset))
+        .route("/v1/connect/deployed-triggers", get(api::list))
+        .route("/v1/connect/deployed-triggers/{id}", one)
+        .route("/v1/connect/deployed-triggers/{id}/events", get(api::events))
+        .route("/v1/connect/deployed-triggers/{id}/pipelines", workflows)
+        .route("/v1/connect/deployed-triggers/{id}/webhooks", webhooks)
 }
 
 /// Calls to apps: the target in a header, or as the wire has it, in the path.
