@@ -51,6 +51,7 @@ kinds! {
     DISCOVERY_FAILED = 400 "discovery_failed"
         "What stands at this URL cannot be made an app. `details.url` says where it failed.";
     SLUG_TAKEN = 400 "slug_taken" "An app of that name is there already. Choose another slug.";
+    NAME_TAKEN = 400 "name_taken" "The stash has a file of that name. Choose another name.";
     TOO_MANY = 400 "too_many" "There are as many of these as are kept.";
     REDIRECT_NOT_ALLOWED = 400 "redirect_uri_not_allowed"
         "This redirect URI is not on the project's list. See `grantkeep project update --help`.";

@@ -92,6 +92,9 @@ id!(
     /// The erasure of a user in steps.
     ErasureId, "era_");
 id!(
+    /// A file in a stash.
+    FileId, "file_");
+id!(
     /// An audit event.
     EventId, "ev_");
 id!(

@@ -76,5 +76,10 @@ async fn perform(app: &Arc<App>, job: &Job, attempts: i64) -> Result<Done> {
             let tenant = Tenant { project: project.clone(), environment: *environment };
             crate::accounts::go_on_erasing(app, &tenant, erasure).await
         }
+        Job::EmptyStash { project, environment, file } => {
+            let tenant = Tenant { project: project.clone(), environment: *environment };
+            crate::stash::forget(app, &tenant, file).await?;
+            Ok(Done::Finished)
+        }
     }
 }

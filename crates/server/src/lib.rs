@@ -35,6 +35,7 @@ pub mod projects;
 pub mod users;
 
 pub mod apps;
+pub mod stash;
 pub mod tokens;
 pub mod webhooks;
 

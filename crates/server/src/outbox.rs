@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::db::{Db, Tx};
-use crate::ids::{AccountId, ErasureId, JobId, ProjectId};
+use crate::ids::{AccountId, ErasureId, FileId, JobId, ProjectId};
 use crate::on;
 use crate::tenant::Environment;
 
@@ -15,6 +15,8 @@ pub enum Job {
     RevokeGrant { project: ProjectId, environment: Environment, account: AccountId },
     /// Go on erasing a user with very many accounts.
     EraseUser { project: ProjectId, environment: Environment, erasure: ErasureId },
+    /// Take away a file whose time is over.
+    EmptyStash { project: ProjectId, environment: Environment, file: FileId },
 }
 
 impl Job {
@@ -22,6 +24,7 @@ impl Job {
         match self {
             Self::RevokeGrant { .. } => "revoke_grant",
             Self::EraseUser { .. } => "erase_user",
+            Self::EmptyStash { .. } => "empty_stash",
         }
     }
 }

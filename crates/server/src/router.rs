@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::{
     accounts, apps, authn, callback_origins, components, connect, cors, docs, error, health,
-    projects, proxy, sdk, tokens, users, webhooks,
+    projects, proxy, sdk, stash, tokens, users, webhooks,
 };
 
 /// What the document says besides the routes.
@@ -76,6 +76,17 @@ fn guarded() -> OpenApiRouter<Arc<App>> {
         .merge(proxied())
         .merge(actions_and_triggers())
         .merge(deployed())
+        .merge(files())
+}
+
+/// Files that one step hands to the next.
+fn files() -> OpenApiRouter<Arc<App>> {
+    use stash::api;
+    OpenApiRouter::new()
+        .routes(routes!(api::put))
+        .routes(routes!(api::download))
+        .route("/v1/connect/file_stash", post(api::put))
+        .route("/v1/connect/file_stash/download", get(api::download))
 }
 
 /// What can be run for a user: the same calls for each kind, with a project and without.
@@ -229,6 +240,7 @@ fn open() -> OpenApiRouter<Arc<App>> {
         .route("/_static/logo/{id}", get(projects::api::logo))
         .routes(routes!(connect::api::validate_token))
         .merge(connect_page())
+        .route("/stash", get(stash::api::by_link))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/openapi.json", get(|| async { rendered().openapi() }))

@@ -17,7 +17,7 @@ use crate::error::{self, Result};
 use crate::ids::{ErasureId, UserId};
 use crate::outbox::{self, Done, Job};
 use crate::tenant::Tenant;
-use crate::{apps, tokens, users};
+use crate::{apps, stash, tokens, users};
 
 /// Accounts of a user who is erased in one transaction. With more, it is a job.
 pub const AT_ONCE_MAX: i64 = 500;
@@ -83,6 +83,7 @@ pub async fn delete_user(app: &Arc<App>, by: By<'_>, external_id: &str) -> Resul
     apps::ready(app, &by.tenant.project).await?;
     let mut tx = app.db.begin().await?;
     tokens::forget_user(&mut tx, by.tenant, &user.id).await?;
+    stash::forget_user(&mut tx, by.tenant, &user.id).await?;
     let accounts = store::count_of_user(&mut tx, by.tenant, &user.id).await?;
     let begun = if accounts > AT_ONCE_MAX {
         Some(begin(app, tx, by, (&user.id, accounts)).await?)

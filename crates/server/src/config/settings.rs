@@ -208,6 +208,12 @@ settings! {
         /// Most calls of one project in a minute, in each process. 0: no limit.
         proxy_per_project_per_minute_max: u32 = "0", 0..=100_000_000;
     }
+    "Files" {
+        /// Largest file in a stash. It is stored as it comes.
+        stash_file_bytes_max: usize = "25 MiB", 1024..=1_073_741_824;
+        /// Most that all files of a project's stashes may have together.
+        stash_project_bytes_max: usize = "1 GiB", 1024..=1_099_511_627_776;
+    }
     "Accounts and tokens" {
         /// Folder with further app files (`*.toml`), beside those built in.
         catalog_dir: Option<PathBuf> = "";

@@ -42,6 +42,8 @@ pub(super) struct Gate {
     body_bytes_max: usize,
     /// For what is passed on to an app.
     proxy_bytes_max: usize,
+    /// For files, which are stored as they come.
+    file_bytes_max: usize,
     header_count_max: usize,
     uri_bytes_max: usize,
     timeout: Duration,
@@ -58,6 +60,7 @@ impl Gate {
             prefix: config.public_url.path().trim_end_matches('/').to_owned(),
             body_bytes_max: config.body_bytes_max,
             proxy_bytes_max: config.proxy_request_bytes_max,
+            file_bytes_max: config.stash_file_bytes_max,
             header_count_max: config.header_count_max as usize,
             uri_bytes_max: config.uri_bytes_max,
             timeout: config.request_timeout_ms.duration(),
@@ -122,7 +125,11 @@ impl Gate {
 
     /// Largest body that may come to this path, which is routed already.
     fn bytes_max(&self, path: &str) -> usize {
-        if is_proxy(path) { self.proxy_bytes_max } else { self.body_bytes_max }
+        match within(path) {
+            Some("proxy") => self.proxy_bytes_max,
+            Some("file_stash") => self.file_bytes_max,
+            _ => self.body_bytes_max,
+        }
     }
 
     /// Asks the router, within the time limit; a panic becomes an answer.
@@ -177,14 +184,12 @@ fn proxy_id(headers: &HeaderMap) -> Option<String> {
     (text.len() <= PROXY_ID_BYTES_MAX && text.bytes().all(plain)).then(|| text.to_owned())
 }
 
-/// Whether the router takes this path for the proxy, whose bodies are passed on and not kept:
-/// `/v1/connect/[{project}/]proxy` and below.
-fn is_proxy(path: &str) -> bool {
-    let Some(within) = path.strip_prefix("/v1/connect/") else { return false };
-    let mut parts = within.split('/');
-    let first = parts.next().unwrap_or_default();
-    let named = first == "proxy" || first.starts_with(ProjectId::PREFIX);
-    named && (first == "proxy" || parts.next() == Some("proxy"))
+/// What a path below `/v1/connect/[{project}/]` is about. Bodies of two of them are passed on or
+/// stored as they come, and not kept.
+fn within(path: &str) -> Option<&str> {
+    let mut parts = path.strip_prefix("/v1/connect/")?.split('/');
+    let first = parts.next()?;
+    if first.starts_with(ProjectId::PREFIX) { parts.next() } else { Some(first) }
 }
 
 /// The URI to route by, if it differs: without the public URL's prefix, and each run of slashes one
@@ -216,10 +221,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_proxy_takes_large_bodies() {
+    fn only_the_proxy_and_the_stash_take_large_bodies() {
         for path in ["/v1/connect/proxy", "/v1/connect/proxy/aa", "/v1/connect/proj_1/proxy/aa"] {
-            assert!(is_proxy(path), "{path}");
+            assert_eq!(within(path), Some("proxy"), "{path}");
         }
+        assert_eq!(within("/v1/connect/proj_1/file_stash"), Some("file_stash"));
+        assert_eq!(within("/v1/connect/file_stash"), Some("file_stash"));
         for path in [
             "/v1/connect/proj_1/accounts",
             "/v1/connect/users/proxy",
@@ -227,7 +234,7 @@ mod tests {
             "/v1/connect/proj_1/proxy2",
             "/v1/proxy",
         ] {
-            assert!(!is_proxy(path), "{path}");
+            assert!(!matches!(within(path), Some("proxy" | "file_stash")), "{path}");
         }
     }
 

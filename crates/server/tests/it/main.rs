@@ -24,6 +24,7 @@ mod recovery;
 mod refresh;
 mod rows;
 mod scan;
+mod stash;
 mod store;
 mod tidy;
 mod twins;
