@@ -6,7 +6,10 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use grantkeep_vault::token;
+use zeroize::Zeroizing;
 
 use crate::app::App;
 use crate::callers::{Caller, Origin};
@@ -74,16 +77,27 @@ async fn caller(app: &App, uri: &Uri, headers: &HeaderMap) -> Result<Found> {
     if projects::in_query(&query) {
         return Err(error::CREDENTIALS_IN_URL.into());
     }
+    if let Some((id, key)) = basic(headers)? {
+        let found = by_key(app, &key).await?.filter(|it| it.actor.id() == id);
+        let caller = found.ok_or(error::INVALID_TOKEN)?;
+        return Ok(Found { caller, allowed_origin: None });
+    }
     let text = bearer(headers)?;
     if text.starts_with(tokens::PREFIX) {
         return connect_caller(app, text, headers).await;
     }
+    let caller = by_key(app, text).await?.ok_or(error::INVALID_TOKEN)?;
+    Ok(Found { caller, allowed_origin: None })
+}
+
+/// The caller behind an access token or an API key.
+async fn by_key(app: &App, text: &str) -> Result<Option<Caller>> {
     if !token::verify_checksum(text) {
-        return Err(error::INVALID_TOKEN.into());
+        return Ok(None);
     }
     let hash = token::digest(text);
     if let Some(caller) = app.remembered_caller(&hash).await {
-        return Ok(Found { caller, allowed_origin: None });
+        return Ok(Some(caller));
     }
     let kind = text.rsplit_once('_').map_or("", |(kind, _)| kind);
     let caller = match kind {
@@ -91,9 +105,10 @@ async fn caller(app: &App, uri: &Uri, headers: &HeaderMap) -> Result<Found> {
         projects::KEY_PREFIX => projects::caller_by_key(app, text).await?,
         _ => None,
     };
-    let caller = caller.ok_or(error::INVALID_TOKEN)?;
-    app.remember_caller(hash, &caller).await;
-    Ok(Found { caller, allowed_origin: None })
+    if let Some(caller) = &caller {
+        app.remember_caller(hash, caller).await;
+    }
+    Ok(caller)
 }
 
 /// A connect token serves the browser pages of its own origins; after the connection that used it
@@ -113,6 +128,26 @@ async fn connect_caller(app: &App, text: &str, headers: &HeaderMap) -> Result<Fo
         }
     };
     Ok(Found { caller: token.caller(), allowed_origin: origin })
+}
+
+/// An API key as the oldest clients send it, by HTTP Basic (RFC 7617) with the key's id as the
+/// name. `None`: another scheme.
+fn basic(headers: &HeaderMap) -> Result<Option<(String, Zeroizing<String>)>> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return Ok(None) };
+    let text = value.to_str().unwrap_or_default();
+    let coded = match text.split_once(' ') {
+        Some((scheme, coded)) if scheme.eq_ignore_ascii_case("basic") => coded.trim(),
+        _ => return Ok(None),
+    };
+    let pair = BASE64_STANDARD.decode(coded).map(Zeroizing::new);
+    let pair = pair.map_err(|_| error::INVALID_TOKEN)?;
+    let pair = std::str::from_utf8(&pair).map_err(|_| error::INVALID_TOKEN)?;
+    let (id, key) = pair.split_once(':').ok_or(error::INVALID_TOKEN)?;
+    if !key.starts_with(projects::KEY_PREFIX) {
+        return Err(error::INVALID_TOKEN.into());
+    }
+    Ok(Some((id.to_owned(), Zeroizing::new(key.to_owned()))))
 }
 
 /// The bearer token (RFC 6750 section 2.1); the scheme in any case.

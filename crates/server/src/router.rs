@@ -185,12 +185,14 @@ fn news() -> OpenApiRouter<Arc<App>> {
 
 /// The same without a project, for connect tokens and API keys.
 fn accounts_without_project() -> OpenApiRouter<Arc<App>> {
-    use accounts::{api, api_health};
+    use accounts::{api, api_health, api_older};
     let one = get(api::retrieve).patch(api_health::change).delete(api::delete);
     let user = get(api::list_of_user).delete(api::delete_user);
     OpenApiRouter::new()
         .route("/v1/connect/accounts", get(api::list).post(api::create))
         .route("/v1/connect/accounts/{account}", one)
+        .route("/v1/connect/accounts/app/{app}", get(api_older::of_app).delete(api::delete_by_app))
+        .route("/v1/connect/accounts/external_id/{*rest}", get(api_older::of_user))
         .route("/v1/connect/accounts/{account}/health", get(api_health::retrieve))
         .route("/v1/connect/accounts/{account}/refresh", post(api_health::refresh_now))
         .route("/v1/connect/accounts/{account}/revocation", get(api::revocation))

@@ -10,9 +10,9 @@ use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use futures::stream;
 use grantkeep_vault::token;
-use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::api_older::{self, OlderList};
 use super::view::{AccountView, account_view};
 use super::{Account, Binding, By, ErasureView, Filter, Form, Outcome, RevocationView, vend};
 use crate::app::App;
@@ -21,7 +21,7 @@ use crate::body::{self, Json};
 use crate::callers::{Anyone, Browser, InTenant, Server, Who};
 use crate::error::{self, Result};
 use crate::ids::AccountId;
-use crate::paging::{Listed, Page, PageInfo};
+use crate::paging::{Listed, Page};
 use crate::query::Query;
 use crate::scope::{Need, need};
 use crate::{apps, tokens};
@@ -30,8 +30,6 @@ use crate::{apps, tokens};
 const REVOCATION: HeaderName = HeaderName::from_static("x-grantkeep-revocation");
 /// Accounts whose credentials are made ready at once for one list.
 const VENDED_AT_ONCE: usize = 8;
-/// Items on a page of the older style when the caller does not say: its clients know no pages.
-const OLDER_LIMIT: i64 = 100;
 /// Longest life that a caller may ask an access token to have left, in seconds: a day. One that
 /// lives shorter is given as long as it has more than half of its life.
 const MIN_TTL_S_MAX: i64 = 86_400;
@@ -44,7 +42,7 @@ pub(crate) struct Named {
 
 #[derive(serde::Deserialize)]
 pub(crate) struct NamedApp {
-    app: String,
+    pub(super) app: String,
 }
 
 #[derive(serde::Deserialize)]
@@ -54,15 +52,7 @@ pub(crate) struct NamedErasure {
 
 #[derive(serde::Deserialize)]
 pub(crate) struct Rest {
-    rest: String,
-}
-
-/// A list in the older style, which some clients read by another name.
-#[derive(Serialize)]
-struct OlderList<'a> {
-    accounts: &'a [AccountView],
-    data: &'a [AccountView],
-    page_info: PageInfo,
+    pub(super) rest: String,
 }
 
 /// What connects an app that takes keys.
@@ -171,15 +161,26 @@ pub(crate) async fn list(
         app: query.narrowing("app")?,
         oauth_app: query.narrowing("oauth_app_id")?,
     };
-    let secrets = wants_credentials(&app, &call, &query)?;
-    let mut page = Page::of(&query, &app.cursors, format!("{:?}\n{filter:?}", call.tenant))?;
-    if call.is_older_path() && query.one("limit")?.is_none() {
-        page.limit = OLDER_LIMIT;
+    let older = call.is_older_path();
+    listed(&app, &call, &query, (filter, older)).await
+}
+
+/// A page of those accounts, in the older envelope if that is wanted.
+pub(super) async fn listed<N: Need>(
+    app: &Arc<App>,
+    call: &InTenant<Anyone, N>,
+    query: &Query,
+    (filter, older): (Filter<'_>, bool),
+) -> Result<Response> {
+    let secrets = wants_credentials(app, call, query)?;
+    let mut page = Page::of(query, &app.cursors, format!("{:?}\n{filter:?}", call.tenant))?;
+    if older && query.one("limit")?.is_none() {
+        page.limit = api_older::LIMIT;
     }
-    let (accounts, total) = super::list(&app, &call.tenant, filter, &page).await?;
+    let (accounts, total) = super::list(app, &call.tenant, filter, &page).await?;
     let (accounts, page_info) = page.answer(&app.cursors, accounts, total, Account::boundary);
-    let data = views(&app, &call, accounts, secrets).await?;
-    Ok(if call.is_older_path() {
+    let data = views(app, call, accounts, secrets).await?;
+    Ok(if older {
         axum::Json(OlderList { accounts: &data, data: &data, page_info }).into_response()
     } else {
         axum::Json(Listed { data, page_info }).into_response()

@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod api_health;
+pub mod api_older;
 mod connect;
 mod delete;
 mod entered;

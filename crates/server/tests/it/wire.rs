@@ -3,6 +3,7 @@
 
 mod components;
 mod models;
+mod older;
 mod replay;
 mod requests;
 mod script;
