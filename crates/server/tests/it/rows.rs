@@ -3,6 +3,7 @@
 
 mod accounts;
 mod flow;
+mod listener;
 mod token_endpoint;
 mod tokens;
 

@@ -13,10 +13,11 @@ struct Row<'a> {
     held_by: &'a str,
 }
 
-/// `F-01`: a letter, a dash, two digits.
+/// `F-01`, `R-114`: a letter, a dash, two or three digits.
 fn is_id(text: &str) -> bool {
     let bytes = text.as_bytes();
-    matches!(bytes, [b'A'..=b'Z', b'-', b'0'..=b'9', b'0'..=b'9'])
+    matches!(bytes, [b'A'..=b'Z', b'-', digits @ ..] if (2..=3).contains(&digits.len())
+        && digits.iter().all(u8::is_ascii_digit))
 }
 
 fn rows(document: &str) -> Vec<Row<'_>> {
