@@ -9,6 +9,7 @@ mod audit;
 mod callers;
 mod canary;
 mod catalog_file;
+mod checklist;
 mod connect;
 mod custom_apps;
 mod demo;

@@ -2,8 +2,8 @@
 
 mod bounds;
 mod credentials;
-mod lab;
+pub mod lab;
 mod news;
 mod paths;
 mod rows;
-mod upstream;
+pub mod upstream;

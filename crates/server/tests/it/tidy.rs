@@ -4,8 +4,8 @@
 
 mod levels;
 mod links;
-mod security_doc;
-mod sources;
+pub mod security_doc;
+pub mod sources;
 
 use sources::{Source, root, walk};
 

@@ -43,7 +43,8 @@ fn tests(cell: &str) -> Vec<&str> {
     names
 }
 
-fn is_test(sources: &[Source], name: &str) -> bool {
+/// Whether a test of that name stands in one of the sources.
+pub fn is_test(sources: &[Source], name: &str) -> bool {
     let rust = format!("fn {name}(");
     let script = ['\'', '"', '`'].map(|quote| format!("({quote}{name}{quote},"));
     sources.iter().any(|it| {
