@@ -1,4 +1,5 @@
-//! Signed JSON (RFC 7515, RFC 7519), compact. Only ever made here, never believed.
+//! Signed JSON (RFC 7515, RFC 7519), compact, as it is made here. What others made is read in
+//! [`crate::prove`].
 
 use aws_lc_rs::hmac;
 use base64::Engine as _;

@@ -1,8 +1,10 @@
-//! Private keys that sign: read from PEM or JWK, made here, shown as public JWK (RFC 7517).
+//! Keys: private ones that sign, read from PEM or JWK, made here, shown as public JWK (RFC 7517);
+//! and public ones, by which others prove themselves.
 
 mod der;
 mod jwk;
 mod pem;
+mod public;
 #[cfg(test)]
 pub(crate) mod samples;
 
@@ -16,6 +18,8 @@ use aws_lc_rs::{digest, signature::RsaEncoding};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
+
+pub use public::PublicKey;
 
 use crate::Secret;
 
@@ -63,6 +67,10 @@ pub enum KeyError {
     Encrypted,
     #[error("a public key or a certificate; the private key is needed")]
     Public,
+    #[error("a private key; give its public half, and this one to nobody")]
+    Private,
+    #[error("neither a PEM block with a public key nor a public JWK")]
+    NotPublic,
     #[error("not an RSA (2048 to 8192 bits), P-256, P-384 or Ed25519 key, or a broken one")]
     Unsupported,
     #[error("the JWK lacks `{0}`, or it is not base64url")]

@@ -29,6 +29,7 @@ pub mod jws;
 pub mod key;
 pub mod one;
 pub mod pkce;
+pub mod prove;
 pub mod register;
 pub mod request;
 pub mod resource;

@@ -6,6 +6,10 @@ use super::KeyError;
 
 const INTEGER: u8 = 0x02;
 const SEQUENCE: u8 = 0x30;
+const BIT_STRING: u8 = 0x03;
+/// The inside of the algorithm of an RSA key (RFC 3279 §2.3.1): its name, and no parameters.
+const RSA: [u8; 13] =
+    [0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00];
 
 /// A sequence of whole numbers, each given as big-endian bytes.
 pub(super) fn integers(numbers: &[&[u8]]) -> Zeroizing<Vec<u8>> {
@@ -37,6 +41,16 @@ pub(super) fn read(der: &[u8]) -> Result<Vec<&[u8]>, KeyError> {
         body = rest;
     }
     if after.is_empty() { Ok(numbers) } else { Err(KeyError::Unsupported) }
+}
+
+/// What stands in a `SubjectPublicKeyInfo` (RFC 5280 §4.1) of an RSA key: the key as PKCS#1 has it.
+pub(super) fn rsa_public(der: &[u8]) -> Result<&[u8], KeyError> {
+    let (body, after) = element(der, SEQUENCE)?;
+    let (algorithm, rest) = element(body, SEQUENCE)?;
+    let (bits, rest) = element(rest, BIT_STRING)?;
+    let whole = algorithm == RSA && rest.is_empty() && after.is_empty();
+    // The first byte tells how many bits at the end do not count: none.
+    bits.strip_prefix(&[0]).filter(|_| whole).ok_or(KeyError::Unsupported)
 }
 
 fn element(der: &[u8], tag: u8) -> Result<(&[u8], &[u8]), KeyError> {
@@ -96,6 +110,7 @@ mod tests {
         #[test]
         fn any_bytes_are_read_without_harm(der in any::<Vec<u8>>()) {
             let _ = read(&der);
+            let _ = rsa_public(&der);
         }
     }
 }

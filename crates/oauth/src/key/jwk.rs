@@ -99,6 +99,21 @@ pub(super) fn public(pair: &Pair) -> Result<Map<String, Value>, KeyError> {
     Ok(members.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect())
 }
 
+/// The point of a P-256 key as one text of bytes (SEC 1 §2.3.3).
+pub(super) fn uncompressed(x: &[u8], y: &[u8]) -> Result<Vec<u8>, KeyError> {
+    // Of full length always (RFC 7518 §6.2.1.2).
+    if x.len() != P256_BYTES || y.len() != P256_BYTES {
+        return Err(KeyError::Unsupported);
+    }
+    Ok([&[UNCOMPRESSED], x, y].concat())
+}
+
+/// The members of the public half of a P-256 key, from its point.
+pub(super) fn members_of_p256(point: &[u8]) -> Result<Map<String, Value>, KeyError> {
+    let members = curve("P-256", point, P256_BYTES)?;
+    Ok(members.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect())
+}
+
 fn curve(name: &str, public: &[u8], bytes: usize) -> Result<Vec<(&'static str, String)>, KeyError> {
     let point = public.strip_prefix(&[UNCOMPRESSED]).filter(|it| it.len() == 2 * bytes);
     let (x, y) = point.ok_or(KeyError::Unsupported)?.split_at(bytes);
