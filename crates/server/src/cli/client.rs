@@ -1,8 +1,10 @@
 //! `grantkeep client`: how a backend calls this server.
 
+use std::path::PathBuf;
+
 use serde_json::{Value, json};
 
-use super::{Failure, Shell, operator_event, output};
+use super::{Failure, Shell, client_key, operator_event, output};
 use crate::ids::{ClientId, KeyId, ProjectId};
 use crate::projects::{self, Rights};
 use crate::reach::Reach;
@@ -14,6 +16,7 @@ pub(super) enum Command {
     #[command(after_help = "Examples:\n  grantkeep client create backend --project proj_...\n  \
         grantkeep client create worker --project proj_... --credentials --proxy\n  \
         grantkeep client create reader --project proj_... --proxy-allow 'GET api.github.com/*'\n  \
+        grantkeep client create signer --project proj_... --public-key signer.pub.pem\n  \
         grantkeep client create old-code --project proj_... --api-key")]
     Create {
         /// Its name, for you.
@@ -22,8 +25,16 @@ pub(super) enum Command {
         #[arg(long, value_name = "ID")]
         project: Option<String>,
         /// Make one key that is sent as it is, instead of an id and a secret for OAuth.
-        #[arg(long, requires = "project")]
+        #[arg(long, requires = "project", conflicts_with = "public_key")]
         api_key: bool,
+        /// Make a client that proves itself by signing with the private half of this key (PEM or
+        /// JWK; P-256 for ES256, or RSA of 2048 bits and more for RS256). It has no secret.
+        #[arg(long, value_name = "FILE")]
+        public_key: Option<PathBuf>,
+        /// What the client's assertions say as `kid` [default: that of the JWK, or the key's
+        /// thumbprint].
+        #[arg(long, value_name = "NAME", requires = "public_key")]
+        key_id: Option<String>,
         /// Let it read its users' credentials (scope `credentials:read`).
         #[arg(long)]
         credentials: bool,
@@ -39,9 +50,32 @@ pub(super) enum Command {
         #[arg(long, default_value = "*", value_name = "SCOPES")]
         scope: String,
     },
-    /// List clients and keys, and which of them were seen in a URL (`exposed`). Secrets are not
-    /// kept and cannot be shown.
+    /// List clients and keys, how each proves itself, and which of them were seen in a URL
+    /// (`exposed`). Secrets are not kept and cannot be shown.
     List,
+    /// Give a client one more public key, so that it can prove itself by that too.
+    #[command(after_help = "A key takes another's place in three steps:\n  \
+        grantkeep client add-key gkc_... --public-key new.pub.pem\n  \
+        ... let the client sign with the new key ...\n  \
+        grantkeep client remove-key gkc_... KEY-ID")]
+    AddKey {
+        /// The client (`gkc_...`).
+        id: String,
+        /// The public key (PEM or JWK). `-` reads it from the input.
+        #[arg(long, value_name = "FILE")]
+        public_key: PathBuf,
+        /// What the client's assertions say as `kid` [default: that of the JWK, or the key's
+        /// thumbprint].
+        #[arg(long, value_name = "NAME")]
+        key_id: Option<String>,
+    },
+    /// Take a public key from a client.
+    RemoveKey {
+        /// The client (`gkc_...`).
+        id: String,
+        /// The key, as `client list` shows it.
+        key: String,
+    },
     /// Revoke a client (`gkc_...`) or a key (`gkk_...`). It takes effect within a second.
     Revoke { id: String },
 }
@@ -49,12 +83,33 @@ pub(super) enum Command {
 pub(super) async fn run(shell: &Shell, command: Command) -> Result<(), Failure> {
     let app = shell.open().await?;
     match command {
-        Command::Create { name, project, api_key, credentials, proxy, proxy_allow, scope } => {
+        Command::Create {
+            name,
+            project,
+            api_key,
+            public_key,
+            key_id,
+            credentials,
+            proxy,
+            proxy_allow,
+            scope,
+        } => {
             let scopes = scopes(&scope, credentials, proxy || !proxy_allow.is_empty())?;
             let rights = Rights { scopes, reach: reach(&proxy_allow)? };
             let project = project.map(|id| parse_project(&id)).transpose()?;
-            create(shell, &app, &name, project.as_ref(), (api_key, rights)).await?;
+            if let Some(file) = public_key {
+                let key = client_key::read(&file, key_id.as_deref())?;
+                let of = (name.as_str(), project.as_ref());
+                client_key::create(shell, &app, of, rights, &key).await?;
+            } else {
+                create(shell, &app, &name, project.as_ref(), (api_key, rights)).await?;
+            }
         }
+        Command::AddKey { id, public_key, key_id } => {
+            let key = client_key::read(&public_key, key_id.as_deref())?;
+            client_key::add(shell, &app, &id, &key).await?;
+        }
+        Command::RemoveKey { id, key } => client_key::remove(shell, &app, &id, &key).await?,
         Command::List => list(shell, &app).await?,
         Command::Revoke { id } => revoke(shell, &app, &id).await?,
     }
@@ -135,7 +190,8 @@ async fn list(shell: &Shell, app: &std::sync::Arc<crate::app::App>) -> Result<()
     for it in projects::list_clients(app).await? {
         views.push(
             json!({ "id": it.id, "kind": "client", "name": it.name, "project_id": it.project,
-            "scope": it.scopes.to_string(),
+            "scope": it.scopes.to_string(), "has_secret": it.has_secret,
+            "keys": it.keys.iter().map(client_key::view).collect::<Vec<_>>(),
             "proxy_rules": it.reach.as_ref().map(Reach::lines), "created_at_ms": it.created_at_ms,
             "last_used_at_ms": it.last_used_at_ms, "revoked_at_ms": it.revoked_at_ms,
             "exposed_at_ms": it.exposed_at_ms }),
@@ -161,24 +217,7 @@ async fn list(shell: &Shell, app: &std::sync::Arc<crate::app::App>) -> Result<()
         output::line("No clients yet. Make one with `grantkeep client create NAME`.");
         return Ok(());
     }
-    let text = |value: &Value, or: &str| value.as_str().unwrap_or(or).to_owned();
-    let row = |it: &Value| {
-        let state = match (it["revoked_at_ms"].as_i64(), it["exposed_at_ms"].as_i64()) {
-            (Some(_), _) => output::paint("revoked", 31),
-            (None, Some(_)) => output::paint("exposed", 33),
-            (None, None) => output::paint("active", 32),
-        };
-        vec![
-            text(&it["id"], ""),
-            text(&it["kind"], ""),
-            text(&it["name"], ""),
-            text(&it["project_id"], "all"),
-            text(&it["scope"], ""),
-            state,
-            output::time(it["last_used_at_ms"].as_i64()),
-        ]
-    };
-    let header = ["ID", "KIND", "NAME", "PROJECT", "SCOPE", "STATE", "LAST USED"];
+    let header = ["ID", "KIND", "NAME", "PROJECT", "SCOPE", "PROOF", "STATE", "LAST USED"];
     output::table(&header, views.iter().map(row).collect());
     if views.iter().any(|it| it["exposed_at_ms"].is_i64() && it["revoked_at_ms"].is_null()) {
         output::note(
@@ -186,6 +225,27 @@ async fn list(shell: &Shell, app: &std::sync::Arc<crate::app::App>) -> Result<()
         );
     }
     Ok(())
+}
+
+fn row(it: &Value) -> Vec<String> {
+    let text = |value: &Value, or: &str| value.as_str().unwrap_or(or).to_owned();
+    let state = match (it["revoked_at_ms"].as_i64(), it["exposed_at_ms"].as_i64()) {
+        (Some(_), _) => output::paint("revoked", 31),
+        (None, Some(_)) => output::paint("exposed", 33),
+        (None, None) => output::paint("active", 32),
+    };
+    let secret = it["has_secret"].as_bool().unwrap_or(true).then(|| "secret".to_owned());
+    let keys = it["keys"].as_array().into_iter().flatten().map(|it| text(&it["id"], ""));
+    vec![
+        text(&it["id"], ""),
+        text(&it["kind"], ""),
+        text(&it["name"], ""),
+        text(&it["project_id"], "all"),
+        text(&it["scope"], ""),
+        secret.into_iter().chain(keys).collect::<Vec<_>>().join("\n"),
+        state,
+        output::time(it["last_used_at_ms"].as_i64()),
+    ]
 }
 
 async fn revoke(

@@ -9,6 +9,7 @@ mod apps_try;
 mod attack_scan;
 mod catalog;
 mod client;
+mod client_key;
 mod config;
 mod demo;
 mod doctor;

@@ -68,9 +68,11 @@ async fn listen(app: &Arc<App>, bound: serve::Bound) -> Result<(), Failure> {
     let connecting = tokio::spawn(connect::run(Arc::clone(app), stop.clone()));
     let telling = tokio::spawn(webhooks::run(Arc::clone(app), stop.clone()));
     let summing = tokio::spawn(proxy::run(Arc::clone(app), stop.clone()));
+    let forgetting = tokio::spawn(projects::run(Arc::clone(app), stop.clone()));
     let outcome = bound.run(router::router(app), serve::stop_signal()).await;
     stop.cancel();
-    let rest = futures::future::join5(working, refreshing, connecting, telling, summing);
+    let all = [working, refreshing, connecting, telling, summing, forgetting];
+    let rest = futures::future::join_all(all);
     let _ = tokio::time::timeout(app.config.drain_timeout_ms.duration(), rest).await;
     Ok(outcome?)
 }

@@ -2,10 +2,14 @@
 //! (RFC 6749 section 4.4).
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use grantkeep_oauth::key::PublicKey;
 use grantkeep_vault::{Secret, token};
+use tokio_util::sync::CancellationToken;
 
 use super::store::{self, ClientRow};
+use super::{ClientKey, add_client_key, list_client_keys, public_keys};
 use crate::app::App;
 use crate::callers::{Actor, Caller};
 use crate::error::{self, Result};
@@ -20,6 +24,9 @@ pub const ACCESS_TOKEN_LIFE_S: i64 = 3_600;
 pub(super) const SECRET_PREFIX: &str = "gk_secret";
 /// What every access token begins with.
 pub const ACCESS_TOKEN_PREFIX: &str = "gk_access";
+
+/// How old an ended token or used assertion gets before it is forgotten, at most.
+const FORGET_EVERY: Duration = Duration::from_mins(1);
 
 /// A client, without its secret.
 #[derive(Clone, Debug)]
@@ -36,6 +43,9 @@ pub struct Client {
     pub exposed_at_ms: Option<i64>,
     /// The calls that it may make through the proxy; `None`: all.
     pub reach: Option<Reach>,
+    pub has_secret: bool,
+    /// By which it may prove itself, instead of the secret or beside it.
+    pub keys: Vec<ClientKey>,
 }
 
 /// What a client or key may do.
@@ -54,6 +64,8 @@ impl From<&Scopes> for Rights {
 impl From<ClientRow> for Client {
     fn from(row: ClientRow) -> Self {
         Self {
+            has_secret: !row.secret_hash.is_empty(),
+            keys: Vec::new(),
             id: row.id,
             project: row.project_id,
             name: row.name,
@@ -80,16 +92,39 @@ pub async fn create_client(
     name: &str,
     rights: impl Into<Rights>,
 ) -> Result<NewClient> {
-    let Rights { scopes, reach } = rights.into();
+    let secret = token::key(SECRET_PREFIX);
+    let hash = token::digest(secret.expose()).to_vec();
+    let client = insert(app, (project, name), rights.into(), hash).await?;
+    Ok(NewClient { client, secret })
+}
+
+/// Makes a client without a secret, which proves itself by its key alone.
+pub async fn create_client_with_key(
+    app: &Arc<App>,
+    project: Option<&ProjectId>,
+    name: &str,
+    rights: impl Into<Rights>,
+    key: &PublicKey,
+) -> Result<Client> {
+    let mut client = insert(app, (project, name), rights.into(), Vec::new()).await?;
+    client.keys.push(add_client_key(app, &client.id, key).await?);
+    Ok(client)
+}
+
+async fn insert(
+    app: &Arc<App>,
+    (project, name): (Option<&ProjectId>, &str),
+    Rights { scopes, reach }: Rights,
+    secret_hash: Vec<u8>,
+) -> Result<Client> {
     if let Some(project) = project {
         super::find(&app.db, project).await?;
     }
-    let secret = token::key(SECRET_PREFIX);
     let row = ClientRow {
         id: ClientId::mint(),
         project_id: project.cloned(),
         name: name.to_owned(),
-        secret_hash: token::digest(secret.expose()).to_vec(),
+        secret_hash,
         scopes: scopes.to_string(),
         created_at_ms: app.clock.now_ms(),
         last_used_at_ms: None,
@@ -98,11 +133,18 @@ pub async fn create_client(
         proxy_rules: reach.map(|it| it.to_string()),
     };
     store::insert_client(&app.db, &row).await?;
-    Ok(NewClient { client: row.into(), secret })
+    Ok(row.into())
 }
 
 pub async fn list_clients(app: &Arc<App>) -> Result<Vec<Client>> {
-    Ok(store::list_clients(&app.db).await?.into_iter().map(Client::from).collect())
+    let rows = store::list_clients(&app.db).await?;
+    let mut clients: Vec<Client> = rows.into_iter().map(Client::from).collect();
+    for (id, key) in list_client_keys(app).await? {
+        if let Some(client) = clients.iter_mut().find(|it| it.id == id) {
+            client.keys.push(key);
+        }
+    }
+    Ok(clients)
 }
 
 /// # Errors
@@ -125,6 +167,8 @@ pub(crate) struct Issued {
 /// Why no token was issued (RFC 6749 section 5.2).
 pub(crate) enum Refusal {
     InvalidClient,
+    /// The client is proven, but the assertion will not do.
+    Assertion(&'static str),
     InvalidScope,
     Failed(error::Error),
 }
@@ -135,18 +179,33 @@ impl From<sqlx::Error> for Refusal {
     }
 }
 
-/// Trades a client's secret for an access token. `asked` is the `scope` parameter.
+/// How a client proves itself.
+pub(crate) enum Proof {
+    Secret(Secret),
+    /// A JWT that it signed (RFC 7523 section 2.2).
+    Assertion(String),
+}
+
+/// Trades a client's proof for an access token. `asked` is the `scope` parameter.
 pub(crate) async fn exchange(
     app: &Arc<App>,
     client_id: &str,
-    secret: &str,
+    proof: &Proof,
     asked: Option<&str>,
 ) -> Result<Issued, Refusal> {
     let row = store::find_client(&app.db, client_id).await?;
-    // An unknown client takes the same comparison as a wrong secret, so that time tells nothing
-    // (D-09).
-    let stored = row.as_ref().map_or([0_u8; 32].as_slice(), |row| &row.secret_hash);
-    let right = token::equal(stored, &token::digest(secret));
+    let right = match proof {
+        Proof::Secret(secret) => {
+            // An unknown client takes the same comparison as a wrong secret, so that time tells
+            // nothing (D-09).
+            let stored = row.as_ref().map_or([0_u8; 32].as_slice(), |row| &row.secret_hash);
+            token::equal(stored, &token::digest(secret.expose()))
+        }
+        Proof::Assertion(assertion) => {
+            public_keys::prove(app, client_id, assertion).await?;
+            true
+        }
+    };
     let client = match row {
         Some(row) if right && row.revoked_at_ms.is_none() => Client::from(row),
         _ => return Err(Refusal::InvalidClient),
@@ -158,7 +217,6 @@ pub(crate) async fn exchange(
     let secret = token::key(ACCESS_TOKEN_PREFIX);
     let now_ms = app.clock.now_ms();
     let mut tx = app.db.begin().await?;
-    store::forget_expired_tokens(&mut tx, now_ms).await?;
     let expires_at_ms = now_ms + ACCESS_TOKEN_LIFE_S * 1_000;
     let hash = token::digest(secret.expose());
     store::insert_token(&mut tx, &hash, &client.id, &scopes.to_string(), expires_at_ms).await?;
@@ -187,4 +245,24 @@ pub(crate) async fn caller_by_token(app: &App, text: &str) -> Result<Option<Call
         connect: None,
         reach: row.proxy_rules.as_deref().map(|it| Arc::new(Reach::stored(it))),
     }))
+}
+
+/// Forgets access tokens that have ended, and assertions that nobody would take any more.
+pub async fn forget_ended(app: &Arc<App>) -> Result<()> {
+    let now_ms = app.clock.now_ms();
+    store::forget_expired_tokens(&app.db, now_ms).await?;
+    Ok(store::forget_assertions(&app.db, now_ms).await?)
+}
+
+/// Does so until `stop`.
+pub async fn run(app: Arc<App>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        if let Err(error) = forget_ended(&app).await {
+            tracing::error!(%error, "ended access tokens cannot be forgotten");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(FORGET_EVERY) => {}
+            () = stop.cancelled() => {}
+        }
+    }
 }

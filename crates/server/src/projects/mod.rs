@@ -7,14 +7,15 @@ mod edit;
 mod exposed;
 mod freeze;
 mod keys;
+mod public_keys;
 mod store;
 pub(crate) mod token;
 
 pub use clients::{
     ACCESS_TOKEN_LIFE_S, ACCESS_TOKEN_PREFIX, Client, NewClient, Rights, create_client,
-    list_clients, revoke_client,
+    create_client_with_key, forget_ended, list_clients, revoke_client, run,
 };
-pub(crate) use clients::{Refusal, caller_by_token, exchange};
+pub(crate) use clients::{Proof, Refusal, caller_by_token, exchange};
 pub use edit::{Change, create, delete, set_logo, update};
 pub(crate) use edit::{FLOW_ID_PARAM, redirect_uri, shown_name};
 pub(crate) use exposed::{expose, in_query};
@@ -22,6 +23,9 @@ pub use freeze::{Freeze, Scope as FreezeScope, freeze, freezes, unfreeze};
 pub(crate) use freeze::{Freezes, freezes_in_force};
 pub(crate) use keys::caller_by_key;
 pub use keys::{KEY_PREFIX, Key, create_key, list_keys, revoke_key};
+pub use public_keys::{
+    ClientKey, add_client_key, list_client_keys, read_public_key, remove_client_key,
+};
 
 use serde::{Deserialize, Serialize};
 

@@ -199,9 +199,79 @@ pub(super) async fn client_used(tx: &mut Tx, client: &ClientId, now_ms: i64) -> 
     Ok(())
 }
 
-pub(super) async fn forget_expired_tokens(tx: &mut Tx, now_ms: i64) -> sqlx::Result<()> {
+pub(super) async fn forget_expired_tokens(db: &Db, now_ms: i64) -> sqlx::Result<()> {
     let sql = "delete from access_tokens where expires_at_ms <= $1";
-    on!(tx.conn(), conn => sqlx::query(sql).bind(now_ms).execute(conn).await?.rows_affected());
+    on!(db.write(), conn => sqlx::query(sql).bind(now_ms).execute(conn).await?.rows_affected());
+    Ok(())
+}
+
+#[derive(FromRow)]
+pub(super) struct PublicKeyRow {
+    pub client_id: ClientId,
+    pub id: String,
+    pub jwk: String,
+    pub created_at_ms: i64,
+}
+
+pub(super) async fn client_is_live(tx: &mut Tx, client: &ClientId) -> sqlx::Result<bool> {
+    let sql = "select count(*) from api_clients where id = $1 and revoked_at_ms is null";
+    let found: i64 =
+        on!(tx.conn(), conn => sqlx::query_scalar(sql).bind(client).fetch_one(conn).await?);
+    Ok(found == 1)
+}
+
+pub(super) async fn count_client_keys(tx: &mut Tx, client: &ClientId) -> sqlx::Result<i64> {
+    let sql = "select count(*) from client_public_keys where client_id = $1";
+    Ok(on!(tx.conn(), conn => sqlx::query_scalar(sql).bind(client).fetch_one(conn).await?))
+}
+
+/// `false`: the client has a key of that name.
+pub(super) async fn insert_client_key(tx: &mut Tx, row: &PublicKeyRow) -> sqlx::Result<bool> {
+    let sql = "insert into client_public_keys (client_id, id, jwk, created_at_ms) \
+               values ($1, $2, $3, $4) on conflict (client_id, id) do nothing";
+    let done = on!(tx.conn(), conn => sqlx::query(sql)
+        .bind(&row.client_id).bind(&row.id).bind(&row.jwk).bind(row.created_at_ms)
+        .execute(conn).await?.rows_affected());
+    Ok(done == 1)
+}
+
+pub(super) async fn delete_client_key(db: &Db, client: &ClientId, id: &str) -> sqlx::Result<bool> {
+    let sql = "delete from client_public_keys where client_id = $1 and id = $2";
+    let done = on!(db.write(), conn =>
+        sqlx::query(sql).bind(client).bind(id).execute(conn).await?.rows_affected());
+    Ok(done == 1)
+}
+
+/// The keys of a client, which need not exist.
+pub(super) async fn find_client_keys(db: &Db, client: &str) -> sqlx::Result<Vec<PublicKeyRow>> {
+    let sql = "select client_id, id, jwk, created_at_ms from client_public_keys \
+               where client_id = $1 order by created_at_ms, id";
+    Ok(on!(db.read(), conn => sqlx::query_as(sql).bind(client).fetch_all(conn).await?))
+}
+
+pub(super) async fn list_client_keys(db: &Db) -> sqlx::Result<Vec<PublicKeyRow>> {
+    let sql = "select client_id, id, jwk, created_at_ms from client_public_keys \
+               order by created_at_ms, id";
+    Ok(on!(db.read(), conn => sqlx::query_as(sql).fetch_all(conn).await?))
+}
+
+/// Notes that an assertion was used. `false`: it was used before, in whatever process.
+pub(super) async fn use_assertion(
+    db: &Db,
+    client: &str,
+    jti_hash: &[u8],
+    forget_at_ms: i64,
+) -> sqlx::Result<bool> {
+    let sql = "insert into used_assertions (client_id, jti_hash, forget_at_ms) \
+               values ($1, $2, $3) on conflict (client_id, jti_hash) do nothing";
+    let done = on!(db.write(), conn => sqlx::query(sql)
+        .bind(client).bind(jti_hash).bind(forget_at_ms).execute(conn).await?.rows_affected());
+    Ok(done == 1)
+}
+
+pub(super) async fn forget_assertions(db: &Db, now_ms: i64) -> sqlx::Result<()> {
+    let sql = "delete from used_assertions where forget_at_ms <= $1";
+    on!(db.write(), conn => sqlx::query(sql).bind(now_ms).execute(conn).await?.rows_affected());
     Ok(())
 }
 

@@ -9,11 +9,13 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use grantkeep_oauth::assertion::CLIENT_ASSERTION_TYPE;
+use grantkeep_oauth::prove;
 use grantkeep_vault::Secret;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use super::{ACCESS_TOKEN_LIFE_S, Refusal, exchange, expose, in_query};
+use super::{ACCESS_TOKEN_LIFE_S, Proof, Refusal, exchange, expose, in_query};
 use crate::app::App;
 use crate::audit::Event;
 use crate::callers::{Actor, Origin};
@@ -79,10 +81,15 @@ pub(crate) struct TokenAnswer<'a> {
 pub(crate) struct TokenRequest {
     #[schema(pattern = "^client_credentials$", example = "client_credentials")]
     grant_type: String,
-    /// Unless the client authenticates by HTTP Basic.
+    /// Unless the client authenticates by HTTP Basic, or an assertion says it.
     client_id: Option<String>,
-    /// Unless the client authenticates by HTTP Basic.
+    /// Unless the client authenticates by HTTP Basic or with an assertion.
     client_secret: Option<String>,
+    /// Sent beside `client_assertion`.
+    #[schema(example = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")]
+    client_assertion_type: Option<String>,
+    /// A JWT that the client signed with its own key, for this request alone (RFC 7523).
+    client_assertion: Option<String>,
     /// Space-separated; all that the client may do when absent.
     scope: Option<String>,
 }
@@ -106,9 +113,12 @@ impl Form {
     }
 }
 
-/// Trades a client id and secret for an access token that lives an hour.
+/// Trades what proves a client for an access token that lives an hour.
 ///
-/// Takes JSON or a form; the client authenticates in the body or by HTTP Basic, not both.
+/// Takes JSON or a form. The client authenticates in one way of three: by its secret in the body,
+/// by its secret with HTTP Basic, or, where it has a key, by an assertion that the key signed
+/// (`private_key_jwt`, RFC 7523): ES256 or RS256, `iss` and `sub` the client's id, `aud` the public
+/// origin of this server, `exp` at most an hour ahead, and a `jti` that is taken once.
 #[utoipa::path(post, path = "/v1/oauth/token", tag = "Authentication",
     request_body(content((TokenRequest = "application/json"),
         (TokenRequest = "application/x-www-form-urlencoded"))),
@@ -151,28 +161,14 @@ async fn answer(
         }
         None => return Err(Wrong::new("invalid_request", "`grant_type` is missing.")),
     }
-    let basic = basic(headers)?;
-    let by_basic = basic.is_some();
-    let (id, secret) = match (basic, form.one("client_secret")?) {
-        (Some(_), Some(_)) => {
-            return Err(Wrong::new("invalid_request", "Authenticate in one way, not in two."));
-        }
-        (Some(pair), None) => pair,
-        (None, Some(secret)) => {
-            let id = form.one("client_id")?;
-            let id = id.ok_or_else(|| Wrong::new("invalid_request", "`client_id` is missing."))?;
-            (id.to_owned(), Secret::new(secret))
-        }
-        (None, None) => {
-            return Err(Wrong::new("invalid_request", "`client_secret` is missing."));
-        }
-    };
-    let issued = match exchange(app, &id, secret.expose(), form.one("scope")?).await {
+    let (id, proof) = proof(headers, &form)?;
+    let issued = match exchange(app, &id, &proof, form.one("scope")?).await {
         Ok(issued) => issued,
         Err(Refusal::InvalidScope) => {
             return Err(Wrong::new("invalid_scope", "The client does not have this scope."));
         }
-        Err(Refusal::InvalidClient) => {
+        Err(Refusal::Failed(error)) => return Ok(error.into_response()),
+        Err(refusal) => {
             if let Err(limited) = app.attempts.failed(origin.ip) {
                 return Ok(limited.into_response());
             }
@@ -180,11 +176,9 @@ async fn answer(
                 let event = Event::new("access_token.create", &Actor::Client(client), origin);
                 app.audit.note(event.outcome("refused"));
             }
-            let text = "The client is unknown or the secret is wrong.";
-            let status = StatusCode::UNAUTHORIZED;
-            return Err(Wrong { status, code: "invalid_client", text, basic: by_basic });
+            let by_basic = basic(headers).is_ok_and(|it| it.is_some());
+            return Err(unauthenticated(&refusal, &proof, by_basic));
         }
-        Err(Refusal::Failed(error)) => return Ok(error.into_response()),
     };
     let event = Event::new("access_token.create", &Actor::Client(issued.client), origin);
     if let Err(error) = app.audit.record(event).await {
@@ -200,6 +194,46 @@ async fn answer(
     .into_response();
     no_store(response.headers_mut());
     Ok(response)
+}
+
+/// Who the client says that it is, and what shall prove it: in one way, not in two.
+fn proof(headers: &HeaderMap, form: &Form) -> Result<(String, Proof), Wrong> {
+    let invalid = |text| Wrong::new("invalid_request", text);
+    let id = form.one("client_id")?;
+    let (kind, assertion) = (form.one("client_assertion_type")?, form.one("client_assertion")?);
+    match (basic(headers)?, form.one("client_secret")?, assertion) {
+        (Some((id, secret)), None, None) => Ok((id, Proof::Secret(secret))),
+        (None, Some(secret), None) => {
+            let id = id.ok_or_else(|| invalid("`client_id` is missing."))?;
+            Ok((id.to_owned(), Proof::Secret(Secret::new(secret))))
+        }
+        (None, None, Some(_)) if kind != Some(CLIENT_ASSERTION_TYPE) => Err(invalid(
+            "`client_assertion_type` must be \
+             urn:ietf:params:oauth:client-assertion-type:jwt-bearer.",
+        )),
+        (None, None, Some(assertion)) => {
+            let said = id.map(str::to_owned).or_else(|| prove::subject(assertion));
+            let id = said.ok_or_else(|| invalid("`client_id` is missing."))?;
+            Ok((id, Proof::Assertion(assertion.to_owned())))
+        }
+        (None, None, None) => {
+            Err(invalid("`client_secret` is missing, or `client_assertion` in its place."))
+        }
+        _ => Err(invalid("Authenticate in one way, not in two.")),
+    }
+}
+
+/// What a client is told that was not let in. Only who holds its key hears more.
+fn unauthenticated(refusal: &Refusal, proof: &Proof, basic: bool) -> Wrong {
+    let text = match (refusal, proof) {
+        (Refusal::Assertion(why), _) => *why,
+        (_, Proof::Secret(_)) => "The client is unknown or the secret is wrong.",
+        (_, Proof::Assertion(_)) => {
+            "The client is unknown, or the assertion was not signed with a key of its own: check \
+             `kid`, `alg` (ES256 or RS256) and `typ`."
+        }
+    };
+    Wrong { status: StatusCode::UNAUTHORIZED, code: "invalid_client", text, basic }
 }
 
 /// The answer to a secret in the URL. A good one is marked, for the operator to revoke.

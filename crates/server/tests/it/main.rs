@@ -5,6 +5,7 @@ mod accounts;
 mod app_overrides;
 mod apps;
 mod apps_try;
+mod assertions;
 mod audit;
 mod callers;
 mod canary;

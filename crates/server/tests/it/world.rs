@@ -98,6 +98,26 @@ impl World {
         Self::open("postgresql", Some(fresh_postgres().await), &[], files).await
     }
 
+    /// Another process on the same store, with its own memory. It lives no longer than `first`.
+    pub async fn beside(first: &Self) -> Self {
+        let (config, clock) = (first.app.config.clone(), first.app.clock.clone());
+        let app = boot::open(config, clock).await.unwrap();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = serve(&app, listener);
+        Self {
+            engine: first.engine,
+            app,
+            url,
+            provider: Simulator::start(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap(),
+            twins: Vec::new(),
+            project: first.project.clone(),
+            http: first.http.clone(),
+            server,
+            _dir: TempDir::new().unwrap(),
+        }
+    }
+
     async fn open(
         engine: &'static str,
         database: Option<String>,
