@@ -97,6 +97,7 @@ impl Stage {
             ("dev", "true".to_owned()),
             ("egress_allow_loopback", "true".to_owned()),
             ("proxy_per_account_max", "64".to_owned()),
+            ("rate_limits", "false".to_owned()),
             ("log_filter", "warn".to_owned()),
         ];
         if wanted.expired {

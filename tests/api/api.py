@@ -62,6 +62,7 @@ class Server:
             "GRANTKEEP_DEV": "true",
             # Calls with a wrong bearer are a part of this, and all of them come from here.
             "GRANTKEEP_FAILED_AUTH_PER_MINUTE_MAX": "1000000",
+            "GRANTKEEP_RATE_LIMITS": "false",
         }
         if database_url:
             self.env["GRANTKEEP_DATABASE_URL"] = database_url

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use governor::{DefaultKeyedRateLimiter, Quota};
+use governor::DefaultKeyedRateLimiter;
 use grantkeep_catalog::{App as CatalogApp, Catalog};
 use moka::future::Cache;
 use serde_json::value::RawValue;
@@ -21,9 +21,10 @@ use crate::db::Db;
 use crate::egress::{Egress, Identity};
 use crate::error::{self, Result};
 use crate::flights::Flights;
-use crate::ids::{AccountId, OAuthAppId, ProjectId};
+use crate::ids::{AccountId, OAuthAppId, ProjectId, RateLimitId};
 use crate::journal::Journal;
 use crate::keys::Keys;
+use crate::limits::{Limits, Quota};
 use crate::paging::CursorKey;
 use crate::projects::{self, Freezes, Settings};
 use crate::slots::Slots;
@@ -67,13 +68,15 @@ pub struct App {
     pub(crate) tallies: Tallies,
     /// Calls through the proxy that are under way.
     pub(crate) slots: Slots,
-    /// How many calls a project may still make. `None`: there is no limit.
-    pub(crate) proxy_rate: Option<DefaultKeyedRateLimiter<ProjectId>>,
+    /// How many requests came of each project and user, in windows of time.
+    pub(crate) limits: Limits,
     /// Codes being exchanged, and tokens being stored, in this process. A drain waits for them.
     pub(crate) exchanges: TaskTracker,
     /// Told when there is news to be sent.
     pub(crate) news: Notify,
     callers: Cache<[u8; 32], Caller>,
+    /// What customers' own limits are, by the project that names them. `None`: there is none.
+    own_limits: Cache<OwnLimit, Option<Quota>>,
     projects: Cache<ProjectId, Arc<Settings>>,
     freezes: Cache<(), Arc<Freezes>>,
     dpop_nonces: Cache<String, String>,
@@ -86,6 +89,9 @@ pub struct App {
     /// Projects' own apps as they were read, with the editions that they were read from.
     pub(crate) read_apps: Cache<ProjectId, (Vec<Edition>, Arc<Catalog>)>,
 }
+
+/// A customer's limit, as a request of a project names it.
+pub(crate) type OwnLimit = (Option<ProjectId>, RateLimitId);
 
 /// Names one text of one own app for ever: its slug, when it was made, and its version.
 pub(crate) type Edition = (String, i64, i64);
@@ -111,12 +117,11 @@ impl App {
         let own_apps = Cache::builder().max_capacity(OWN_APPS_MAX).time_to_live(TRUST).build();
         let journal = Journal::new(&config.data_dir);
         let per_second = NonZeroU32::new(config.refresh_per_provider_per_second);
-        let quota = Quota::per_second(per_second.unwrap_or(NonZeroU32::MIN));
+        let quota = governor::Quota::per_second(per_second.unwrap_or(NonZeroU32::MIN));
         let freezes = Cache::builder().max_capacity(1).time_to_live(TRUST).build();
         let attempts = Attempts::new(config.failed_auth_per_minute_max, clock.clone());
         let slots = Slots::new(config.proxy_per_account_max);
-        let proxy_rate = NonZeroU32::new(config.proxy_per_project_per_minute_max)
-            .map(|it| DefaultKeyedRateLimiter::keyed(Quota::per_minute(it)));
+        let own_limits = Cache::builder().max_capacity(CALLERS_MAX).time_to_live(TRUST).build();
         Arc::new(Self {
             config,
             journal,
@@ -133,10 +138,11 @@ impl App {
             refreshes: Flights::default(),
             tallies: Tallies::default(),
             slots,
-            proxy_rate,
+            limits: Limits::default(),
             exchanges: TaskTracker::new(),
             news: Notify::new(),
             callers,
+            own_limits,
             projects,
             freezes,
             dpop_nonces: dpop_nonces.build(),
@@ -249,6 +255,21 @@ impl App {
 
     pub(crate) async fn remember_caller(&self, hash: [u8; 32], caller: &Caller) {
         self.callers.insert(hash, caller.clone()).await;
+    }
+
+    /// A customer's limit; at most [`TRUST`] old.
+    pub(crate) async fn own_limit(&self, named: &OwnLimit) -> Result<Option<Quota>> {
+        if let Some(known) = self.own_limits.get(named).await {
+            return Ok(known);
+        }
+        let found = projects::rate_limit(&self.db, named).await?;
+        self.own_limits.insert(named.clone(), found).await;
+        Ok(found)
+    }
+
+    /// After a limit was deleted.
+    pub(crate) fn forget_own_limits(&self) {
+        self.own_limits.invalidate_all();
     }
 
     /// After a revocation: this process honours nothing from memory; others follow within

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Uri, header};
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
@@ -14,43 +15,93 @@ use zeroize::Zeroizing;
 use crate::app::App;
 use crate::callers::{Caller, Origin};
 use crate::error::{self, Error, Result};
+use crate::ids::{ProjectId, RateLimitId};
+use crate::limits::{Limit, Refused, Standing};
 use crate::query::Query;
 use crate::{cors, projects, tokens};
+
+/// Names the limit, of the customer's own, in which a request counts.
+const RATE_LIMIT: HeaderName = HeaderName::from_static("x-pd-rate-limit");
 
 /// Puts the [`Caller`] into the request, or refuses it.
 pub(crate) async fn authenticate(
     State(app): State<Arc<App>>,
-    mut request: Request,
+    request: Request,
     next: Next,
 ) -> Response {
-    match caller(&app, request.uri(), request.headers()).await {
-        Ok(found) => {
-            let origin = found.allowed_origin;
-            request.extensions_mut().insert(found.caller);
-            let mut response = next.run(request).await;
-            if let Some(origin) = origin {
-                cors::allow(response.headers_mut(), &origin);
+    let (mut parts, body) = request.into_parts();
+    let found = match caller(&app, &parts.uri, &parts.headers).await {
+        Ok(found) => found,
+        Err(error) => return refused(&app, &parts, error).await.into_response(),
+    };
+    let mut response = match within_limits(&app, &found.caller, &parts).await {
+        Ok(standing) => {
+            parts.extensions.insert(found.caller);
+            let mut response = next.run(Request::from_parts(parts, body)).await;
+            if let Some(standing) = standing {
+                standing.tell(response.headers_mut());
             }
             response
         }
-        Err(error) => {
-            let (uri, headers) = (request.uri().clone(), request.headers().clone());
-            let origin = request.extensions().get::<Origin>().cloned().unwrap_or_default();
-            refused(&app, (&uri, &headers), &origin, error).await.into_response()
+        Err(error) => error.into_response(),
+    };
+    if let Some(origin) = found.allowed_origin {
+        cors::allow(response.headers_mut(), &origin);
+    }
+    response
+}
+
+/// Counts the request in the limit that it names, and in that of its route and project.
+///
+/// # Errors
+/// [`error::RATE_LIMITED`]; [`error::UNKNOWN_RATE_LIMIT`].
+async fn within_limits(app: &App, caller: &Caller, request: &Parts) -> Result<Option<Standing>> {
+    let route = request.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    let limit = Limit::of(&request.method, route);
+    let quota = limit.and_then(|it| it.quota(&app.config));
+    let named = named_limit(&request.headers)?;
+    if quota.is_none() && named.is_none() {
+        return Ok(None);
+    }
+    let project = match &caller.project {
+        Some(bound) => Some(bound.clone()),
+        None => request.uri.path().split('/').nth(3).and_then(ProjectId::parse),
+    };
+    let now_s = app.clock.now_ms() / 1_000;
+    let mut standing = None;
+    if let Some(id) = named {
+        let named = (project.clone(), id);
+        let quota = app.own_limit(&named).await?.ok_or(error::UNKNOWN_RATE_LIMIT)?;
+        let taken = app.limits.take(&named.1, quota, now_s);
+        standing = Some(taken.map_err(Refused::by_customer)?);
+    }
+    if let (Some(limit), Some(quota), Some(project)) = (limit, quota, project) {
+        let taken = app.limits.take((limit, &project), quota, now_s);
+        let taken = taken.map_err(|it| it.by_operator(limit, project.as_str()))?;
+        standing = Some(standing.map_or(taken, |it: Standing| it.tighter(taken)));
+    }
+    Ok(standing)
+}
+
+/// The customer's own limit that the request names.
+fn named_limit(headers: &HeaderMap) -> Result<Option<RateLimitId>> {
+    let mut values = headers.get_all(RATE_LIMIT).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => {
+            let id = value.to_str().ok().and_then(RateLimitId::parse);
+            id.map(Some).ok_or_else(|| error::UNKNOWN_RATE_LIMIT.into())
         }
+        (Some(_), Some(_)) => Err(error::UNKNOWN_RATE_LIMIT.saying("Name one rate limit.")),
     }
 }
 
 /// What a refused caller is told. A wrong credential counts against its address; a good one that
 /// came in the URL is marked.
-async fn refused(
-    app: &Arc<App>,
-    (uri, headers): (&Uri, &HeaderMap),
-    origin: &Origin,
-    error: Error,
-) -> Error {
+async fn refused(app: &Arc<App>, request: &Parts, error: Error) -> Error {
+    let origin = request.extensions.get::<Origin>().cloned().unwrap_or_default();
     let in_url = error.kind().code == error::CREDENTIALS_IN_URL.code;
-    let sent = in_url || headers.contains_key(header::AUTHORIZATION);
+    let sent = in_url || request.headers.contains_key(header::AUTHORIZATION);
     if error.kind().status != 401 || !sent {
         return error;
     }
@@ -58,8 +109,8 @@ async fn refused(
         return limited;
     }
     if in_url {
-        let query = Query::parse(uri.query().unwrap_or_default());
-        if let Err(failed) = projects::expose(app, &query, origin).await {
+        let query = Query::parse(request.uri.query().unwrap_or_default());
+        if let Err(failed) = projects::expose(app, &query, &origin).await {
             return failed;
         }
     }

@@ -52,6 +52,9 @@ kinds! {
         "What stands at this URL cannot be made an app. `details.url` says where it failed.";
     SLUG_TAKEN = 400 "slug_taken" "An app of that name is there already. Choose another slug.";
     NAME_TAKEN = 400 "name_taken" "The stash has a file of that name. Choose another name.";
+    UNKNOWN_RATE_LIMIT = 400 "unknown_rate_limit"
+        "The header x-pd-rate-limit names no rate limit of this project. Make one with POST \
+         /v1/connect/rate_limits, or leave the header out.";
     TOO_MANY = 400 "too_many" "There are as many of these as are kept.";
     REDIRECT_NOT_ALLOWED = 400 "redirect_uri_not_allowed"
         "This redirect URI is not on the project's list. See `grantkeep project update --help`.";

@@ -80,6 +80,9 @@ id!(
     /// One run of an authorization flow. Not a secret.
     FlowId, "fl_");
 id!(
+    /// A limit that a customer set for himself. Opens nothing.
+    RateLimitId, "rl_");
+id!(
     /// A running process of this program, as leases and journals name it.
     InstanceId, "gki_");
 id!(

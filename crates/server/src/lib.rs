@@ -13,6 +13,7 @@ pub mod breakers;
 pub mod flights;
 pub mod journal;
 pub mod keys;
+pub mod limits;
 pub mod paging;
 pub mod path;
 pub mod query;

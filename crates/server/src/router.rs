@@ -53,6 +53,8 @@ fn guarded() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(projects::api::retrieve, projects::api::update, projects::api::delete))
         .routes(routes!(projects::api::set_logo))
         .routes(routes!(projects::api::frozen, projects::api::freeze, projects::api::unfreeze))
+        .routes(routes!(projects::api_limits::list, projects::api_limits::create))
+        .routes(routes!(projects::api_limits::delete))
         .routes(routes!(tokens::api::create_token))
         .route("/v1/connect/tokens", post(tokens::api::create_token))
         .routes(routes!(connect::api::confirm_flow))

@@ -103,6 +103,8 @@ impl Stage {
             ("dev", "true".to_owned()),
             ("egress_allow_loopback", "true".to_owned()),
             ("refresh_scheduler", "false".to_owned()),
+            // Thousands of accounts are read in a few minutes.
+            ("rate_limits", "false".to_owned()),
             ("log_filter", "warn".to_owned()),
             // So that a store that is blocked is given up soon.
             ("db_busy_timeout_ms", "300".to_owned()),

@@ -205,8 +205,23 @@ settings! {
         proxy_events_timeout_ms: Millis = "600000", 50..=86_400_000;
         /// Most calls at once with one account.
         proxy_per_account_max: u32 = "16", 1..=10_000;
-        /// Most calls of one project in a minute, in each process. 0: no limit.
-        proxy_per_project_per_minute_max: u32 = "0", 0..=100_000_000;
+    }
+    "Rate limits" {
+        /// Whether the limits of this section hold; each of them can be turned off by 0 as well.
+        /// Every process counts by itself, so of several each takes as many. Limits that customers
+        /// set themselves hold in any case.
+        rate_limits: bool = "true";
+        /// Most connect tokens that are made for one external user in a minute.
+        connect_tokens_per_user_per_minute_max: u32 = "100", 0..=100_000_000;
+        /// Most requests that read or delete accounts of one project in five minutes. Reading
+        /// credentials is among them.
+        accounts_per_project_per_5_minutes_max: u32 = "2000", 0..=100_000_000;
+        /// Most requests that read components, actions or triggers for one project in five minutes.
+        components_get_per_project_per_5_minutes_max: u32 = "3000", 0..=100_000_000;
+        /// Most actions run, triggers deployed and props asked for by one project in five minutes.
+        components_post_per_project_per_5_minutes_max: u32 = "2000", 0..=100_000_000;
+        /// Most calls of one project through the proxy in five minutes.
+        proxy_per_project_per_5_minutes_max: u32 = "1000", 0..=100_000_000;
     }
     "Files" {
         /// Largest file in a stash. It is stored as it comes.

@@ -173,6 +173,8 @@ fn settings(folder: &Folder, catalog: &Path, address: SocketAddr) -> Result<Conf
         ("dev", "true"),
         ("egress_allow_loopback", "true"),
         ("drain_timeout_ms", "2000"),
+        // Whoever tries it out may try it hard.
+        ("rate_limits", "false"),
     ];
     let mut config = Config::from_pairs(&pairs).doing("the demo's own settings")?;
     config.root_key = Some(root_key(&data.join(KEY_FILE))?);

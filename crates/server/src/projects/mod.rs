@@ -2,12 +2,14 @@
 //! it.
 
 pub mod api;
+pub mod api_limits;
 mod clients;
 mod edit;
 mod exposed;
 mod freeze;
 mod keys;
 mod public_keys;
+mod rate_limits;
 mod store;
 pub(crate) mod token;
 
@@ -26,6 +28,8 @@ pub use keys::{KEY_PREFIX, Key, create_key, list_keys, revoke_key};
 pub use public_keys::{
     ClientKey, add_client_key, list_client_keys, read_public_key, remove_client_key,
 };
+pub use rate_limits::{RateLimit, create_rate_limit, delete_rate_limit};
+pub(crate) use rate_limits::{list_rate_limits, rate_limit};
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,7 @@
 //! Rows of `projects`, `api_clients`, `access_tokens` and `api_keys`. SQL and nothing else.
 
+pub(super) mod rate_limits;
+
 use sqlx::FromRow;
 
 use super::freeze::{Freeze, Scope};

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::Response;
-use governor::clock::Clock as _;
 use grantkeep_catalog::Proxy;
 use serde_json::json;
 use tokio::time::Instant;
@@ -44,10 +43,9 @@ pub(super) struct By<'a> {
 ///
 /// # Errors
 /// Those of [`accounts::usable`]; of `target.rs`, for where it may not go; [`error::FROZEN`];
-/// [`error::CALL_NOT_ALLOWED`]; [`error::RATE_LIMITED`] and [`error::TOO_MANY_AT_ONCE`] with
-/// `Retry-After`; those that begin with `UPSTREAM` when the app gave no answer.
+/// [`error::CALL_NOT_ALLOWED`]; [`error::TOO_MANY_AT_ONCE`] with `Retry-After`; those that begin
+/// with `UPSTREAM` when the app gave no answer.
 pub(super) async fn call(app: &Arc<App>, by: By<'_>, asked: Asked, body: Body) -> Result<Response> {
-    within_rate(app, by.tenant)?;
     let account =
         accounts::find(app, by.tenant, &asked.account, asked.external_id.as_deref()).await?;
     let made = make(app, &by, (&asked, &account), body).await;
@@ -104,13 +102,6 @@ async fn make(
         window.failed();
     }
     answered
-}
-
-fn within_rate(app: &App, tenant: &Tenant) -> Result<()> {
-    let Some(rate) = &app.proxy_rate else { return Ok(()) };
-    let Err(early) = rate.check_key(&tenant.project) else { return Ok(()) };
-    let wait = early.wait_time_from(governor::clock::DefaultClock::default().now());
-    Err(Error::from(error::RATE_LIMITED).retry_after(wait.as_secs() + 1))
 }
 
 fn slot(app: &App, account: &Account) -> Result<Slot> {

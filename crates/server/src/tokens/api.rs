@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
 use super::{Wish, create};
@@ -12,7 +13,9 @@ use crate::body::Json;
 use crate::callers::{InTenant, Server};
 use crate::clock::iso;
 use crate::error::{self, Error, Result};
+use crate::limits::{Limit, Standing};
 use crate::scope::need;
+use crate::tenant::Tenant;
 
 #[derive(Deserialize, utoipa::ToSchema)]
 pub struct NewToken {
@@ -62,7 +65,7 @@ pub(crate) async fn create_token(
     State(app): State<Arc<App>>,
     call: InTenant<Server, need::TokensCreate>,
     Json(body): Json<NewToken>,
-) -> Result<axum::Json<TokenAnswer>> {
+) -> Result<Response> {
     if call.is_older_path() {
         return Err(error::NOT_FOUND.into());
     }
@@ -80,6 +83,7 @@ pub(crate) async fn create_token(
         oauth_app: body.oauth_app_id.filter(|text| !text.is_empty()),
         allowed_apps: body.allowed_apps,
     };
+    let standing = within_limit(&app, &call.tenant, &wish.external_user_id)?;
     let (token, secret) = create(&app, &call.caller, &call.tenant, wish).await?;
     let event = Event::new("connect_token.create", &call.caller.actor, &call.origin);
     app.audit.record(event.tenant(&token.tenant).user(&token.external_id)).await?;
@@ -91,11 +95,24 @@ pub(crate) async fn create_token(
     if let Some(id) = &token.oauth_app {
         link.query_pairs_mut().append_pair("oauthAppId", id.as_str());
     }
-    Ok(axum::Json(TokenAnswer {
+    let answer = TokenAnswer {
         token: secret.expose().to_owned(),
         expires_at: iso(token.expires_at_ms),
         connect_link_url: link.into(),
-    }))
+    };
+    let mut response = axum::Json(answer).into_response();
+    if let Some(standing) = standing {
+        standing.tell(response.headers_mut());
+    }
+    Ok(response)
+}
+
+/// Counts one more token for the user.
+fn within_limit(app: &App, tenant: &Tenant, user: &str) -> Result<Option<Standing>> {
+    let limit = Limit::ConnectTokens;
+    let Some(quota) = limit.quota(&app.config) else { return Ok(None) };
+    let taken = app.limits.take((limit, tenant, user), quota, app.clock.now_ms() / 1_000);
+    taken.map(Some).map_err(|it| it.by_operator(limit, tenant.project.as_str()))
 }
 
 fn whole_seconds(value: Option<&serde_json::Value>) -> Result<Option<i64>> {

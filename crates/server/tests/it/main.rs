@@ -17,6 +17,7 @@ mod demo;
 mod discovery;
 mod fuzz;
 mod grants;
+mod limits;
 mod name_server;
 mod oauth_apps;
 mod openapi;

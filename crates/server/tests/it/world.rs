@@ -149,6 +149,8 @@ impl World {
             ("egress_allow_loopback", "true"),
             ("catalog_dir", catalog.to_str().unwrap()),
             ("db_connections_max", "4"),
+            // Whoever tests them sets them.
+            ("rate_limits", "false"),
         ];
         if let Some(database) = &database {
             pairs.push(("database_url", database));

@@ -324,14 +324,29 @@ async fn row_78_an_app_that_cannot_prove_who_it_is() {
 
 #[tokio::test]
 async fn row_85_a_project_has_a_rate() {
-    for lab in labs_with(&[("proxy_per_project_per_minute_max", "2")]).await {
+    let limits = [("rate_limits", "true"), ("proxy_per_project_per_5_minutes_max", "2")];
+    for lab in labs_with(&limits).await {
+        crate::limits::to_a_window(&lab.world);
         assert_eq!(lab.get("/x").await.status, 200);
         assert_eq!(lab.get("/x").await.status, 200);
         let reply = lab.get("/x").await;
         assert_eq!((reply.status.as_u16(), reply.code().as_str()), (429, "rate_limited"));
         let wait: u64 = reply.headers["retry-after"].to_str().unwrap().parse().unwrap();
-        assert!((1..=60).contains(&wait), "{wait}");
+        assert!((1..=300).contains(&wait), "{wait}");
         assert_eq!(lab.upstream.seen().len(), 2);
+    }
+}
+
+/// An app that speaks of its own limit is not talked over.
+#[tokio::test]
+async fn row_85_what_an_app_says_of_its_limit_passes() {
+    for lab in labs_with(&[("rate_limits", "true")]).await {
+        let reply = lab.get("/x").await;
+        assert_eq!(reply.headers["x-ratelimit-limit"], "1000");
+        lab.upstream.script([answer("x-ratelimit-remaining: 7\r\n", "")]);
+        let reply = lab.get("/x").await;
+        assert_eq!(reply.headers["x-ratelimit-remaining"], "7");
+        assert!(!reply.headers.contains_key("x-ratelimit-limit"), "{reply:?}");
     }
 }
 
