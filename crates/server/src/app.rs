@@ -25,6 +25,7 @@ use crate::ids::{AccountId, OAuthAppId, ProjectId, RateLimitId};
 use crate::journal::Journal;
 use crate::keys::Keys;
 use crate::limits::{Limits, Quota};
+use crate::meters::Meters;
 use crate::paging::CursorKey;
 use crate::projects::{self, Freezes, Settings};
 use crate::slots::Slots;
@@ -70,6 +71,8 @@ pub struct App {
     pub(crate) slots: Slots,
     /// How many requests came of each project and user, in windows of time.
     pub(crate) limits: Limits,
+    /// What was used and is not in the store yet.
+    pub meters: Meters,
     /// Codes being exchanged, and tokens being stored, in this process. A drain waits for them.
     pub(crate) exchanges: TaskTracker,
     /// Told when there is news to be sent.
@@ -139,6 +142,7 @@ impl App {
             tallies: Tallies::default(),
             slots,
             limits: Limits::default(),
+            meters: Meters::default(),
             exchanges: TaskTracker::new(),
             news: Notify::new(),
             callers,

@@ -83,6 +83,9 @@ id!(
     /// A limit that a customer set for himself. Opens nothing.
     RateLimitId, "rl_");
 id!(
+    /// Counts that a process adds to what was used, once.
+    BatchId, "ub_");
+id!(
     /// A running process of this program, as leases and journals name it.
     InstanceId, "gki_");
 id!(

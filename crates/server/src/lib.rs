@@ -14,6 +14,7 @@ pub mod flights;
 pub mod journal;
 pub mod keys;
 pub mod limits;
+pub mod meters;
 pub mod paging;
 pub mod path;
 pub mod query;
@@ -33,6 +34,7 @@ mod catalog_file;
 pub mod outbox;
 
 pub mod projects;
+pub mod usage;
 pub mod users;
 
 pub mod apps;

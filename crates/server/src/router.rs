@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::{
     accounts, apps, authn, callback_origins, components, connect, cors, docs, error, health,
-    projects, proxy, sdk, stash, tokens, users, webhooks,
+    projects, proxy, sdk, stash, tokens, usage, users, webhooks,
 };
 
 /// What the document says besides the routes.
@@ -55,6 +55,8 @@ fn guarded() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(projects::api::frozen, projects::api::freeze, projects::api::unfreeze))
         .routes(routes!(projects::api_limits::list, projects::api_limits::create))
         .routes(routes!(projects::api_limits::delete))
+        .routes(routes!(usage::api::credits))
+        .routes(routes!(usage::api::by_meter))
         .routes(routes!(tokens::api::create_token))
         .route("/v1/connect/tokens", post(tokens::api::create_token))
         .routes(routes!(connect::api::confirm_flow))

@@ -16,6 +16,7 @@ use crate::callers::{Actor, Origin};
 use crate::db::Tx;
 use crate::error::{self, Error, Result};
 use crate::ids::AccountId;
+use crate::meters::Meter;
 use crate::tokens;
 
 /// Stores the grant and uses the connect token up: both or neither. A reconnected account keeps its
@@ -40,6 +41,7 @@ pub async fn connect(app: &Arc<App>, grant: NewGrant, origin: &Origin) -> Result
     };
     news::connected(app, &mut tx, &account, &asker).await?;
     tx.commit().await?;
+    app.meters.count(&account.tenant, Meter::Connects, now_ms);
     let event = Event::new(action, &Actor::User(account.user.clone()), origin)
         .tenant(&account.tenant)
         .target("account", account.id.as_str())

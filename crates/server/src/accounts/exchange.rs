@@ -22,6 +22,7 @@ use crate::failpoint;
 use crate::ids::{AccountId, OperationId};
 use crate::journal::Entry;
 use crate::keys::unreadable;
+use crate::meters::Meter;
 use crate::tenant::Tenant;
 use crate::webhooks::Topic;
 
@@ -364,6 +365,7 @@ async fn store_at_last(app: &Arc<App>, it: Brought) -> Stored {
                     Stored::Gone => "deleted",
                 };
                 refresh::note(app, &it.next, outcome, it.why);
+                app.meters.count(&it.next.tenant, Meter::Refreshes, app.clock.now_ms());
                 return stored;
             }
             Err(error) => {

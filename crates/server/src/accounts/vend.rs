@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::apps::{self, asking};
 use crate::error::{self, Result};
 use crate::ids::AccountId;
+use crate::meters::Meter;
 use crate::tenant::Tenant;
 
 /// An app that refuses a token again and again is asked for another one at most this often.
@@ -157,6 +158,7 @@ fn lasts(account: &Account, now_ms: i64, wanted_ms: i64) -> bool {
 /// holds it could outlive every deletion here.
 pub(super) async fn credentials(app: &App, usable: &Usable) -> Result<Map<String, Value>> {
     let Usable { account, credentials, subject } = usable;
+    app.meters.count(&account.tenant, Meter::Vends, app.clock.now_ms());
     let mut out = Map::new();
     let mut put = |name: &str, value: &str| out.insert(name.to_owned(), Value::from(value));
     for (name, value) in &credentials.fields {

@@ -19,6 +19,7 @@ mod oauth_app;
 mod output;
 mod project;
 mod project_override;
+mod project_usage;
 mod serve;
 mod terminal;
 mod webhook;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Failure, Shell, operator_event, output, project_override};
+use super::{Failure, Shell, operator_event, output, project_override, project_usage};
 use crate::ids::ProjectId;
 use crate::projects::{self, Change, Echo, Project, ProxyRules, Settings};
 
@@ -35,6 +35,10 @@ pub(super) enum Command {
     /// Set values for an app's fields, so that your users are not asked.
     #[command(subcommand)]
     Override(project_override::Command),
+    /// What a project used: calls through the proxy, credentials handed out, and more, by the day.
+    #[command(after_help = "Example:\n  \
+        grantkeep project usage proj_... --environment development --days 7")]
+    Usage(project_usage::Args),
 }
 
 #[derive(clap::Args)]
@@ -157,6 +161,7 @@ pub(super) async fn run(shell: &Shell, command: Command) -> Result<(), Failure> 
             }
         }
         Command::Override(command) => project_override::run(shell, &app, command).await?,
+        Command::Usage(args) => project_usage::run(shell, &app, &args).await?,
         Command::List => {
             let all = projects::list(&app.db).await?;
             if shell.json {

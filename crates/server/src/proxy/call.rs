@@ -21,6 +21,7 @@ use crate::audit::Event;
 use crate::callers::{Actor, Origin};
 use crate::egress::Ports;
 use crate::error::{self, Error, Result};
+use crate::meters::Meter;
 use crate::projects::{ProxyRules, Settings};
 use crate::reach::Reach;
 use crate::slots::Slot;
@@ -87,6 +88,7 @@ async fn make(
     let signer = Signer::of(app, &injection).await?;
     let load = load(asked, proxy, &signer, body).await?;
     let window = recorded(app, by, (asked, account), &url).await?;
+    app.meters.count(by.tenant, Meter::ProxyCalls, app.clock.now_ms());
     // What the operator's catalogue says is trusted with its port, what a project says is not.
     let ours = app.catalog.find(&found.slug).is_some();
     let ports = if ours { Ports::Any } else { Ports::Web };

@@ -33,6 +33,7 @@ mod stash;
 mod store;
 mod tidy;
 mod twins;
+mod usage;
 mod webhooks;
 mod wire;
 #[allow(dead_code, reason = "what one kind of test does not need, another does")]

@@ -347,6 +347,9 @@ async fn row_85_what_an_app_says_of_its_limit_passes() {
         let reply = lab.get("/x").await;
         assert_eq!(reply.headers["x-ratelimit-remaining"], "7");
         assert!(!reply.headers.contains_key("x-ratelimit-limit"), "{reply:?}");
+        let calls = "select coalesce(cast(sum(amount) as bigint), 0) from usage_hours";
+        grantkeep::usage::flush(&lab.world.app).await.unwrap();
+        assert_eq!(lab.world.count(calls).await, 3, "two calls, and the account's connection");
     }
 }
 
