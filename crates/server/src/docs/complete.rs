@@ -65,7 +65,9 @@ fn fail(path: &str, operation: &mut Operation) {
     if guarded {
         common.push(("401", "The bearer is missing, unknown, ended, or of another kind"));
         common.push(("403", "The bearer lacks a scope, or comes from another origin"));
-        common.push(("429", "Too many wrong credentials came from this address"));
+        let limited = "A rate limit is reached, or too many wrong credentials came from this \
+                       address; see `Retry-After`";
+        common.push(("429", limited));
     }
     if guarded && path.contains('{') {
         common.push(("404", "There is no such thing, or it is not the caller's"));

@@ -29,6 +29,7 @@ mod recovery;
 mod refresh;
 mod rows;
 mod scan;
+mod scopes;
 mod stash;
 mod store;
 mod tidy;

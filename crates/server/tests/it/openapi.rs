@@ -102,7 +102,7 @@ async fn a_12_every_route_with_every_kind_of_caller() {
     }
 }
 
-fn filled(path: &str, project: &str) -> String {
+pub fn filled(path: &str, project: &str) -> String {
     path.replace("{project}", project)
         .replace("{*rest}", "nobody/accounts")
         .replace("{rest}", "nobody/accounts")
@@ -112,7 +112,7 @@ fn filled(path: &str, project: &str) -> String {
         .join("/")
 }
 
-fn operations(document: &Value) -> Vec<(String, String, Value)> {
+pub fn operations(document: &Value) -> Vec<(String, String, Value)> {
     let mut all = Vec::new();
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, it) in methods.as_object().unwrap() {
