@@ -88,17 +88,27 @@ impl Page {
     }
 
     /// Cuts the page, and one item more, out of a whole list that is in the list's own order.
+    ///
+    /// Where the item of the cursor is gone, the page begins with the next older one; in a list
+    /// that is not by time (all keys are 0), it is empty.
     pub fn cut<T>(&self, all: Vec<T>, boundary: impl Fn(&T) -> Boundary) -> Vec<T> {
         let take = usize::try_from(self.limit + 1).unwrap_or(usize::MAX);
         let at = |edge: &Boundary| all.iter().position(|item| boundary(item) == *edge);
+        let older = |edge: &Boundary| {
+            let place = |it: &Boundary| (std::cmp::Reverse(it.key), it.id.clone());
+            let past = |item: &T| edge.key != 0 && place(&boundary(item)) > place(edge);
+            all.iter().position(past)
+        };
         match (&self.after, &self.before) {
             (None, None) => all.into_iter().take(take).collect(),
             (Some(edge), _) => {
-                let from = at(edge).map_or(all.len(), |nth| nth + 1);
+                let from = at(edge).map(|nth| nth + 1).or_else(|| older(edge));
+                let from = from.unwrap_or(all.len());
                 all.into_iter().skip(from).take(take).collect()
             }
             (None, Some(edge)) => {
-                let to = at(edge).unwrap_or(0);
+                let gone = if edge.key == 0 { 0 } else { all.len() };
+                let to = at(edge).or_else(|| older(edge)).unwrap_or(gone);
                 all.into_iter().take(to).rev().take(take).collect()
             }
         }

@@ -121,7 +121,8 @@ impl<'a> Wish<'a> {
         for name in ["has_components", "has_actions", "has_triggers"] {
             with_components |= query.flag(name)? == Some(true);
         }
-        let categories = query.all("category_ids").flat_map(|it| it.split(',')).collect();
+        let categories = query.all("category_ids").flat_map(|it| it.split(','));
+        let categories = categories.filter(|it| !it.is_empty()).collect();
         let filter = filter(query)?;
         Ok(Self { part, sort_key, descending, categories, filter, with_components })
     }
@@ -234,8 +235,7 @@ pub(crate) async fn project_info(
     State(app): State<Arc<App>>,
     call: InProject<Anyone, need::ProjectsRead>,
 ) -> Result<axum::Json<ProjectInfo>> {
-    let page = Page::of(&Query::parse("limit=100"), &app.cursors, String::new())?;
-    let (clients, _) = super::list_oauth_apps(&app, &call.project, None, None, &page).await?;
+    let clients = super::all_oauth_apps(&app, &call.project).await?;
     let apps = clients
         .into_iter()
         .map(|it| ConfiguredApp { id: Some(it.id), name_slug: it.app_slug })

@@ -240,6 +240,11 @@ pub async fn configured_apps(app: &App, project: &ProjectId) -> Result<HashSet<S
     Ok(store::configured(&app.db, project).await?.into_iter().collect())
 }
 
+/// All of a project, newest first.
+pub(super) async fn all_oauth_apps(app: &App, project: &ProjectId) -> Result<Vec<OAuthApp>> {
+    Ok(store::all(&app.db, project).await?)
+}
+
 pub async fn list_oauth_apps(
     app: &App,
     project: &ProjectId,

@@ -30,6 +30,7 @@ use std::sync::Arc;
 
 use grantkeep_catalog::App as CatalogApp;
 
+use clients::all_oauth_apps;
 pub use clients::{
     Edit, OAuthApp, configured_apps, create_oauth_app, delete_oauth_app, find_oauth_app,
     list_oauth_apps, oauth_app_for, update_oauth_app,

@@ -103,6 +103,13 @@ pub(super) async fn newest(
     row.map(OAuthApp::try_from).transpose()
 }
 
+pub(super) async fn all(db: &Db, project: &ProjectId) -> sqlx::Result<Vec<OAuthApp>> {
+    let sql = select!("where project_id = $1 order by created_at_ms desc, id desc");
+    let rows: Vec<Row> =
+        on!(db.read(), conn => sqlx::query_as(sql).bind(project).fetch_all(conn).await?);
+    rows.into_iter().map(OAuthApp::try_from).collect()
+}
+
 pub(super) async fn configured(db: &Db, project: &ProjectId) -> sqlx::Result<Vec<String>> {
     let sql = "select distinct app_slug from oauth_apps \
                where project_id = $1 and client_id <> ''";

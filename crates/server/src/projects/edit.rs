@@ -106,6 +106,8 @@ pub async fn set_logo(app: &Arc<App>, id: &ProjectId, data_url: &str) -> Result<
         return Err(error::BODY_TOO_LARGE.saying("The logo is larger than 256 KiB."));
     }
     let bytes = STANDARD.decode(text).map_err(|_| refuse("`logo` is not valid base64."))?;
+    // Some programs call a JPEG so.
+    let kind = if kind == "image/jpg" { "image/jpeg" } else { kind };
     let real = image_type(&bytes).filter(|real| *real == kind);
     let kind = real.ok_or_else(|| refuse("`logo` must be a PNG, JPEG, GIF or WebP image."))?;
     if !store::set_logo(&app.db, id, kind, &bytes, app.clock.now_ms()).await? {

@@ -21,6 +21,7 @@ mod limits;
 mod name_server;
 mod oauth_apps;
 mod openapi;
+mod pages;
 mod projects;
 mod proxy;
 mod rebinding;

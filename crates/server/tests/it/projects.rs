@@ -34,6 +34,14 @@ async fn a_project_is_made_changed_shown_and_deleted() {
         let changed = call(Method::PATCH, &one, Some(change)).await.json();
         assert_eq!((&changed["name"], &changed["app_name"]), (&json!("Renamed"), &json!(null)));
         assert_eq!(changed["support_email"], "help@second.example", "absent leaves as it is");
+        // Null takes away what may be absent, and leaves what may not.
+        let nulls = json!({ "name": null, "support_email": null,
+            "connect_require_key_auth_test": null, "verify_url": null, "scope_choice": null });
+        let left = call(Method::PATCH, &one, Some(nulls)).await.json();
+        assert_eq!((&left["name"], &left["support_email"]), (&json!("Renamed"), &json!(null)));
+        assert_eq!(left["connect_require_key_auth_test"], true);
+        let same = call(Method::PATCH, &one, Some(json!({}))).await.json();
+        assert_eq!(same, left);
         let found = call(Method::GET, "/v1/connect/projects?q=renam", None).await.json();
         assert_eq!(found["page_info"]["total_count"], 1);
         assert_eq!(call(Method::DELETE, &one, None).await.status, 204);
@@ -69,6 +77,29 @@ async fn a_client_of_one_project_makes_and_sees_no_others() {
     }
 }
 
+/// Of more clients than a page holds.
+#[tokio::test]
+async fn projects_info_names_every_client() {
+    use grantkeep::apps::{Edit, create_oauth_app};
+    for world in worlds().await {
+        let mut made = std::collections::BTreeSet::new();
+        for nth in 0..101 {
+            let edit = Edit { client_id: Some(format!("c{nth}")), ..Edit::default() };
+            let (app, project) = (&world.app, &world.project.id);
+            made.insert(create_oauth_app(app, project, "sim_static", edit).await.unwrap().id);
+        }
+        let browser = world.connect_token("ada").await;
+        let paths = [world.path("/projects/info"), "/v1/connect/projects/info".to_owned()];
+        for (path, bearer) in paths.iter().zip([&world.project.token, &browser]) {
+            let info = world.call(Method::GET, path, Some(bearer), None).await.json();
+            let apps = info["apps"].as_array().unwrap();
+            let ids = apps.iter().map(|it| it["id"].as_str().unwrap());
+            assert_eq!(ids.collect::<std::collections::BTreeSet<_>>().len(), made.len());
+            assert!(apps.iter().all(|it| it["name_slug"] == "sim_static"), "{info}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_logo_is_an_image_and_is_served_as_one() {
     for world in worlds().await {
@@ -84,6 +115,9 @@ async fn a_logo_is_an_image_and_is_served_as_one() {
         assert_eq!(shown.headers["content-security-policy"], "default-src 'none'; sandbox");
         let svg = "data:image/svg+xml;base64,PHN2Zy8+";
         let lie = format!("data:image/jpeg;base64,{pixel}");
+        // Its other name is one too; what it holds decides.
+        let jpeg = "data:image/jpg;base64,/9j/4AAQSkZJRg==";
+        assert_eq!(world.post(&path, json!({ "logo": jpeg })).await.status, 200);
         for logo in [svg, &lie, "https://x.example/a.png", "data:image/png;base64,AA==", ""] {
             let reply = world.post(&path, json!({ "logo": logo })).await;
             assert_eq!(
