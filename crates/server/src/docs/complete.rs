@@ -113,6 +113,10 @@ fn bound(path: &str, parameter: &mut Parameter) {
             json!({ "type": "string", "enum": ["asc", "desc"] }),
             "`desc` for `featured_weight` when absent, else `asc`",
         ),
+        (ParameterIn::Query, "by") => (
+            json!({ "type": "string", "enum": ["day", "hour"], "default": "day" }),
+            "Into which pieces, of UTC",
+        ),
         (ParameterIn::Header, ENVIRONMENT) => (
             json!({ "type": "string", "enum": ["development", "production"] }),
             "Never guessed. A connect token has its own, whatever is sent",

@@ -119,7 +119,7 @@ pub(crate) async fn credits(
         ("start_ts" = i64, Query, minimum = 0, description = "Seconds since 1970"),
         ("end_ts" = i64, Query, minimum = 0,
             description = "Seconds since 1970: at most 400 days later, by the hour 31"),
-        ("by" = Option<String>, Query, description = "`day` (when absent) or `hour`")),
+        ("by" = Option<String>, Query)),
     responses((status = 200, body = UsageList)), security(("client" = [])))]
 pub(crate) async fn by_meter(
     State(app): State<Arc<App>>,
