@@ -973,21 +973,22 @@ class TriggerWebhooks(Model):
 class UsageSpan(Model):
     """What was used within a span of time, in credits."""
 
+    action_run_credits_used: int
     credits_used: int
-    action_run_credits_used: Optional[int]
-    proxy_credits_used: Optional[int]
-    source_emit_credits_used: Optional[int]
+    proxy_credits_used: int
+    source_emit_credits_used: int
+    usage_end_ts: int
     #: Seconds since 1970.
     usage_start_ts: int
-    #: Seconds since 1970.
-    usage_end_ts: int
 
-    _required = frozenset({"credits_used", "usage_start_ts", "usage_end_ts"})
-    _optional = frozenset(
+    _required = frozenset(
         {
             "action_run_credits_used",
+            "credits_used",
             "proxy_credits_used",
             "source_emit_credits_used",
+            "usage_end_ts",
+            "usage_start_ts",
         }
     )
 
@@ -995,45 +996,73 @@ class UsageSpan(Model):
 class ProjectUsage(Model):
     """What a project used within a span of time."""
 
+    #: Always 0 so far.
+    action_runs: int
+    #: Accounts connected, or connected again.
+    connects: int
+    end: str
+    end_ts: int
+    #: Calls to apps through the proxy, whatever the app answered.
+    proxy_calls: int
+    #: Tokens refreshed.
+    refreshes: int
+    #: Always 0 so far.
+    source_emits: int
+    #: ISO 8601.
+    start: str
     #: Seconds since 1970.
     start_ts: int
-    #: Seconds since 1970.
-    end_ts: int
-    proxy_calls: int
+    #: Accounts whose credentials were handed out.
     vends: int
-    connects: int
-    refreshes: int
 
-    _required = frozenset({"start_ts", "end_ts", "proxy_calls", "vends", "connects", "refreshes"})
+    _required = frozenset(
+        {
+            "action_runs",
+            "connects",
+            "end",
+            "end_ts",
+            "proxy_calls",
+            "refreshes",
+            "source_emits",
+            "start",
+            "start_ts",
+            "vends",
+        }
+    )
 
 
 class RateLimit(Model):
-    """A limit of your own."""
+    """A limit of your own; its token is for ``rate_limit`` of a client or a call."""
 
-    #: For ``rate_limit`` of a client or a call.
+    #: ISO 8601.
+    created_at: datetime
+    requests_per_window: int
+    #: What requests send as ``x-pd-rate-limit``. It is a name, and opens nothing.
     token: str
-    window_size_seconds: Optional[int]
-    requests_per_window: Optional[int]
+    window_size_seconds: int
 
-    _required = frozenset({"token"})
-    _optional = frozenset({"window_size_seconds", "requests_per_window"})
+    _read = {
+        "created_at": when,
+    }
+    _required = frozenset({"created_at", "requests_per_window", "token", "window_size_seconds"})
     _secret = frozenset({"token"})
 
 
 class StashedFile(Model):
-    """A file that is kept for a day."""
+    """A file that was taken in."""
 
-    #: Its name, for ``download``.
-    s3_key: str
-    #: Further files may join it.
-    stash_id: str
-    #: Opens it without a bearer, for half an hour.
-    get_url: str
     bytes: int
+    #: When the file goes: a day after it came.
     expires_at: datetime
+    #: Opens the file without a bearer, for half an hour.
+    get_url: str
+    #: Names the file in ``download``.
+    s3_key: str
+    #: Names the stash; further files may join it.
+    stash_id: str
 
     _read = {
         "expires_at": when,
     }
-    _required = frozenset({"s3_key", "stash_id", "get_url", "bytes", "expires_at"})
+    _required = frozenset({"bytes", "expires_at", "get_url", "s3_key", "stash_id"})
     _secret = frozenset({"get_url"})

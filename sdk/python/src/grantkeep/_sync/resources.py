@@ -2429,7 +2429,13 @@ class Usage:
         end_ts: int,
         options: Optional[CallOptions] = None,
     ) -> List[UsageSpan]:
-        """What was used, from and to seconds since 1970."""
+        """Says what was used, day by day in UTC, in credits: of both environments, by every project
+        that the caller reaches.
+
+        Args:
+            start_ts: Seconds since 1970
+            end_ts: Seconds since 1970, at most 400 days later
+        """
         at = path(self._transport.settings, "/v1/connect/usage")
         call = Call(
             "GET",
@@ -2449,7 +2455,14 @@ class Usage:
         by: Optional[Literal["day", "hour"]] = None,
         options: Optional[CallOptions] = None,
     ) -> List[ProjectUsage]:
-        """What the project used in its environment."""
+        """Says what a project used in an environment, by the day or by the hour in UTC. What other
+        processes of the server counted in the last ten seconds may be missing.
+
+        Args:
+            start_ts: Seconds since 1970
+            end_ts: Seconds since 1970: at most 400 days later, by the hour 31
+            by: Into which pieces, of UTC
+        """
         at = path(self._transport.settings, "/v1/connect/{project}/usage")
         call = Call(
             "GET",
@@ -2472,18 +2485,28 @@ class RateLimits:
     def create(
         self,
         *,
-        window_size_seconds: int,
         requests_per_window: int,
+        window_size_seconds: int,
         options: Optional[CallOptions] = None,
     ) -> RateLimit:
-        """Makes a limit of your own."""
+        """Makes a limit of your own. Requests with the header ``x-pd-rate-limit`` and its token
+        count in it together, in each process of the server by itself; beyond it they are answered
+        with 429.
+
+        A client of one project makes it for that project, any other for every project.
+
+        Args:
+            requests_per_window: Requests that a window takes.
+            window_size_seconds: Length of a window in seconds, 1 to 86400. Windows begin on the
+                clock: those of 60 seconds with each minute.
+        """
         at = path(self._transport.settings, "/v1/connect/rate_limits")
         call = Call(
             "POST",
             at,
             body={
-                "window_size_seconds": window_size_seconds,
                 "requests_per_window": requests_per_window,
+                "window_size_seconds": window_size_seconds,
             },
         )
         return self._transport.send(call, RateLimit, options)
@@ -2496,7 +2519,13 @@ class RateLimits:
         before: Optional[str] = None,
         options: Optional[CallOptions] = None,
     ) -> Listing[RateLimit]:
-        """Lists your own limits."""
+        """Lists your own limits, newest first.
+
+        Args:
+            limit: Items on a page
+            after: A page's ``end_cursor``
+            before: A page's ``start_cursor``
+        """
         at = path(self._transport.settings, "/v1/connect/rate_limits")
         call = Call(
             "GET",
@@ -2515,7 +2544,7 @@ class RateLimits:
         *,
         options: Optional[CallOptions] = None,
     ) -> None:
-        """Deletes a limit of your own."""
+        """Deletes a limit of your own. Requests that still name it are refused."""
         at = path(self._transport.settings, "/v1/connect/rate_limits/{token}", token)
         call = Call(
             "DELETE",
