@@ -46,8 +46,10 @@ pub const DIGITS: usize = 14;
 impl Shot {
     /// Lua for wrk. Nothing in it comes from outside this program.
     fn script(&self) -> String {
-        let headers: String =
-            self.headers.iter().map(|(name, value)| format!("{name}: {value}\\r\\n")).collect();
+        let mut headers = String::new();
+        for (name, value) in &self.headers {
+            headers.extend([name.as_str(), ": ", value, "\\r\\n"]);
+        }
         let length = if self.body_bytes > 0 {
             format!("Content-Length: {}\\r\\n", self.body_bytes)
         } else {
