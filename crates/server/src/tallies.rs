@@ -1,7 +1,7 @@
 //! Calls with an account, summed up for the audit log.
 //!
 //! A row for every call would be more than all other writing together. So the first call of
-//! somebody with an account is an event, durable before the call is made, and opens a window; at
+//! somebody with an account is an event, stored before the call is made, and opens a window; at
 //! its end another event says how many there were. Who used which account when is known to a
 //! minute, after a crash too. A crash loses no more than the numbers of the windows it fell into.
 
@@ -45,7 +45,7 @@ pub struct Noted<'a> {
 
 impl Tallies {
     /// Counts a call that is about to be made. `first` makes the event of a window's first call; it
-    /// is durable when this returns, for all who come meanwhile.
+    /// is stored when this returns, for all who come meanwhile.
     ///
     /// # Errors
     /// [`crate::error::AUDIT_UNAVAILABLE`]: the call must not be made.
