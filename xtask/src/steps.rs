@@ -105,6 +105,9 @@ fn clippy(world: &World) -> Result<Outcome, String> {
 }
 
 fn deny(world: &World) -> Result<Outcome, String> {
+    // It reads the crates of every platform, and a build fetches its own alone. Without a network
+    // they may be there all the same.
+    world.logs.run("fetch", run::cargo().args(["fetch", "--locked"]))?;
     let arguments = ["--offline", "check", "licenses", "bans", "sources"];
     let output = world.logs.run("deny", cargo_deny()?.args(arguments))?;
     Ok(check(&output, "cargo deny check licenses bans sources"))
