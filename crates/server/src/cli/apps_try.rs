@@ -1,7 +1,7 @@
 //! `grantkeep apps try`: one real connection of one's own, step by step, and a record of it.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use grantkeep_catalog::Field;
@@ -29,7 +29,8 @@ const LOOK: Duration = Duration::from_millis(200);
     grantkeep apps try parcels.toml --client-id abc --client-secret-file secret.txt --revoke\n\n\
     It starts a server of its own on this machine, in a folder that is removed at the end.\n\
     Exit codes: 0 all steps were seen, 1 a step failed or nobody came back (the error says what\n\
-    to look at), 2 wrong usage, 3 the configuration cannot work, 4 there is no such app.")]
+    to look at), 2 wrong usage, 3 the configuration cannot work, 4 there is no such app,\n\
+    130 it was stopped.")]
 pub(super) struct Args {
     /// The app's slug, or the path of an app file (`.toml`).
     app: String,
@@ -96,11 +97,46 @@ pub(super) async fn run(shell: &Shell, args: Args) -> Result<(), Failure> {
         port: args.port,
         public_url: args.public_url.clone(),
     };
+    let record = args.record_file();
+    may_write(&record)?;
     let trial = Trial::start(options).await?;
-    let done = Dialogue { shell, args: &args, trial: &trial, terminal: Terminal::open() };
-    let done = done.all().await;
+    let dialogue = Dialogue { shell, args: &args, trial: &trial, terminal: Terminal::open() };
+    // Whatever is under way, its folder is removed.
+    let done = tokio::select! {
+        biased;
+        () = crate::serve::stop_signal() => Err(Failure::Stopped),
+        done = dialogue.all() => done,
+    };
     trial.stop().await;
     done
+}
+
+impl Args {
+    fn record_file(&self) -> PathBuf {
+        let name = Path::new(&self.app).file_stem().map(|it| it.to_string_lossy().into_owned());
+        let default = || PathBuf::from(format!("{}.seen.toml", name.unwrap_or_default()));
+        self.record.clone().unwrap_or_else(default)
+    }
+}
+
+/// Whether the record may go there, asked before anything is done: it takes the place of nothing
+/// but an earlier one.
+fn may_write(file: &Path) -> Result<(), Failure> {
+    let cannot = |error| Failure::Usage(format!("cannot write {}: {error}", file.display()));
+    match std::fs::read_to_string(file) {
+        Ok(text) if text.is_empty() || text.starts_with(Record::BEGINNING) => {}
+        Ok(_) => {
+            let text =
+                format!("{} is no record of a trial. Name another --record.", file.display());
+            return Err(Failure::Usage(text));
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(cannot(error)),
+    }
+    let opened = std::fs::OpenOptions::new().create(true).append(true).open(file);
+    let length = opened.and_then(|it| it.metadata()).map_err(cannot)?.len();
+    // Nothing is left behind by having asked.
+    if length == 0 { std::fs::remove_file(file).map_err(cannot) } else { Ok(()) }
 }
 
 fn is_file(app: &str) -> bool {
@@ -330,8 +366,7 @@ impl Dialogue<'_> {
 
     fn keep(&self, record: &Record) -> Result<(), Failure> {
         let text = record.text();
-        let default = || PathBuf::from(format!("{}.seen.toml", record.slug));
-        let file = self.args.record.clone().unwrap_or_else(default);
+        let file = self.args.record_file();
         std::fs::write(&file, &text)
             .map_err(|error| Failure::Other(format!("cannot write {}: {error}", file.display())))?;
         if self.shell.json {

@@ -105,6 +105,8 @@ enum Failure {
     Configuration(String),
     Missing(String),
     Other(String),
+    /// By whoever started it: Ctrl-C, or SIGTERM.
+    Stopped,
 }
 
 impl From<ConfigError> for Failure {
@@ -160,6 +162,8 @@ fn end(failure: Failure) -> ExitCode {
         Failure::Usage(text) => (2, text),
         Failure::Configuration(text) => (3, text),
         Failure::Missing(text) => (4, text),
+        // As shells say it of a program that SIGINT ended.
+        Failure::Stopped => (130, "Stopped.".to_owned()),
     };
     output::failure(&text);
     ExitCode::from(code)

@@ -95,11 +95,15 @@ impl Record {
         self.steps.iter().all(|it| it.outcome != Outcome::Failed)
     }
 
+    /// By which the text of a record is known.
+    pub const BEGINNING: &str = "# What `grantkeep apps try ";
+
     /// As TOML.
     pub fn text(&self) -> String {
         let mut text = format!(
-            "# What `grantkeep apps try {}` saw, with an account of one's own. Names, types and\n\
+            "{}{}` saw, with an account of one's own. Names, types and\n\
              # counts: no value of that account is in here.\n",
+            Self::BEGINNING,
             self.slug
         );
         for (key, value) in

@@ -46,6 +46,7 @@ impl Lab {
         let dir = TempDir::new().unwrap();
         let lab = Self { provider, dir };
         std::fs::create_dir(lab.apps()).unwrap();
+        std::fs::create_dir(lab.temporary()).unwrap();
         for (slug, text) in lab.provider.catalog_files() {
             std::fs::write(lab.apps().join(format!("{slug}.toml")), text).unwrap();
         }
@@ -54,6 +55,10 @@ impl Lab {
 
     fn apps(&self) -> PathBuf {
         self.dir.path().join("apps")
+    }
+
+    fn temporary(&self) -> PathBuf {
+        self.dir.path().join("tmp")
     }
 
     fn record(&self) -> PathBuf {
@@ -74,6 +79,7 @@ impl Lab {
             .env("GRANTKEEP_CATALOG_DIR", self.apps())
             .env("GRANTKEEP_EGRESS_ALLOW_LOOPBACK", "true")
             .env("GRANTKEEP_DEV", "true")
+            .env("TMPDIR", self.temporary())
             .current_dir(self.dir.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -185,6 +191,33 @@ fn outcomes(record: &toml::Table) -> Vec<String> {
         format!("{}: {}", it["name"].as_str().unwrap(), it["outcome"].as_str().unwrap())
     };
     steps.iter().map(shown).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_stops_it_leaves_nothing_behind() {
+    let lab = Lab::open().await;
+    let mut run = lab.run(&["sim_rotating"]);
+    run.told("/callback");
+    // After a question was answered, too.
+    run.type_in(&client_id("rotating"));
+    run.type_in(&client_secret("rotating"));
+    run.link();
+    assert_eq!(std::fs::read_dir(lab.temporary()).unwrap().count(), 1);
+    let stopped = Command::new("kill").args(["-INT", &run.child.id().to_string()]).status();
+    assert!(stopped.unwrap().success());
+    let end = run.end(&lab);
+    assert_eq!(end.code, Some(130), "{}", end.err);
+    assert_eq!(std::fs::read_dir(lab.temporary()).unwrap().count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_takes_the_place_of_nothing_else() {
+    let lab = Lab::open().await;
+    std::fs::write(lab.record(), "slug = \"mine\"\n").unwrap();
+    let end = lab.run(&["sim_rotating", "--yes"]).end(&lab);
+    assert_eq!(end.code, Some(2), "{}", end.err);
+    assert!(end.err.contains("is no record of a trial"), "{}", end.err);
+    assert_eq!(end.record.as_deref(), Some("slug = \"mine\"\n"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
