@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use http_body_util::LengthLimitError;
@@ -53,10 +54,16 @@ pub(crate) async fn put(
     State(app): State<Arc<App>>,
     call: InTenant<Server, need::Actions>,
     query: Query,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<(StatusCode, axum::Json<StashedFile>)> {
     if call.is_older_path() {
         return Err(error::NOT_FOUND.into());
+    }
+    let kind = headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
+    if kind.starts_with("multipart/") {
+        return Err(error::INVALID_REQUEST
+            .saying("Send the file's bytes as the body (curl: --data-binary @FILE), not a form."));
     }
     let new = New {
         tenant: &call.tenant,
