@@ -1,38 +1,23 @@
-"""What a server may not have yet: its own document says it, and then it is held."""
+"""The file stash, what does not run yet, usage, limits of one's own, and clients known by a key."""
 
 from __future__ import annotations
 
 import io
-import subprocess
 import time
 import uuid
 from typing import Any
 
 import httpx
 import pytest
-from conftest import World, binary, given
+from conftest import World, given
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from grantkeep import AsyncGrantkeep, Grantkeep, KeyPair, NotBuiltError, NotFoundError
 
 pytestmark = pytest.mark.anyio
-WITHIN = "/v1/connect/{project}"
 
 
-@pytest.fixture(scope="session")
-def paths(world: World) -> Any:
-    """The paths of the server's own document."""
-    with httpx.Client() as http:
-        return http.get(f"{world.server.url}/openapi.json").json()["paths"]
-
-
-def needs(paths: Any, path: str) -> None:
-    if path not in paths:
-        pytest.skip(f"this server has no {path}")
-
-
-async def test_a_file_is_kept_and_given_back(client: Any, world: World, paths: Any) -> None:
-    needs(paths, f"{WITHIN}/file_stash")
+async def test_a_file_is_kept_and_given_back(client: Any, world: World) -> None:
     user = f"stash {uuid.uuid4().hex[:8]}/ä"
     await given(client.tokens.create(external_user_id=user))
     content = bytes(range(256)) * 1_000
@@ -49,9 +34,8 @@ async def test_a_file_is_kept_and_given_back(client: Any, world: World, paths: A
 
 
 async def test_components_are_listed_and_what_is_not_built_says_so(
-    client: Any, world: World, paths: Any
+    client: Any, world: World
 ) -> None:
-    needs(paths, f"{WITHIN}/actions")
     for kind in (client.components, client.actions, client.triggers):
         assert isinstance(await given(kind.list(limit=5).all()), list)
         with pytest.raises(NotFoundError):
@@ -65,8 +49,7 @@ async def test_components_are_listed_and_what_is_not_built_says_so(
     assert refused.value.request_id
 
 
-async def test_usage_is_told(client: Any, world: World, paths: Any) -> None:
-    needs(paths, "/v1/connect/usage")
+async def test_usage_is_told(client: Any, world: World) -> None:
     now = int(time.time())
     for span in await given(client.usage.list(start_ts=now - 86_400, end_ts=now)):
         assert span.credits_used >= 0 and span.usage_end_ts > span.usage_start_ts
@@ -74,8 +57,7 @@ async def test_usage_is_told(client: Any, world: World, paths: Any) -> None:
         assert used.proxy_calls >= 0 and used.vends >= 0
 
 
-async def test_a_limit_of_ones_own_holds(client: Any, world: World, paths: Any) -> None:
-    needs(paths, "/v1/connect/rate_limits")
+async def test_a_limit_of_ones_own_holds(client: Any, world: World) -> None:
     made = await given(
         client.rate_limits.create(window_size_seconds=86_400, requests_per_window=1_000)
     )
@@ -89,9 +71,6 @@ async def test_a_limit_of_ones_own_holds(client: Any, world: World, paths: Any) 
 
 
 async def test_a_client_is_known_by_its_key(world: World) -> None:
-    asked = [binary(), "client", "create", "--help"]
-    if "--public-key" not in subprocess.run(asked, capture_output=True, text=True).stdout:
-        pytest.skip("this server knows no clients by their key")
     key = ec.generate_private_key(ec.SECP256R1())
     public = world.server.folder / "public.pem"
     public.write_bytes(
