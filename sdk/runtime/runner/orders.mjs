@@ -29,7 +29,12 @@ export function orders(channel, where) {
   let loaded;
   hideEnvironment(where.stash);
   guard();
-  bridge.call = (method, params) => ask(current(), method, params);
+  bridge.call = (method, params) => {
+    const texts = dictionary();
+    const names = keys(params);
+    for (let at = 0; at < names.length; at += 1) put(texts, names[at], toJson(params[names[at]], `${method} ${names[at]}`));
+    return ask(current(), method, texts);
+  };
 
   function ask(run, method, params) {
     if (run === undefined || run.over) return PlainPromise.reject(new PlainError(`The run is over; ${method} comes too late`));
