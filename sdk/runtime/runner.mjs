@@ -17,8 +17,13 @@ let ready;
 let last = new Promise((resolve) => {
   ready = resolve;
 });
+async function after(before, message) {
+  const answer = await before;
+  await answer(message);
+  return answer;
+}
 const channel = open(where.socket, (message) => {
-  last = last.then((answer) => answer(message).then(() => answer));
+  last = after(last, message);
 }, () => reallyExit.call(process, 0));
 
 const { createRequire } = await import('node:module');

@@ -20,9 +20,17 @@ const ARROW = new Pattern('^(?:file://)?(/.+?):(\\d+)\\n([^\\n]*)\\n( *)\\^');
 
 const cut = (text, max) => (text.length > max ? `${slice(text, 0, max)}… (cut)` : text);
 
-/** Makes thrown values into the texts of the protocol. `root` is the folder of the code, with a slash at its end. */
-export function failures(root) {
-  const short = (path) => (startsWith(path, root) ? slice(path, root.length) : path);
+/**
+ * Makes thrown values into the texts of the protocol. `root` is the folder of the code, with a slash at its end;
+ * `inline` that of the steps, one folder for each.
+ */
+export function failures(root, inline) {
+  const isCode = (path) => startsWith(path, root) || startsWith(path, inline);
+  function short(path) {
+    if (!startsWith(path, inline)) return slice(path, root.length);
+    const rest = slice(path, inline.length);
+    return slice(rest, indexOf(rest, '/') + 1);
+  }
 
   /** The frames of the code; those of the runner and of Node's inside are left out. */
   function frames(stack) {
@@ -39,13 +47,13 @@ export function failures(root) {
 
   function position(stack) {
     const arrow = exec(ARROW, stack);
-    if (arrow !== null && startsWith(arrow[1], root)) {
+    if (arrow !== null && isCode(arrow[1])) {
       return { file: short(arrow[1]), line: toNumber(arrow[2]), column: arrow[4].length + 1 };
     }
     const lines = frames(stack);
     for (let at = 0; at < lines.length; at += 1) {
       const found = exec(FRAME, lines[at]) === null ? null : exec(PLACE, lines[at]);
-      if (found === null || !startsWith(found[1], root)) continue;
+      if (found === null || !isCode(found[1])) continue;
       if (indexOf(found[1], '/node_modules/') >= 0) continue;
       return { file: short(found[1]), line: toNumber(found[2]), column: toNumber(found[3]) };
     }

@@ -15,8 +15,11 @@ const { mkdirSync, symlinkSync, writeFileSync } = fs;
 const CHECK_MS = 5000;
 const CHECK_BYTES_MAX = 64 * 1024;
 
-/** The component at `place`, with its definitions and its wire form. Throws `{thrown, known}`. */
-export async function load(place, root) {
+/**
+ * The component at `place`, with its definitions and its wire form. `fallback` is the type of one that names none.
+ * Throws `{thrown, known}`.
+ */
+export async function load(place, root, fallback = 'source') {
   let module;
   try {
     module = await import(pathToFileURL(place).href);
@@ -25,7 +28,7 @@ export async function load(place, root) {
     throw loadError(advised(thrown, place), known);
   }
   try {
-    return made(module, place.slice(root.length));
+    return made(module, place.slice(root.length), fallback);
   } catch (thrown) {
     throw loadError(thrown, { code: 'definition' });
   }
@@ -33,13 +36,14 @@ export async function load(place, root) {
 
 const loadError = (thrown, known) => ({ __proto__: null, thrown, known });
 
-function made(module, name) {
+function made(module, name, fallback) {
   let found = module.default;
   if (found !== null && typeof found === 'object' && found.__esModule === true) found = found.default;
   if (typeof found === 'function') found = { type: 'action', run: found };
   if (found === null || typeof found !== 'object') {
     throw new PlainError(`${name} has no component as its default export. Write: export default defineComponent({ … })`);
   }
+  if (found.type === undefined) found = Object.create(found, { type: { value: fallback } });
   return { component: found, whole: definitions(found.props), wire: wireComponent(found) };
 }
 
@@ -63,23 +67,23 @@ function advised(thrown, place) {
 }
 
 /** Inline code of workflows, written where it can import the packages beside the components. */
-export function steps(temporary, root) {
+export function steps(inline, root) {
   const known = dictionary();
   let last = 0;
   return async function step(code) {
     const before = own(known, code);
     if (before !== undefined) return before;
     last += 1;
-    const folder = `${temporary}/.steps`;
+    const folder = `${inline}${last}/`;
     mkdirSync(folder, { recursive: true });
     try {
-      symlinkSync(`${root}node_modules`, `${folder}/node_modules`);
+      symlinkSync(`${root}node_modules`, `${inline}node_modules`);
     } catch {
       // It is there already.
     }
-    const place = `${folder}/step-${last}.mjs`;
+    const place = `${folder}step.mjs`;
     writeFileSync(place, code);
-    const loaded = await load(place, `${folder}/`);
+    const loaded = await load(place, folder, 'action');
     put(known, code, loaded);
     return loaded;
   };

@@ -5,7 +5,7 @@ import {
   apply, create, dictionary, hasOwn, isArray, keys, now, own, peek, PlainError, PlainPromise, put, setPrototypeOf, soon, toText,
 } from './originals.mjs';
 import { capture } from './console.mjs';
-import { definitions, inputsOf } from './definitions.mjs';
+import { definition, inputsOf } from './definitions.mjs';
 import { dollar } from './dollar.mjs';
 import { failures } from './failures.mjs';
 import { appInstance, instance } from './instance.mjs';
@@ -18,11 +18,14 @@ import { wireProps } from './wire.mjs';
 
 const bridge = createRequire(import.meta.url)('../lib/bridge.cjs');
 
+const bad = (error) => ({ __proto__: null, ok: undefined, error });
+
 /** Makes what answers the host's orders. `where` holds the paths of this worker. */
 export function orders(channel, where) {
-  const failure = failures(where.code);
+  const inline = `${where.temporary}/.steps/`;
+  const failure = failures(where.code, inline);
   const files = folders(where.temporary, where.stash);
-  const step = steps(where.temporary, where.code);
+  const step = steps(inline, where.code);
   const calm = capture((kind, text) => {
     current()?.notice('log', `{"k":${quote(kind)},"ts":${toText(now())},"msg":${quote(text)}}`);
   });
@@ -43,11 +46,11 @@ export function orders(channel, where) {
 
   /** One order on its way. `done` resolves to the texts of its answer. */
   function begin(of) {
-    const run = { of, over: false, flow: null, marker: undefined, pending: [], stash: where.stash };
+    const run = { __proto__: null, of, over: false, files: undefined, flow: null, marker: undefined, pending: [], stash: where.stash };
     run.done = new PlainPromise((resolve) => {
       run.end = resolve;
     });
-    run.fail = (thrown, code) => run.end({ error: failed(run, thrown, code === undefined ? undefined : { code }) });
+    run.fail = (thrown, code) => run.end(bad(failed(run, thrown, code === undefined ? undefined : { code })));
     run.notice = (name, text) => {
       if (!run.over) channel.send(put({ __proto__: null, of: toText(of) }, name, text));
     };
@@ -67,10 +70,10 @@ export function orders(channel, where) {
       for (let at = 0; at < run.pending.length; at += 1) await run.pending[at];
       // Rejections that nobody handles are told after the microtasks: they are still this run's.
       await new PlainPromise((resolve) => soon(resolve));
-      run.end({ ok: answer });
+      run.end({ __proto__: null, ok: answer, error: undefined });
     } catch (thrown) {
-      if (hasOwn(thrown ?? {}, 'thrown') && hasOwn(thrown, 'known')) run.end({ error: failed(run, thrown.thrown, thrown.known) });
-      else run.end({ error: failed(run, thrown) });
+      if (hasOwn(thrown ?? {}, 'thrown') && hasOwn(thrown, 'known')) run.end(bad(failed(run, thrown.thrown, thrown.known)));
+      else run.end(bad(failed(run, thrown)));
     }
   }
 
@@ -142,26 +145,32 @@ export function orders(channel, where) {
     for (const { name, ...rest } of own(given, 'dynamicProps') ?? []) {
       if (!hasOwn(previous, name)) put(previous, name, rest);
     }
-    const added = definitions(await apply(it.additionalProps, instance(it, whole, given, run), [previous]), 'additionalProps');
+    const returned = await apply(it.additionalProps, instance(it, whole, given, run), [previous]);
     const made = create(null);
     for (const name of keys(whole)) put(made, name, { ...whole[name], ...previous[name] });
-    for (const name of keys(added)) put(made, name, hasOwn(made, name) ? { ...made[name], ...added[name] } : added[name]);
+    for (const name of keys(returned ?? {})) {
+      const added = returned[name];
+      // What overrides a prop of the component need not say again what it is.
+      const part = hasOwn(made, name) && peek(added, 'type') === undefined && peek(added, 'propDefinition') === undefined;
+      if (part) put(made, name, { ...made[name], ...added });
+      else if (added) put(made, name, overridden(own(made, name), definition(added, `additionalProps.${name}`)));
+    }
     return made;
   }
 
   async function options(run, { component: it, whole }, given) {
     const name = own(given, 'prop');
-    let definition = own(whole, name);
-    if (definition === undefined) definition = own(await all({ component: it, whole }, given, run), name);
-    if (definition === undefined) throw new PlainError(`The component has no prop "${toText(name)}"`);
-    if (typeof definition.options !== 'function') return choices(definition.options ?? [], null);
+    let asked = own(whole, name);
+    if (asked === undefined) asked = own(await all({ component: it, whole }, given, run), name);
+    if (asked === undefined) throw new PlainError(`The component has no prop "${toText(name)}"`);
+    if (typeof asked.options !== 'function') return choices(asked.options ?? [], null);
     const self = instance(it, whole, given, run);
-    const owner = definition.owner === undefined ? self : ownerOf(definition.owner, whole, self);
+    const owner = asked.owner === undefined ? self : ownerOf(asked.owner, whole, self);
     const question = {
       page: own(given, 'page') ?? 0, prevContext: own(given, 'prevContext') ?? {}, query: own(given, 'query') ?? undefined,
-      ...inputsOf(definition, self),
+      ...inputsOf(asked, self),
     };
-    const found = await apply(definition.options, owner, [question]);
+    const found = await apply(asked.options, owner, [question]);
     if (isArray(found)) return choices(found, null);
     return choices(found?.options ?? [], found?.context ?? null);
   }
@@ -175,7 +184,7 @@ export function orders(channel, where) {
       if (act === undefined) throw new PlainError(`The runner does not know how to ${toText(message.op)}`);
       return act(it, message);
     }));
-    const told = await run.done;
+    let told = await run.done;
     const made = told.ok !== undefined && run.files !== undefined ? run.files() : [];
     leave(run);
     calm();
@@ -183,13 +192,17 @@ export function orders(channel, where) {
       try {
         await sendFile(where.socket, of, made[at]);
       } catch (thrown) {
-        told.ok = undefined;
-        told.error = failure(thrown, { code: 'file' });
+        told = bad(failure(thrown, { code: 'file' }));
       }
     }
-    channel.send({ __proto__: null, id: toText(of), ok: told.ok, error: told.error });
     files.empty();
+    channel.send({ __proto__: null, id: toText(of), ok: told.ok, error: told.error });
   };
+}
+
+function overridden(before, after) {
+  const keep = before === undefined || after.options !== undefined ? after : before;
+  return { ...before, ...after, owner: keep.owner, inputs: keep.inputs };
 }
 
 /** The app instance that a propDefinition belongs to. One is made where the component has no prop of that app. */

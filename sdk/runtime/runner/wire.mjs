@@ -112,7 +112,7 @@ const HOOKS = ['deploy', 'activate', 'deactivate'];
 /** The component as the answer to `load` has it. Absent things are null. */
 export function wireComponent(component) {
   const text = (key) => (isText(component[key]) ? component[key] : null);
-  const type = component.type ?? 'source';
+  const { type } = component;
   if (type !== 'action' && type !== 'source') {
     throw new DefinitionError(`The component's type is "${type}"; it is "action" or "source"`);
   }

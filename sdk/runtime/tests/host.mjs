@@ -3,11 +3,10 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createHttp } from 'node:http';
-import { createServer as createHttp2 } from 'node:http2';
+import { createSecureServer as createHttp2 } from 'node:http2';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import tls from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { authority } from './certificates.mjs';
 
@@ -33,22 +32,23 @@ function write(folder, files) {
 
 /**
  * Starts a worker with these files of code. `serve(request, response)` answers whatever the code asks of any host;
- * `calls` answer what it asks of the host itself; `refuse(target)` gives the error that a connection is refused with.
+ * `calls` answer what it asks of the host itself; `refuse(target)` gives the error that a connection is refused with;
+ * `raw(target, socket)` takes a connection that is no HTTP; `before(folder)` sees the folder before the worker starts.
  */
-export async function worker(t, files, { serve, calls = {}, refuse, names = ['@grantkeep/runtime'], node = process.execPath, raw } = {}) {
+export async function worker(t, files, { serve, calls = {}, refuse, names = ['@grantkeep/runtime'], node = process.execPath, raw, before } = {}) {
   const folder = mkdtempSync(path.join(tmpdir(), 'grantkeep-runtime-'));
   const code = path.join(folder, 'code');
   const own = path.join(folder, 'tmp');
   mkdirSync(own, { recursive: true });
   write(code, typeof files === 'string' ? { 'index.mjs': files } : files);
   for (const name of names) write(path.join(code, 'node_modules', name), SHIM);
+  before?.(folder);
   const { ca, issue } = authority();
   writeFileSync(path.join(folder, 'ca.pem'), ca);
 
   const host = { folder, code, tmp: own, notices: [], targets: [], files: [], messages: [], stray: [] };
   const waiting = new Map();
   const web = createHttp((request, response) => serve(request, response));
-  const web2 = createHttp2((request, response) => serve(request, response));
   let control;
   let hello;
   const greeted = new Promise((resolve) => {
@@ -79,14 +79,16 @@ export async function worker(t, files, { serve, calls = {}, refuse, names = ['@g
     }
     socket.write('{"ok":true}\n');
     if (early.length > 0) socket.unshift(early);
-    if (raw?.(target, socket)) return;
+    if (raw?.(target, socket)) {
+      socket.resume();
+      return;
+    }
     if (target.port !== 443) {
       web.emit('connection', socket);
       return;
     }
-    const secure = new tls.TLSSocket(socket, { isServer: true, ALPNProtocols: ['h2', 'http/1.1'], ...issue(target.host) });
-    secure.on('error', () => {});
-    secure.on('secure', () => (secure.alpnProtocol === 'h2' ? web2 : web).emit('connection', secure));
+    const web2 = createHttp2({ allowHTTP1: true, ...issue(target.host) }, (request, response) => serve(request, response));
+    web2.emit('connection', socket);
   }
 
   const server = net.createServer((socket) => {
@@ -150,7 +152,7 @@ export async function worker(t, files, { serve, calls = {}, refuse, names = ['@g
       resolve(answer);
     };
     waiting.set(id, done);
-    child.on('exit', () => done({ id, ended: true }));
+    host.ended.then(() => done({ id, ended: true }));
     control.write(`${JSON.stringify({ id, op, ...fields })}\n`);
   });
   host.load = (entry = 'index.mjs') => host.order('load', { entry });
