@@ -20,7 +20,7 @@ test('a thrown error has its place', async (t) => {
 });
 
 test('fetch goes over the socket, with TLS', async (t) => {
-  const serve = (request, response) => response.end(JSON.stringify({ host: request.headers.host, url: request.url }));
+  const serve = (request, response) => response.end(JSON.stringify({ host: request.headers.host ?? request.headers[':authority'], url: request.url }));
   const { host, answer } = await once(t, action("return (await fetch('https://slack.com/api/x?y=1')).json();"), {}, { serve });
   assert.deepEqual(answer.ok?.ret, { host: 'slack.com', url: '/api/x?y=1' }, JSON.stringify(answer.error));
   assert.deepEqual(host.targets, ['slack.com:443']);
