@@ -15,6 +15,7 @@ pub mod journal;
 pub mod keys;
 pub mod limits;
 pub mod meters;
+mod own_file;
 pub mod paging;
 pub mod path;
 pub mod query;

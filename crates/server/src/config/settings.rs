@@ -259,8 +259,8 @@ settings! {
         refresh_per_provider_per_second: u32 = "50", 1..=10_000;
     }
     "Audit" {
-        /// What happens to a credential read whose audit event cannot be written: `strict` refuses
-        /// the read, `spool` keeps the event in a file in `data_dir` and writes it later.
+        /// What happens to a credential read while the store takes no audit events: `strict`
+        /// refuses the read, `spool` keeps the event in a file in `data_dir` and stores it later.
         audit_policy: AuditPolicy = "strict";
         /// Largest spool. Once it is full, reads are refused as with `strict`.
         audit_spool_bytes_max: usize = "64 MiB", 4096..=17_179_869_184;
