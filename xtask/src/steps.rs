@@ -8,7 +8,7 @@ use crate::counts::{self, Counts};
 use crate::place;
 use crate::postgres::URL_VARIABLE;
 use crate::run::{self, Logs, Output};
-use crate::setup::{self, API, BROWSER, Need, PYTHON_SDK, SDK};
+use crate::setup::{self, API, BROWSER, Need, PYTHON_SDK, RUNTIME, SDK};
 
 /// How long the list of known vulnerabilities may take to come before it counts as unreachable.
 const ADVISORIES_SECONDS_MAX: &str = "60";
@@ -62,7 +62,7 @@ pub const STEPS: [Step; 10] = [
     Step { name: "doc", about: "the examples in doc comments", needs: &[], run: doc },
     Step {
         name: "sdk",
-        about: "the JavaScript SDK",
+        about: "the JavaScript SDK, and the runtime of components",
         needs: &[Need::Node, Need::Npm(SDK)],
         run: sdk,
     },
@@ -153,11 +153,22 @@ fn doc(world: &World) -> Result<Outcome, String> {
 }
 
 fn sdk(world: &World) -> Result<Outcome, String> {
-    if let Some(skipped) = without_package(SDK) {
-        return Ok(skipped);
+    let mut all = Counts::default();
+    for (name, folder) in [("sdk", SDK), ("sdk-runtime", RUNTIME)] {
+        if let Some(skipped) = without_package(folder) {
+            return Ok(skipped);
+        }
+        let output = world.logs.run(name, &mut npm_test(world, folder))?;
+        match tests(&output, counts::node) {
+            Outcome::Good(counts) => all += counts,
+            Outcome::Bad(counts, text) => {
+                all += counts;
+                return Ok(Outcome::Bad(all, text));
+            }
+            other => return Ok(other),
+        }
     }
-    let output = world.logs.run("sdk", &mut npm_test(world, SDK))?;
-    Ok(tests(&output, counts::node))
+    Ok(Outcome::Good(all))
 }
 
 fn python(world: &World) -> Result<Outcome, String> {
