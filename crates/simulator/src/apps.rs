@@ -3,10 +3,19 @@
 //! Each keeps a little content in memory, judges the credential as the real app does, pages its
 //! lists, and answers errors in the app's own words. Every call is kept, to be looked at.
 
+mod airtable;
+mod calendar;
 mod echo;
 mod github;
+mod gmail;
+mod google;
+mod hubspot;
+mod linear;
+mod notion;
 mod room;
+mod sheets;
 mod slack;
+mod stripe;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,14 +38,35 @@ const CREDENTIAL_BYTES_MIN: usize = 8;
 const BLIND_PREFIX: &str = "gkblind_";
 
 /// Hosts of the real apps, and the path here that answers for each.
-const ROUTES: [(&str, &str); 4] = [
+const ROUTES: [(&str, &str); 13] = [
+    ("api.airtable.com", "/apps/airtable_oauth"),
     ("api.github.com", "/apps/github"),
+    ("api.hubapi.com", "/apps/hubspot"),
+    ("api.linear.app", "/apps/linear"),
+    ("api.notion.com", "/apps/notion"),
+    ("api.stripe.com", "/apps/stripe"),
     ("echo.example.com", "/apps/http"),
     ("files.slack.com", "/apps/slack"),
+    ("gmail.googleapis.com", "/apps/googleapis"),
+    ("sheets.googleapis.com", "/apps/google_sheets"),
     ("slack.com", "/apps/slack"),
+    ("www.googleapis.com", "/apps/googleapis"),
+    ("www.slack.com", "/apps/slack"),
 ];
 
-const APPS: [App; 3] = [echo::APP, github::APP, slack::APP];
+const APPS: [App; 11] = [
+    airtable::APP,
+    calendar::APP,
+    echo::APP,
+    github::APP,
+    gmail::APP,
+    hubspot::APP,
+    linear::APP,
+    notion::APP,
+    sheets::APP,
+    slack::APP,
+    stripe::APP,
+];
 
 /// What sets one app apart.
 struct App {

@@ -94,6 +94,7 @@ fn in_repo(room: &mut Room, asked: &Asked, repo: &Value, rest: &[&str]) -> Answe
             page(room, asked, items)
         }
         ("GET", ["commits"]) => commits(room, asked, &full),
+        ("GET", ["compare", range]) => compare(room, &full, range),
         ("PUT", ["contents", path @ ..]) => commit(room, asked, &full, &path.join("/")),
         _ => not_found(),
     }
@@ -232,6 +233,17 @@ fn commits(room: &Room, asked: &Asked, repo: &str) -> Answer {
     });
     items.reverse();
     page(room, asked, items)
+}
+
+/// `base...branch`: what the branch has since the base, the oldest first.
+fn compare(room: &Room, repo: &str, range: &str) -> Answer {
+    let (base, branch) = range.split_once("...").unwrap_or((range, ""));
+    let mut items = of_repo(room, "commits", "repo", repo);
+    items.retain(|it| it["branch"] == branch);
+    let Some(at) = items.iter().position(|it| it["sha"] == base) else { return not_found() };
+    let items = items.split_off(at + 1);
+    ok(&json!({ "status": "ahead", "ahead_by": items.len(), "total_commits": items.len(),
+        "commits": items }))
 }
 
 /// Writing a file makes a commit.
