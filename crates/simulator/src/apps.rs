@@ -4,7 +4,9 @@
 //! lists, and answers errors in the app's own words. Every call is kept, to be looked at.
 
 mod airtable;
+mod book;
 mod calendar;
+mod control;
 mod echo;
 mod github;
 mod gmail;
@@ -17,21 +19,21 @@ mod sheets;
 mod slack;
 mod stripe;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::StatusCode;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::clock::Clock;
 use crate::exchange::{Answer, Call};
+use book::Book;
 use room::{Asked, Room};
+
+pub use book::{AppCall, AppFault};
+pub(crate) use control::router as control;
 
 /// Where all of them live.
 pub(crate) const ROOT: &str = "/apps";
-/// Calls kept of one app; older ones are forgotten.
-const CALLS_MAX: usize = 1000;
 /// A shorter credential is taken for a mistake.
 const CREDENTIAL_BYTES_MIN: usize = 8;
 /// How the stand-ins begin that sandboxed code holds in the place of secrets. Worthless here.
@@ -93,72 +95,6 @@ enum Refusal {
     Broken(StatusCode),
 }
 
-/// A call that an app got.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AppCall {
-    pub at_ms: u64,
-    pub method: String,
-    /// Below the app's own path, as it was sent.
-    pub path: String,
-    pub query: String,
-    /// Names in lower case.
-    pub headers: BTreeMap<String, String>,
-    /// The token or key, wherever the app takes it from. Everything here is pretend.
-    pub credential: Option<String>,
-    /// JSON as it is, a form as an object of texts, anything else as a text.
-    pub body: Value,
-    pub status: u16,
-}
-
-/// Answers that an app gives instead of serving.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AppFault {
-    pub status: u16,
-    #[serde(default)]
-    pub retry_after_s: Option<u64>,
-    /// How many calls meet it.
-    pub times: u32,
-    /// Only calls whose path contains this text. Empty: all.
-    #[serde(default)]
-    pub path: String,
-}
-
-struct Book {
-    room: Room,
-    calls: VecDeque<AppCall>,
-    revoked: BTreeSet<String>,
-    all_revoked: bool,
-    faults: Vec<AppFault>,
-}
-
-impl Book {
-    fn new(app: &App) -> Self {
-        Self {
-            room: Room::new(app.seed),
-            calls: VecDeque::new(),
-            revoked: BTreeSet::new(),
-            all_revoked: false,
-            faults: Vec::new(),
-        }
-    }
-
-    /// Takes the first fault that this path meets.
-    fn fault(&mut self, path: &str) -> Option<AppFault> {
-        let met = self.faults.iter_mut().find(|it| it.times > 0 && path.contains(&it.path))?;
-        met.times -= 1;
-        let met = met.clone();
-        self.faults.retain(|it| it.times > 0);
-        Some(met)
-    }
-
-    fn keep(&mut self, call: AppCall) {
-        if self.calls.len() == CALLS_MAX {
-            self.calls.pop_front();
-        }
-        self.calls.push_back(call);
-    }
-}
-
 /// One app and what happened to it.
 pub(crate) struct PretendApp {
     app: &'static App,
@@ -203,7 +139,7 @@ impl PretendApp {
     }
 
     pub(crate) fn reset(&self) {
-        *self.book() = Book::new(self.app);
+        *self.book() = Book::new(self.app.seed);
     }
 
     fn answer(&self, call: &Call, path: &str) -> Answer {
@@ -269,7 +205,7 @@ impl Apps {
         let open = |app: &'static App| PretendApp {
             app,
             clock: Arc::clone(clock),
-            book: Mutex::new(Book::new(app)),
+            book: Mutex::new(Book::new(app.seed)),
         };
         Self(APPS.iter().map(|app| (app.slug, open(app))).collect())
     }

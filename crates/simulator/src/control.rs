@@ -15,7 +15,7 @@ use http::request::Parts;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::apps::{AppCall, AppFault, PretendApp, app_routes};
+use crate::apps;
 use crate::brands::{PEOPLE, Rotation};
 use crate::faults::FaultRule;
 use crate::grants::Client;
@@ -35,12 +35,7 @@ pub(crate) fn router() -> Router<Arc<World>> {
         .route("/_control/{provider}/revoke_user", post(revoke_user))
         .route("/_control/{provider}/expire_access_tokens", post(expire))
         .route("/_control/{provider}/reset", post(reset))
-        .route("/_control/apps", get(app_overview))
-        .route("/_control/apps/{slug}/calls", get(app_calls).delete(forget_app_calls))
-        .route("/_control/apps/{slug}/revoked", post(app_revoked))
-        .route("/_control/apps/{slug}/faults", post(app_fault))
-        .route("/_control/apps/{slug}/page_max", post(app_page_max))
-        .route("/_control/apps/{slug}/reset", post(app_reset))
+        .merge(apps::control())
         .route_layer(from_fn(loopback_only))
 }
 
@@ -173,80 +168,4 @@ async fn expire(Named(provider): Named) -> Json<Value> {
 async fn reset(Named(provider): Named) -> StatusCode {
     provider.reset();
     StatusCode::NO_CONTENT
-}
-
-fn app<'a>(world: &'a World, slug: &str) -> Result<&'a PretendApp, StatusCode> {
-    world.apps.get(slug).ok_or(StatusCode::NOT_FOUND)
-}
-
-async fn app_overview(State(world): State<Arc<World>>) -> Json<Value> {
-    let routes =
-        app_routes().iter().map(|(host, path)| (*host, format!("{}{path}", world.base_url)));
-    let routes: std::collections::BTreeMap<_, _> = routes.collect();
-    Json(json!({ "apps": world.apps.slugs(), "routes": routes }))
-}
-
-type Slug = Path<String>;
-
-async fn app_calls(
-    State(world): State<Arc<World>>,
-    Path(slug): Slug,
-) -> Result<Json<Vec<AppCall>>, StatusCode> {
-    Ok(Json(app(&world, &slug)?.calls()))
-}
-
-async fn forget_app_calls(
-    State(world): State<Arc<World>>,
-    Path(slug): Slug,
-) -> Result<StatusCode, StatusCode> {
-    app(&world, &slug)?.forget_calls();
-    Ok(StatusCode::NO_CONTENT)
-}
-
-#[derive(Deserialize)]
-struct Revoked {
-    /// None: all of them.
-    #[serde(default)]
-    credential: Option<String>,
-    revoked: bool,
-}
-
-async fn app_revoked(
-    State(world): State<Arc<World>>,
-    Path(slug): Slug,
-    Json(it): Json<Revoked>,
-) -> Result<StatusCode, StatusCode> {
-    app(&world, &slug)?.revoke(it.credential.as_deref(), it.revoked);
-    Ok(StatusCode::NO_CONTENT)
-}
-
-async fn app_fault(
-    State(world): State<Arc<World>>,
-    Path(slug): Slug,
-    Json(fault): Json<AppFault>,
-) -> Result<StatusCode, StatusCode> {
-    app(&world, &slug)?.fault(fault);
-    Ok(StatusCode::NO_CONTENT)
-}
-
-#[derive(Deserialize)]
-struct PageMax {
-    items: usize,
-}
-
-async fn app_page_max(
-    State(world): State<Arc<World>>,
-    Path(slug): Slug,
-    Json(it): Json<PageMax>,
-) -> Result<StatusCode, StatusCode> {
-    app(&world, &slug)?.set_page_max(it.items);
-    Ok(StatusCode::NO_CONTENT)
-}
-
-async fn app_reset(
-    State(world): State<Arc<World>>,
-    Path(slug): Slug,
-) -> Result<StatusCode, StatusCode> {
-    app(&world, &slug)?.reset();
-    Ok(StatusCode::NO_CONTENT)
 }

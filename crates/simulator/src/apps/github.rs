@@ -141,7 +141,8 @@ fn issues(room: &Room, asked: &Asked, repo: &str) -> Answer {
 }
 
 fn issue<'a>(room: &'a Room, repo: &str, number: &str) -> Option<&'a Value> {
-    let same = |it: &&Value| it["repo"] == repo && it["number"].to_string() == number;
+    let number = number.parse::<u64>().ok();
+    let same = |it: &&Value| it["repo"] == repo && it["number"].as_u64() == number;
     room.all("issues").iter().find(same)
 }
 
@@ -180,7 +181,8 @@ fn create_issue(room: &mut Room, asked: &Asked, repo: &str) -> Answer {
 
 fn update_issue(room: &mut Room, asked: &Asked, repo: &str, number: &str) -> Answer {
     let now = room.now_iso();
-    let same = |it: &&mut Value| it["repo"] == repo && it["number"].to_string() == number;
+    let number = number.parse::<u64>().ok();
+    let same = |it: &&mut Value| it["repo"] == repo && it["number"].as_u64() == number;
     let Some(issue) = room.rows("issues").iter_mut().find(same) else { return not_found() };
     let sent = &asked.sent;
     if !sent["state"].is_null() && sent["state"] != "open" && sent["state"] != "closed" {
@@ -281,7 +283,7 @@ fn search(room: &Room, asked: &Asked) -> Answer {
         })
     };
     let items: Vec<Value> = room.all("issues").iter().filter(fits).cloned().collect();
-    let (total, size) = (items.len(), asked.number("per_page", 30));
+    let (total, size) = (items.len(), asked.number("per_page", 30).clamp(1, room.page_max));
     let number = asked.number("page", 1).max(1);
     let (items, _) = room.page(items, (number - 1) * size, size);
     ok(&json!({ "total_count": total, "incomplete_results": false, "items": items }))

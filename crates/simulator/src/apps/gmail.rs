@@ -1,7 +1,7 @@
 //! Gmail's API: messages as RFC 2822 in base64url, searched by a query.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 use super::google::{invalid, not_found, page, refuse};
@@ -105,13 +105,20 @@ fn add(room: &mut Room, asked: &Asked, labels: &Value) -> Answer {
     if !headers.iter().any(|it| it["name"] == "To") {
         return invalid("Recipient address required");
     }
+    let in_base64 = headers
+        .iter()
+        .any(|it| it["name"] == "Content-Transfer-Encoding" && it["value"] == "base64");
+    let decoded = STANDARD.decode(body.replace("\r\n", "")).ok().filter(|_| in_base64);
+    let body = decoded.and_then(|it| String::from_utf8(it).ok()).unwrap_or(body.to_owned());
+    let kind = headers.iter().find(|it| it["name"] == "Content-Type");
+    let kind = kind.and_then(|it| it["value"].as_str()).and_then(|it| it.split(';').next());
     let id = format!("18sim{:011x}", room.next());
     let thread = asked.sent["threadId"].as_str().unwrap_or(&id).to_owned();
     let message = json!({ "id": id, "threadId": thread, "labelIds": labels,
         "internalDate": room.now_ms.to_string(),
         "snippet": body.chars().take(100).collect::<String>(),
-        "payload": { "mimeType": "text/plain", "headers": headers,
-            "body": { "size": body.len(), "data": URL_SAFE.encode(body) } } });
+        "payload": { "mimeType": kind.unwrap_or("text/plain"), "headers": headers,
+            "body": { "size": body.len(), "data": URL_SAFE.encode(&body) } } });
     room.rows("messages").push(message);
     ok(&json!({ "id": id, "threadId": thread, "labelIds": labels }))
 }

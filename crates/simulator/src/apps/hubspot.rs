@@ -1,4 +1,4 @@
-//! HubSpot's CRM v3: contacts, found by search, pages by `after`.
+//! The CRM v3 of `HubSpot`: contacts, found by search, pages by `after`.
 
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -57,7 +57,7 @@ fn answer(room: &mut Room, asked: &Asked) -> Answer {
     }
 }
 
-/// Members that HubSpot does not know are refused.
+/// Members that `HubSpot` does not know are refused.
 fn unknown(room: &Room, properties: &Value) -> Option<Answer> {
     let known = |name: &str| room.find("properties", "name", name).is_some();
     let names = properties.as_object().into_iter().flatten().map(|(name, _)| name);
@@ -93,9 +93,8 @@ fn one(room: &mut Room, asked: &Asked, method: &str, id: &str) -> Answer {
     }
     let by_email = asked.query.get("idProperty") == "email";
     let now = room.now_iso();
-    let same = |it: &&mut Value| match by_email {
-        true => it["properties"]["email"] == id,
-        false => it["id"] == id,
+    let same = |it: &&mut Value| {
+        if by_email { it["properties"]["email"] == id } else { it["id"] == id }
     };
     let Some(contact) = room.rows("contacts").iter_mut().find(same) else {
         return error(StatusCode::NOT_FOUND, "OBJECT_NOT_FOUND", "resource not found");

@@ -31,7 +31,7 @@ impl Room {
         }
         match rows {
             Value::Array(rows) => rows,
-            _ => unreachable!("just made one"),
+            _ => unreachable!("it was just made one"),
         }
     }
 

@@ -118,10 +118,7 @@ fn values(book: &mut Value, asked: &Asked, how: (&str, bool), range: &str) -> An
     let place = Place { rows: (first, first + sent.len().max(1) - 1), ..place };
     let updates = json!({ "spreadsheetId": id, "updatedRange": place.name(&title),
         "updatedRows": sent.len(), "updatedCells": count });
-    match how.1 {
-        true => ok(&json!({ "spreadsheetId": id, "updates": updates })),
-        false => ok(&updates),
-    }
+    if how.1 { ok(&json!({ "spreadsheetId": id, "updates": updates })) } else { ok(&updates) }
 }
 
 /// Writes cells; `null` leaves what is there. The number of cells written.
@@ -208,15 +205,12 @@ fn letter(column: usize) -> char {
     char::from(b'A' + u8::try_from(column.min(COLUMNS - 1)).unwrap_or(0))
 }
 
-/// `B7` is column 1 and row 6; either may be missing. One letter is as far as it goes.
+/// `B7` is column 1 and row 6; either may be missing.
 fn corner(text: &str) -> Option<(Option<usize>, Option<usize>)> {
     let digits = text.trim_start_matches(|it: char| it.is_ascii_uppercase());
     let letters = &text[..text.len() - digits.len()];
-    let column = match letters.as_bytes() {
-        [] => None,
-        [letter] => Some(usize::from(letter - b'A')),
-        _ => return None,
-    };
+    let value = |it: u8| usize::from(it - b'A') + 1;
+    let column = letters.bytes().fold(0, |sum, it| sum * COLUMNS + value(it)).checked_sub(1);
     let row = match digits {
         "" => None,
         _ => Some(digits.parse::<usize>().ok()?.checked_sub(1)?),

@@ -183,7 +183,7 @@ fn search(room: &Room, asked: &Asked) -> Answer {
     }
     let found = room.all("messages").iter().rev().filter(|it| holds(&it["text"], &query));
     let items: Vec<Value> = found.cloned().collect();
-    let (total, size) = (items.len(), asked.number("count", 20));
+    let (total, size) = (items.len(), asked.number("count", 20).clamp(1, room.page_max));
     let page = asked.number("page", 1).max(1);
     let (matches, next) = room.page(items, (page - 1) * size, size);
     let pages = if next.is_some() { page + 1 } else { page };

@@ -63,7 +63,7 @@ fn answer(room: &mut Room, asked: &Asked) -> Answer {
         ("POST", ["v1", "customers"]) => create_customer(room, asked),
         ("POST", ["v1", "payment_links"]) => create_link(room, asked),
         ("POST", ["v1", "payment_intents"]) => pay(room, asked),
-        ("GET", ["v1", list @ ("customers" | "invoices" | "prices" | "payment_intents")]) => {
+        ("GET", ["v1", list @ ("customers" | "events" | "invoices" | "prices")]) => {
             page(room, asked, list)
         }
         ("GET", ["v1", "customers", id]) => match room.find("customers", "id", id) {
@@ -77,7 +77,7 @@ fn answer(room: &mut Room, asked: &Asked) -> Answer {
     }
 }
 
-/// The newest first. Filters: `customer`, `status`, `email`, `active`, `created[gte]`.
+/// The newest first. Filters: `customer`, `status`, `email`, `active`, `type`, `created[gte]`.
 fn page(room: &Room, asked: &Asked, list: &str) -> Answer {
     let since = asked.number("created[gte]", 0);
     let fits = |it: &&Value| {
@@ -85,11 +85,11 @@ fn page(room: &Room, asked: &Asked, list: &str) -> Answer {
             wanted if wanted.is_empty() => true,
             wanted => match &it[name] {
                 Value::String(has) => *has == wanted,
-                has => has.to_string() == wanted,
+                has => *has == json!(wanted == "true"),
             },
         };
         let created = it["created"].as_u64().and_then(|it| usize::try_from(it).ok());
-        ["customer", "status", "email", "active"].into_iter().all(same)
+        ["customer", "status", "email", "active", "type"].into_iter().all(same)
             && created.unwrap_or(0) >= since
     };
     let items: Vec<Value> = room.all(list).iter().rev().filter(fits).cloned().collect();
@@ -164,6 +164,9 @@ fn pay(room: &mut Room, asked: &Asked) -> Answer {
         "amount": amount, "currency": asked.word("currency"), "status": "succeeded",
         "customer": asked.sent["customer"], "description": asked.sent["description"],
         "created": room.now_s() });
-    room.rows("payment_intents").push(payment.clone());
+    let event = json!({ "id": format!("evt_sim{:06}", room.next()), "object": "event",
+        "type": "payment_intent.succeeded", "created": room.now_s(),
+        "data": { "object": payment } });
+    room.rows("events").push(event);
     ok(&payment)
 }
