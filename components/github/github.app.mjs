@@ -115,7 +115,7 @@ export default {
     /** `owner/name`, checked and made fit for a path. */
     repo(fullName) {
       const parts = String(fullName ?? "").split("/");
-      if (parts.length !== 2 || parts.some((it) => !/^[\w.-]+$/.test(it))) {
+      if (parts.length !== 2 || parts.some((it) => !/^(?!\.{1,2}$)[\w.-]+$/.test(it))) {
         throw new ConfigurationError(
           `"${fullName}" is not a repository. Write owner/name, such as octocat/hello-world.`,
         );

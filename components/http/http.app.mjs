@@ -94,7 +94,7 @@ export default {
         throw new ConfigurationError(`"${url}" is not a full address. Begin it with https://.`);
       }
       if (!["https:", "http:"].includes(address.protocol)) {
-        throw new ConfigurationError(`The address must begin with https://, not ${address.protocol}`);
+        throw new ConfigurationError(`The address begins with ${address.protocol}, not https:.`);
       }
       const sent = filled(headers ?? {}, auth);
       const signed = Object.keys(sent).some((it) => it.toLowerCase() === "authorization");

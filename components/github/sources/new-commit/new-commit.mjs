@@ -2,7 +2,6 @@ import { DEFAULT_POLLING_SOURCE_TIMER_INTERVAL } from "@grantkeep/runtime";
 import github from "../../github.app.mjs";
 
 const HISTORY_ITEMS = 5;
-const POLL_ITEMS_MAX = 500;
 
 export default {
   key: "github-new-commit",
@@ -10,7 +9,7 @@ export default {
   description: "Emits an event for each commit on a branch.",
   version: "0.1.0",
   type: "source",
-  dedupe: "last",
+  dedupe: "unique",
   props: {
     github,
     db: "$.service.db",
@@ -29,35 +28,46 @@ export default {
   },
   hooks: {
     async deploy() {
-      await this.take(await this.commits({ limit: HISTORY_ITEMS }));
+      await this.take(await this.newest());
     },
   },
   methods: {
-    async commits({ limit, since }) {
-      const path = `${this.github.repo(this.repoFullname)}/commits`;
-      const sha = this.branch || (await this.mainBranch());
-      return this.github.list(path, { params: { sha, since }, limit });
-    },
     async mainBranch() {
       const repo = await this.github.request(this.github.repo(this.repoFullname));
       return repo.default_branch;
     },
-    async take(newestFirst) {
-      for (const commit of [...newestFirst].reverse()) {
+    /** A few commits, the oldest first. */
+    async newest() {
+      const path = `${this.github.repo(this.repoFullname)}/commits`;
+      const params = { sha: this.branch || (await this.mainBranch()) };
+      return (await this.github.list(path, { params, limit: HISTORY_ITEMS })).reverse();
+    },
+    /** What the branch has that it had not last time, the oldest first. */
+    async since(sha) {
+      const branch = encodeURIComponent(this.branch || (await this.mainBranch()));
+      const path = `${this.github.repo(this.repoFullname)}/compare/${sha}...${branch}`;
+      try {
+        return (await this.github.request(path)).commits;
+      } catch (error) {
+        // The commit is gone: somebody has rewritten the branch.
+        if (error.status === 404) return this.newest();
+        throw error;
+      }
+    },
+    async take(commits) {
+      for (const commit of commits) {
         this.$emit(commit, {
           id: commit.sha,
           summary: `New commit: ${commit.commit.message.split("\n")[0].slice(0, 80)}`,
           ts: Date.parse(commit.commit.committer.date),
         });
       }
-      if (newestFirst.length) {
-        await this.db.set("since", newestFirst[0].commit.committer.date);
-      }
+      if (commits.length) await this.db.set("sha", commits.at(-1).sha);
     },
   },
   async run() {
-    const since = await this.db.get("since");
-    await this.take(await this.commits({ since, limit: since ? POLL_ITEMS_MAX : HISTORY_ITEMS }));
+    const sha = await this.db.get("sha");
+    await this.take(await (sha ? this.since(sha) : this.newest()));
   },
   sampleEmit: {
     sha: "2222222222222222222222222222222222222222",
