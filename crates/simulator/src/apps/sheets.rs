@@ -26,11 +26,10 @@ fn answer(room: &mut Room, asked: &Asked) -> Answer {
     match (asked.method, &asked.path()[..]) {
         ("GET", ["drive", "v3", "files"]) => files(room, asked),
         ("POST", ["v4", "spreadsheets"]) => create(room, asked),
-        ("GET", ["v4", "spreadsheets", id]) => match room.find("spreadsheets", "spreadsheetId", id)
-        {
-            Some(book) => ok(&without_values(book)),
-            None => not_found(),
-        },
+        ("GET", ["v4", "spreadsheets", id]) => {
+            let found = room.find("spreadsheets", "spreadsheetId", id);
+            found.map_or_else(not_found, |book| ok(&without_values(book)))
+        }
         (method, ["v4", "spreadsheets", id, "values", range]) => {
             let (range, appends) = match range.strip_suffix(":append") {
                 Some(range) => (range, true),
@@ -53,7 +52,10 @@ fn files(room: &Room, asked: &Asked) -> Answer {
     }
     let word = query.split("name contains '").nth(1).and_then(|it| it.split('\'').next());
     let fits = |it: &&Value| holds(&it["properties"]["title"], word.unwrap_or(""));
-    let file = |it: &Value| json!({ "id": it["spreadsheetId"], "name": it["properties"]["title"], "mimeType": MIME });
+    let file = |it: &Value| {
+        let name = &it["properties"]["title"];
+        json!({ "id": it["spreadsheetId"], "name": name, "mimeType": MIME })
+    };
     let items = room.all("spreadsheets").iter().filter(fits).map(file).collect();
     page(room, asked, ("files", items), "pageSize")
 }
