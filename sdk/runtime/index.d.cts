@@ -1,0 +1,2 @@
+import * as runtime from './index.d.ts';
+export = runtime;
