@@ -51,9 +51,14 @@ function made(module, name, fallback) {
 function whereSyntaxIsWrong(place, root) {
   return new PlainPromise((resolve) => {
     const options = { timeout: CHECK_MS, maxBuffer: CHECK_BYTES_MAX, env: {}, killSignal: 'SIGKILL' };
-    apply(execFile, childProcess, [process.execPath, [place], options, (_error, _out, text) => {
-      resolve(printed(`\n${toText(text)}`.slice(1), root));
-    }]);
+    try {
+      apply(execFile, childProcess, [process.execPath, [place], options, (_error, _out, text) => {
+        resolve(printed(`\n${toText(text)}`.slice(1), root));
+      }]);
+    } catch {
+      // Not every sandbox lets processes be started.
+      resolve(undefined);
+    }
   });
 }
 
