@@ -4,13 +4,21 @@
 //! What it may ask for stands in [`Host`]; what it may use up in [`Limits`].
 
 mod authority;
+mod choose;
 mod code;
+mod control;
+mod door;
 mod failure;
 mod host;
+mod keep;
 mod limits;
 mod pool;
+mod process;
 mod protocol;
+mod run;
 mod sandbox;
+mod watch;
+mod worker;
 
 pub use authority::{Authority, HostCertificate, NotSigned};
 pub use code::Code;
@@ -19,4 +27,6 @@ pub use host::{FileBody, Host, Target, accept, refuse};
 pub use limits::{LOG_LINES, Limits};
 pub use pool::{Key, Pool, Settings};
 pub use protocol::{Description, Log, Notice, Op};
+#[cfg(target_os = "linux")]
+pub use sandbox::confine::confine_and_exec;
 pub use sandbox::{Profile, Wanted};

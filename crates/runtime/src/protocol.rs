@@ -98,7 +98,7 @@ impl Op {
 #[derive(Debug, Deserialize)]
 #[serde(tag = "hello", rename_all = "lowercase")]
 pub(crate) enum Hello {
-    Control { version: u32, node: String },
+    Control { version: u32 },
     Connect(crate::Target),
     File { of: u64, path: String, bytes: u64 },
 }

@@ -1,0 +1,15 @@
+//! Workers as the server has them: the real runner, in the real sandbox.
+
+mod hostile;
+mod limits;
+mod pool;
+mod runs;
+mod world;
+
+/// Not a test: what a worker's process is before it confines itself, where the profile is Landlock.
+#[test]
+fn becomes_a_worker() {
+    if let Some(argument) = std::env::args().find(|it| it.starts_with('{')) {
+        panic!("{}", grantkeep_runtime::confine_and_exec(&argument));
+    }
+}
