@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::process::{Reaper, Spawner};
 use crate::sandbox::{Kind, Sandbox};
 use crate::worker::Worker;
-use crate::{Settings, Unavailable, Wanted};
+use crate::{Settings, Unavailable, Wanted, code};
 
 include!(concat!(env!("OUT_DIR"), "/package.rs"));
 
@@ -94,22 +94,19 @@ fn program(name: &Path) -> Option<PathBuf> {
 /// Writes what all workers read, and removes what an earlier process left of its workers.
 fn furnish(folder: &Path) -> io::Result<()> {
     let (workers, runtime) = (folder.join("w"), folder.join("runtime"));
+    std::fs::create_dir_all(folder)?;
     for old in [&workers, &runtime] {
         if old.exists() {
             std::fs::remove_dir_all(old)?;
         }
-        std::fs::create_dir_all(old)?;
+        code::make(old)?;
     }
     // Others may pass, to what they know the name of.
     for passed in [folder, &workers] {
         std::fs::set_permissions(passed, PermissionsExt::from_mode(0o711))?;
     }
     for (path, content) in PACKAGE {
-        let file = runtime.join(path);
-        if let Some(parent) = file.parent() {
-            std::fs::create_dir_all(parent)?;
-        }
-        std::fs::write(file, content)?;
+        code::write(&runtime.join(path), content.as_bytes())?;
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 
 use bytes::Bytes;
@@ -79,15 +80,24 @@ pub(crate) fn inside(path: &str) -> Result<PathBuf, String> {
         .ok_or_else(|| format!("{path:?} does not name a place below the folder"))
 }
 
-fn write(file: &Path, content: &[u8]) -> io::Result<()> {
+/// A new file that everybody may read.
+pub(crate) fn write(file: &Path, content: &[u8]) -> io::Result<()> {
     if let Some(parent) = file.parent() {
-        fs::create_dir_all(parent)?;
+        make(parent)?;
     }
-    fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(file)
-        .and_then(|mut it| io::Write::write_all(&mut it, content))
+    let mut made = fs::OpenOptions::new().write(true).create_new(true).open(file)?;
+    io::Write::write_all(&mut made, content)?;
+    made.set_permissions(fs::Permissions::from_mode(0o644))
+}
+
+/// A folder that everybody may read, whatever mask this process has: workers run as somebody else.
+pub(crate) fn make(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    folder.parent().map_or(Ok(()), make)?;
+    fs::create_dir(folder)?;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755))
 }
 
 /// A package of that name which hands out ours, to both kinds of modules.
@@ -109,7 +119,7 @@ fn shim(folder: &Path, name: &str, runtime: &Path) -> io::Result<()> {
 
 fn link(from: &Path, to: &Path, laid: &mut Laid) -> Result<(), String> {
     let failed = |it: io::Error| format!("{}: {it}", from.display());
-    fs::create_dir_all(to).map_err(failed)?;
+    make(to).map_err(failed)?;
     for entry in fs::read_dir(from).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let (kind, target) = (entry.file_type().map_err(failed)?, to.join(entry.file_name()));

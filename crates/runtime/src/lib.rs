@@ -12,6 +12,7 @@ mod failure;
 mod host;
 mod keep;
 mod limits;
+pub mod packages;
 mod pool;
 mod process;
 mod protocol;

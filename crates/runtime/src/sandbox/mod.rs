@@ -12,7 +12,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::Limits;
+use crate::{Limits, code};
 
 /// Where the parts of a worker stand inside its own view, with bubblewrap.
 const CODE: &str = "/code";
@@ -116,7 +116,7 @@ impl Sandbox {
             std::fs::create_dir(&folder)?;
             std::fs::set_permissions(&folder, PermissionsExt::from_mode(mode))?;
         }
-        std::fs::write(place.authority(), ca)?;
+        code::write(&place.authority(), ca.as_bytes())?;
         std::os::unix::fs::chown(place.tmp(), uid, uid)?;
         Ok(place)
     }
@@ -265,17 +265,29 @@ impl Sandbox {
     /// Writes what all workers read.
     pub fn furnish(&self) -> io::Result<()> {
         let etc = self.folder.join("etc");
-        std::fs::create_dir_all(&etc)?;
+        if etc.exists() {
+            std::fs::remove_dir_all(&etc)?;
+        }
         let nobody = format!("nobody:x:{NOBODY}:{NOBODY}:nobody:/tmp:/bin/sh\n");
-        std::fs::write(etc.join("passwd"), nobody)?;
-        std::fs::write(etc.join("group"), format!("nogroup:x:{NOBODY}:\n"))?;
-        std::fs::write(etc.join("hosts"), "127.0.0.1 localhost\n::1 localhost\n")?;
-        std::fs::write(etc.join("nsswitch.conf"), "passwd: files\ngroup: files\nhosts: files\n")?;
+        let group = format!("nogroup:x:{NOBODY}:\n");
+        let files = [
+            ("passwd", nobody.as_str()),
+            ("group", &group),
+            ("hosts", "127.0.0.1 localhost\n::1 localhost\n"),
+            ("nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n"),
+        ];
+        for (name, content) in files {
+            code::write(&etc.join(name), content.as_bytes())?;
+        }
         if let Ok(cache) = std::fs::read("/etc/ld.so.cache") {
-            std::fs::write(etc.join("ld.so.cache"), cache)?;
+            code::write(&etc.join("ld.so.cache"), &cache)?;
         }
         #[cfg(target_os = "linux")]
-        std::fs::write(self.folder.join("filter"), confine::filter().map_err(io::Error::other)?)?;
+        {
+            let filter = self.folder.join("filter");
+            drop(std::fs::remove_file(&filter));
+            code::write(&filter, &confine::filter().map_err(io::Error::other)?)?;
+        }
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 mod hostile;
 mod limits;
+mod packages;
 mod pool;
 mod runs;
 mod world;
