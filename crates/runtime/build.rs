@@ -14,7 +14,9 @@ fn main() -> io::Result<()> {
     let mut list = String::from("const PACKAGE: &[(&str, &str)] = &[\n");
     for path in files(&root)? {
         let name = path.strip_prefix(&root).map_err(io::Error::other)?;
-        writeln!(list, "    ({name:?}, include_str!({path:?})),").map_err(io::Error::other)?;
+        let (name, path) = (name.display(), path.display());
+        writeln!(list, "    (r\"{name}\", include_str!(r\"{path}\")),")
+            .map_err(io::Error::other)?;
     }
     list.push_str("];\n");
     fs::write(PathBuf::from(variable("OUT_DIR")?).join("package.rs"), list)

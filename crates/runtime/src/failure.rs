@@ -62,9 +62,9 @@ pub enum Failure {
     )]
     Ended { how: String, stderr: String },
     #[error("the code threw {}: {}", .0.name, .0.message)]
-    Thrown(Thrown),
+    Thrown(Box<Thrown>),
     #[error("the code could not be loaded: {}: {}", .0.name, .0.message)]
-    Load(Thrown),
+    Load(Box<Thrown>),
     #[error(
         "the process that ran the code broke the protocol ({0}) and was ended; code must leave the \
          socket of its runner alone"

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Wall time of a run, unless it asks for another.
-pub const WALL: Duration = Duration::from_secs(60);
+pub const WALL: Duration = Duration::from_mins(1);
 /// Processor time of a run: all threads and processes of its worker together.
 pub const CPU: Duration = Duration::from_secs(30);
 /// V8's heap, in MiB.
@@ -49,7 +49,7 @@ pub(crate) const LOAD_WAIT: Duration = Duration::from_secs(30);
 /// Runs that wait for a worker at once. One more is refused.
 pub(crate) const WAITING: usize = 1_000;
 /// How long a run waits for a worker.
-pub(crate) const WAIT: Duration = Duration::from_secs(60);
+pub(crate) const WAIT: Duration = Duration::from_mins(1);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {

@@ -24,7 +24,7 @@ const SHUTDOWN_WAIT: Duration = Duration::from_secs(10);
 
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Node 20 or newer.
+    /// Node 20 or newer; a bare name is looked for where the system keeps programs.
     pub node: PathBuf,
     pub sandbox: Wanted,
     /// This program and the words that make it call [`crate::confine_and_exec`] with what follows

@@ -157,7 +157,7 @@ impl<H: Host> Conversation<'_, H> {
         }
         match (line.ok, line.error) {
             (Some(value), None) => Ok(Some(Ok(value))),
-            (None, Some(thrown)) => Ok(Some(Err(Failure::Thrown(thrown)))),
+            (None, Some(thrown)) => Ok(Some(Err(Failure::Thrown(Box::new(thrown))))),
             _ => Err(Failure::Protocol("an answer that is neither ok nor an error".into())),
         }
     }

@@ -76,7 +76,8 @@ impl Worker {
         let component = told.get_mut("component").map(Value::take).unwrap_or_default();
         let description = serde_json::from_value(component).map_err(|it| {
             let message = format!("what the module exports cannot be described: {it}");
-            Failure::Load(Thrown { name: "TypeError".into(), message, ..Thrown::default() })
+            let name = "TypeError".into();
+            Failure::Load(Box::new(Thrown { name, message, ..Thrown::default() }))
         })?;
         self.loaded = Some(description);
         Ok(())

@@ -26,7 +26,8 @@ impl Sha512 {
     }
 
     pub fn hex(&self) -> String {
-        self.0.iter().map(|it| format!("{it:02x}")).collect()
+        let digit = |it: u8| char::from_digit(it.into(), 16).unwrap_or_default();
+        self.0.iter().flat_map(|it| [digit(it >> 4), digit(it & 15)]).collect()
     }
 
     /// Of `sha512-<base64>`, which may stand beside weaker ones.
@@ -55,6 +56,7 @@ struct File {
 }
 
 #[derive(Default, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "npm's form")]
 #[serde(default, rename_all = "camelCase")]
 struct Package {
     resolved: Option<String>,

@@ -1,10 +1,12 @@
 //! Workers as the server has them: the real runner, in the real sandbox.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on must fail")]
 
 mod hostile;
 mod limits;
 mod packages;
 mod pool;
 mod runs;
+mod speed;
 mod world;
 
 /// Not a test: what a worker's process is before it confines itself, where the profile is Landlock.

@@ -34,7 +34,7 @@ pub fn settings(folder: &TempDir, sandbox: Wanted) -> Settings {
         folder: folder.path().join("runtime"),
         workers_max: 4,
         warm: 0,
-        idle_max: Duration::from_secs(600),
+        idle_max: Duration::from_mins(10),
         limits: Limits::default(),
     }
 }
