@@ -61,6 +61,8 @@ pub(crate) async fn converse<H: Host>(
     limits: &Limits,
     host: &Arc<H>,
 ) -> Result<Value, Failure> {
+    // What an earlier run still wanted is no business of this one's host.
+    while worker.door.visits.try_recv().is_ok() {}
     worker.process.thaw();
     let mut conversation = Conversation {
         cpu_before: worker.process.cpu(),
