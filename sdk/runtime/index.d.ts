@@ -125,8 +125,7 @@ interface Common {
   [more: string]: any;
 }
 
-export interface Action extends Common {
-  type: 'action';
+export interface ActionBody extends Common {
   annotations?: {
     title?: string;
     readOnlyHint?: boolean;
@@ -135,6 +134,10 @@ export interface Action extends Common {
     openWorldHint?: boolean;
   };
   run?(this: any, given: { steps: Record<string, any>; $: ActionContext }): unknown;
+}
+
+export interface Action extends ActionBody {
+  type: 'action';
 }
 
 export interface Source extends Common {
@@ -146,7 +149,7 @@ export interface Source extends Common {
 }
 
 export function defineComponent<T extends Action | Source>(component: T & ThisType<any>): T;
-export function defineAction<T extends Omit<Action, 'type'>>(action: T & ThisType<any>): T;
+export function defineAction<T extends ActionBody>(action: T & ThisType<any>): T;
 export function defineSource<T extends Source>(source: T & ThisType<any>): T;
 export function defineApp<T extends App>(app: T & ThisType<any>): T;
 

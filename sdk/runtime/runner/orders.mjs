@@ -115,7 +115,8 @@ export function orders(channel, where) {
 
   async function perform(run, { component: it, whole }, given) {
     if (typeof it.run !== 'function') throw new PlainError('The component has no run');
-    const before = files.receive(own(given, 'files'));
+    const wanted = own(given, 'stash') !== false;
+    const before = files.receive(own(given, 'files'), wanted);
     const self = instance(it, whole, given, run);
     let answer;
     try {
@@ -133,7 +134,7 @@ export function orders(channel, where) {
     }
     const left = run.flow !== null && answer !== run.marker;
     const ret = it.type === 'action' && (run.flow === null || left) ? toJson(answer, 'the return value') : 'null';
-    if (own(given, 'stash') !== false) run.files = () => files.made(before);
+    if (wanted) run.files = () => files.made(before);
     return object({ __proto__: null, ret, flow: run.flow ?? 'null', left: left ? 'true' : 'false' });
   }
 

@@ -29,8 +29,11 @@ export function folders(temporary, stash) {
   }
   const inside = (place) => startsWith(place, `${temporary}/`);
 
-  /** Puts the host's files into the stash, and a link to each where code looks that knows of /tmp alone. */
-  function receive(given) {
+  /**
+   * Puts the host's files into the stash, and a link to each where code looks that knows of /tmp alone. Gives what is
+   * there then, where that is `wanted`.
+   */
+  function receive(given, wanted) {
     mkdirSync(stash, { recursive: true });
     const list = given ?? [];
     for (let at = 0; at < list.length; at += 1) {
@@ -41,7 +44,7 @@ export function folders(temporary, stash) {
       writeFileSync(place, bytesFrom(own(list[at], 'base64'), 'base64'));
       if (alone && inside(stash)) link(split(name, '/')[0]);
     }
-    return seen();
+    return wanted ? seen() : undefined;
   }
 
   function link(top) {
@@ -72,8 +75,8 @@ export function folders(temporary, stash) {
   }
 
   function empty() {
-    clear(alone ? temporary : stash);
-    if (alone) mkdirSync(stash, { recursive: true });
+    if (alone) clear(temporary, stash);
+    clear(stash, undefined);
   }
   return { receive, made, empty };
 }
@@ -110,14 +113,17 @@ function walk(folder, prefix, all, count, without, depth = 0) {
   }
 }
 
-function clear(folder) {
+/** Deletes what is in the folder, but for the folder `without`. */
+function clear(folder, without) {
   let names = [];
   try {
-    names = readdirSync(folder);
+    // A link that code put here leads to what is not ours.
+    if (lstatSync(folder).isDirectory()) names = readdirSync(folder);
   } catch {
     return;
   }
   for (let at = 0; at < names.length; at += 1) {
+    if (`${folder}/${names[at]}` === without && lstatSync(without).isDirectory()) continue;
     try {
       rmSync(`${folder}/${names[at]}`, { recursive: true, force: true });
     } catch {

@@ -120,3 +120,15 @@ test('what the host sends early, in pieces or at once is understood', async (t) 
   assert.equal(first.ok.ret.length, 400_000);
   assert.equal(second.ok.ret, 'b');
 });
+
+test('a stash that code made something else of is a folder again', async (t) => {
+  const { host } = await once(t, action(`
+    const fs = await import('node:fs'); const stash = process.env.STASH_DIR; if (!steps.first) return fs.lstatSync(stash).isDirectory();
+    fs.rmdirSync(stash); if (steps.first === 'link') fs.symlinkSync('/etc', stash); if (steps.first === 'file') fs.writeFileSync(stash, 'x');`), { steps: { first: 'link' }, stash: false });
+  assert.equal((await host.run()).ok?.ret, true);
+  for (const first of ['file', 'gone']) {
+    await host.run({ steps: { first }, stash: false });
+    assert.equal((await host.run()).ok?.ret, true);
+  }
+  assert.ok(existsSync('/etc/passwd'));
+});

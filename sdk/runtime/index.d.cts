@@ -1,2 +1,0 @@
-import * as runtime from './index.d.ts';
-export = runtime;
