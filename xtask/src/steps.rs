@@ -59,7 +59,7 @@ pub const STEPS: [Step; 10] = [
     Step {
         name: "rust",
         about: "the Rust tests, on SQLite and PostgreSQL",
-        needs: &[Need::Postgres],
+        needs: &[Need::Postgres, Need::Node, Need::Bubblewrap],
         run: rust,
     },
     Step { name: "doc", about: "the examples in doc comments", needs: &[], run: doc },
