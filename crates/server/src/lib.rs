@@ -47,6 +47,7 @@ pub mod accounts;
 
 pub mod connect;
 pub mod proxy;
+pub mod relay;
 
 pub mod components;
 
