@@ -145,14 +145,13 @@ impl Shared {
 
     fn page<'a>(&self, pages: &'a mut Pages) -> io::Result<&'a mut Page> {
         if pages.open.is_none() {
-            let page = match pages.blank.pop() {
-                Some(page) => page,
-                None => {
-                    let name = format!("{}-{}.{EXTENSION}", self.name, pages.made);
-                    let (file, path) = own_file::create(&self.folder, &name)?;
-                    pages.made += 1;
-                    Page { file, path, bytes: 0, rows: Arc::default() }
-                }
+            let page = if let Some(blank) = pages.blank.pop() {
+                blank
+            } else {
+                let name = format!("{}-{}.{EXTENSION}", self.name, pages.made);
+                let (file, path) = own_file::create(&self.folder, &name)?;
+                pages.made += 1;
+                Page { file, path, bytes: 0, rows: Arc::default() }
             };
             pages.open = Some(page);
         }
