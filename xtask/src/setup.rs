@@ -52,6 +52,8 @@ pub enum Need {
     Wrk,
     /// What the proxy is compared with in benchmarks.
     Nginx,
+    /// What holds workers that run code.
+    Bubblewrap,
     /// The Python packages of this folder, by their lock file.
     Packages(Python),
 }
@@ -67,6 +69,7 @@ impl Need {
             Self::Deny => "cargo-deny",
             Self::Wrk => "wrk",
             Self::Nginx => "nginx",
+            Self::Bubblewrap => "bubblewrap",
             Self::Packages(API) => "schemathesis",
             Self::Packages(_) => "python",
         }
@@ -81,6 +84,7 @@ impl Need {
             Self::Deny => deny().is_some(),
             Self::Wrk => place::on_path("wrk").is_some(),
             Self::Nginx => place::on_path("nginx").is_some(),
+            Self::Bubblewrap => place::on_path("bwrap").is_some(),
             Self::Packages(python) => python.program().is_some(),
         }
     }
@@ -98,6 +102,7 @@ impl Need {
             Self::Deny => fetch_deny(logs),
             Self::Wrk => debian(logs, &["wrk"]),
             Self::Nginx => debian(logs, &["nginx-light"]),
+            Self::Bubblewrap => debian(logs, &["bubblewrap"]),
             Self::Packages(python) => python.fetch(logs),
         }
     }

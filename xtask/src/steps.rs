@@ -10,6 +10,9 @@ use crate::postgres::URL_VARIABLE;
 use crate::run::{self, Logs, Output};
 use crate::setup::{self, API, BROWSER, Need, PYTHON_SDK, RUNTIME, SDK};
 
+/// The tests of the components that are shipped. They need no package.
+const COMPONENTS: &str = "components/tests";
+
 /// How long the list of known vulnerabilities may take to come before it counts as unreachable.
 const ADVISORIES_SECONDS_MAX: &str = "60";
 
@@ -56,13 +59,13 @@ pub const STEPS: [Step; 10] = [
     Step {
         name: "rust",
         about: "the Rust tests, on SQLite and PostgreSQL",
-        needs: &[Need::Postgres],
+        needs: &[Need::Postgres, Need::Node, Need::Bubblewrap],
         run: rust,
     },
     Step { name: "doc", about: "the examples in doc comments", needs: &[], run: doc },
     Step {
         name: "sdk",
-        about: "the JavaScript SDK, and the runtime of components",
+        about: "the JavaScript SDK, the runtime of components, and our components",
         needs: &[Need::Node, Need::Npm(SDK)],
         run: sdk,
     },
@@ -154,7 +157,7 @@ fn doc(world: &World) -> Result<Outcome, String> {
 
 fn sdk(world: &World) -> Result<Outcome, String> {
     let mut all = Counts::default();
-    for (name, folder) in [("sdk", SDK), ("sdk-runtime", RUNTIME)] {
+    for (name, folder) in [("sdk", SDK), ("sdk-runtime", RUNTIME), ("components", COMPONENTS)] {
         if let Some(skipped) = without_package(folder) {
             return Ok(skipped);
         }

@@ -1,34 +1,28 @@
 //! Who did what, when, from where. Always on: events are written in groups, one commit for many.
 
+mod groups;
+mod ledger;
+
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sqlx::PgPool;
-use tokio::io::AsyncWriteExt;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::callers::{Actor, Origin};
 use crate::clock::Clock;
-use crate::db::{Db, Near};
+use crate::db::Db;
 use crate::error::{self, Result};
 use crate::ids::{EventId, ProjectId};
 use crate::on;
 use crate::tenant::{Environment, Tenant};
 
+use self::ledger::Ledger;
+
 /// Events that may wait for the writer. A caller beyond that waits for a place.
 const QUEUE_EVENTS_MAX: usize = 4_096;
-/// Events in one commit.
-const GROUP_EVENTS_MAX: usize = 256;
-/// Events in one statement on PostgreSQL, the largest first: few shapes, each prepared once.
-const SHAPES: [usize; 4] = [64, 16, 4, 1];
-/// What is stored is on the disk after this long: what a power cut may cost.
-const SETTLED_AFTER: Duration = Duration::from_secs(1);
 
 /// What happens when an event cannot be stored.
 #[derive(Clone, Debug)]
@@ -109,7 +103,7 @@ impl Event {
 }
 
 /// One row, ready to be stored or spooled.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 struct Row {
     id: String,
     project_id: Option<String>,
@@ -132,7 +126,7 @@ impl Row {
         let (target_kind, target_id) =
             event.target.map_or((None, None), |(kind, id)| (Some(kind.to_owned()), Some(id)));
         Self {
-            id: EventId::mint().as_str().to_owned(),
+            id: EventId::mint_at(at_ms).as_str().to_owned(),
             project_id: event.project.map(|id| id.as_str().to_owned()),
             environment: event.environment.map(|it| it.as_str().to_owned()),
             at_ms,
@@ -176,39 +170,62 @@ macro_rules! columns {
          action, target_kind, target_id, external_id, ip, request_id, outcome, detail) "
     };
 }
+use columns;
+
+/// A spool that was stored but not yet emptied is offered again.
+const INSERT_ONE: &str = concat!(
+    columns!(),
+    "values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) on conflict (id) do \
+     nothing"
+);
 
 type Written = std::result::Result<(), ()>;
 
 /// The way to the audit writer; cheap to clone.
 #[derive(Clone)]
 pub struct Audit {
-    queue: mpsc::Sender<(Row, oneshot::Sender<Written>)>,
+    to: To,
     clock: Clock,
     /// Notes that are still on their way.
     notes: TaskTracker,
 }
 
+#[derive(Clone)]
+enum To {
+    Ledger(Ledger),
+    Groups(mpsc::Sender<(Row, oneshot::Sender<Written>)>),
+}
+
 impl Audit {
-    /// Starts the writer. It ends, with all it took written, when the last clone is dropped.
-    pub fn start(db: Db, clock: Clock, policy: Policy) -> Self {
-        let (queue, events) = mpsc::channel(QUEUE_EVENTS_MAX);
-        tokio::spawn(write_groups(db, policy, events));
-        Self { queue, clock, notes: TaskTracker::new() }
+    /// Starts the writer. It ends, with all it took kept, when the last clone is dropped.
+    pub fn start(db: Db, clock: Clock, data_dir: &Path, policy: Policy) -> Self {
+        let to = match &db {
+            Db::Lite { .. } => To::Ledger(Ledger::start(db, data_dir, policy)),
+            Db::Pg(pool) => {
+                let (queue, events) = mpsc::channel(QUEUE_EVENTS_MAX);
+                tokio::spawn(groups::write_groups(pool.clone(), policy, events));
+                To::Groups(queue)
+            }
+        };
+        Self { to, clock, notes: TaskTracker::new() }
     }
 
-    /// Returns once the event is stored: it outlives this process, and in a second the machine.
+    /// Returns once the event is kept: it outlives this process, and in a second the machine.
     ///
     /// # Errors
     /// [`error::AUDIT_UNAVAILABLE`] when the policy cannot be kept; the caller must not do what it
     /// announced.
     pub async fn record(&self, event: Event) -> Result<()> {
-        let (done, written) = oneshot::channel();
         let row = Row::of(event, self.clock.now_ms());
-        self.queue.send((row, done)).await.map_err(|_| error::AUDIT_UNAVAILABLE)?;
-        match written.await {
-            Ok(Ok(())) => Ok(()),
-            _ => Err(error::AUDIT_UNAVAILABLE.into()),
-        }
+        let written = match &self.to {
+            To::Ledger(ledger) => ledger.add(row),
+            To::Groups(queue) => {
+                let (done, written) = oneshot::channel();
+                queue.send((row, done)).await.map_err(|_| error::AUDIT_UNAVAILABLE)?;
+                written.await.unwrap_or(Err(()))
+            }
+        };
+        written.map_err(|()| error::AUDIT_UNAVAILABLE.into())
     }
 
     /// For acts that already happened: stored in the background, and a failure is logged.
@@ -222,123 +239,15 @@ impl Audit {
         });
     }
 
-    /// Waits until all that was noted is stored, before the store is closed.
+    /// Waits until all that was recorded and noted is in the store, to be read there.
     pub async fn settle(&self) {
         self.notes.close();
         self.notes.wait().await;
         self.notes.reopen();
-    }
-}
-
-async fn write_groups(
-    db: Db,
-    policy: Policy,
-    mut events: mpsc::Receiver<(Row, oneshot::Sender<Written>)>,
-) {
-    let mut group = Vec::new();
-    // Since when something stored waits for the disk.
-    let mut waits: Option<Instant> = None;
-    loop {
-        let taken = match waits {
-            None => events.recv_many(&mut group, GROUP_EVENTS_MAX).await,
-            Some(since) => tokio::select! {
-                taken = events.recv_many(&mut group, GROUP_EVENTS_MAX) => taken,
-                () = tokio::time::sleep_until(since + SETTLED_AFTER) => {
-                    settle(&db).await;
-                    waits = None;
-                    continue;
-                }
-            },
-        };
-        if taken == 0 {
-            break;
-        }
-        let (rows, waiting): (Vec<_>, Vec<_>) = group.drain(..).unzip();
-        let written = write(&db, &policy, rows).await;
-        waits.get_or_insert_with(Instant::now);
-        for done in waiting {
-            // Whoever gave up waiting does not want to know.
-            let _ = done.send(written);
+        if let To::Ledger(ledger) = &self.to {
+            ledger.settle().await;
         }
     }
-}
-
-async fn settle(db: &Db) {
-    match db.settle().await {
-        // Closing the store settles it.
-        Ok(()) | Err(sqlx::Error::PoolClosed) => {}
-        Err(error) => tracing::warn!(%error, "audit events wait for the disk"),
-    }
-}
-
-async fn write(db: &Db, policy: &Policy, rows: Vec<Row>) -> Written {
-    let rows = Arc::new(rows);
-    let stored = match policy {
-        Policy::Strict => insert(db, &rows).await,
-        Policy::Spool { file, .. } => match drain(db, file).await {
-            Ok(()) => insert(db, &rows).await,
-            Err(error) => Err(error),
-        },
-    };
-    let Err(error) = stored else { return Ok(()) };
-    tracing::error!(%error, events = rows.len(), "audit events could not be stored");
-    match policy {
-        Policy::Strict => Err(()),
-        Policy::Spool { file, bytes_max } => {
-            spool(file, *bytes_max, &rows).await.map_err(|error| {
-                tracing::error!(%error, "audit events could not be spooled");
-            })
-        }
-    }
-}
-
-async fn insert(db: &Db, rows: &Arc<Vec<Row>>) -> sqlx::Result<()> {
-    match db {
-        Db::Lite { writer, near, .. } => {
-            // Its turn among all that write.
-            let _turn = writer.acquire().await?;
-            match near.add(INSERT_ONE, rows.iter().map(Row::values), false) {
-                Err(error) if Near::is_busy(&error) => {
-                    let (near, rows) = (near.clone(), Arc::clone(rows));
-                    let add = move || near.add(INSERT_ONE, rows.iter().map(Row::values), true);
-                    tokio::task::spawn_blocking(add)
-                        .await
-                        .map_err(|_| sqlx::Error::WorkerCrashed)?
-                }
-                done => done,
-            }
-        }
-        Db::Pg(pool) => insert_there(pool, rows).await,
-    }
-}
-
-/// A spool that was stored but not yet emptied is offered again.
-const INSERT_ONE: &str = concat!(
-    columns!(),
-    "values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) on conflict (id) do \
-     nothing"
-);
-
-/// Over the network, few statements count more than short ones. Nobody waits for the disk.
-async fn insert_there(pool: &PgPool, rows: &[Row]) -> sqlx::Result<()> {
-    let mut tx = pool.begin().await?;
-    sqlx::query("set local synchronous_commit = off").execute(&mut *tx).await?;
-    let mut left = rows;
-    while let Some(shape) = SHAPES.into_iter().find(|it| *it <= left.len()) {
-        let (some, rest) = left.split_at(shape);
-        let mut insert = sqlx::QueryBuilder::new(columns!());
-        insert.push_values(some, |mut to, row| {
-            to.push_bind(&row.id).push_bind(&row.project_id).push_bind(&row.environment);
-            to.push_bind(row.at_ms).push_bind(&row.actor_kind).push_bind(&row.actor_id);
-            to.push_bind(&row.action).push_bind(&row.target_kind).push_bind(&row.target_id);
-            to.push_bind(&row.external_id).push_bind(&row.ip).push_bind(&row.request_id);
-            to.push_bind(&row.outcome).push_bind(&row.detail);
-        });
-        insert.push(" on conflict (id) do nothing");
-        insert.build().execute(&mut *tx).await?;
-        left = rest;
-    }
-    tx.commit().await
 }
 
 /// How often each act was recorded for a project.
@@ -390,27 +299,4 @@ pub async fn lines(db: &Db, project: &ProjectId, prefix: &str) -> sqlx::Result<V
                order by at_ms, id limit $3";
     Ok(on!(db.read(), conn => sqlx::query_as(sql)
         .bind(project).bind(prefix).bind(LINES_MAX).fetch_all(conn).await?))
-}
-
-async fn spool(file: &PathBuf, bytes_max: u64, rows: &[Row]) -> std::io::Result<()> {
-    let mut text = String::new();
-    for row in rows {
-        text.push_str(&serde_json::to_string(row)?);
-        text.push('\n');
-    }
-    let mut to = tokio::fs::OpenOptions::new().create(true).append(true).open(file).await?;
-    if to.metadata().await?.len() + text.len() as u64 > bytes_max {
-        return Err(std::io::Error::other("the audit spool is full"));
-    }
-    to.write_all(text.as_bytes()).await?;
-    to.sync_data().await
-}
-
-async fn drain(db: &Db, file: &PathBuf) -> sqlx::Result<()> {
-    let Ok(text) = tokio::fs::read_to_string(file).await else { return Ok(()) };
-    let rows: Vec<Row> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    if !rows.is_empty() {
-        insert(db, &Arc::new(rows)).await?;
-    }
-    tokio::fs::remove_file(file).await.map_err(sqlx::Error::Io)
 }

@@ -64,7 +64,7 @@ pub(crate) async fn open_watched(
     check_root_key(&db, &keyring, clock.now_ms()).await?;
     let catalog = catalog(&config)?;
     let egress = Egress::new(&config)?.watched(watch);
-    let audit = Audit::start(db.clone(), clock.clone(), audit_policy(&config));
+    let audit = Audit::start(db.clone(), clock.clone(), &config.data_dir, audit_policy(&config));
     let keys = Keys::new(keyring);
     let cursors = CursorKey::new(&keys_secret);
     Ok(App::new(Parts { config, db, clock, keys, cursors, egress, catalog, audit }))

@@ -19,7 +19,7 @@ pub use reference::markdown;
 pub use secret::Secret;
 pub use settings::{Config, SETTINGS, Setting, find};
 pub use sources::{Loaded, Origin};
-pub use value::{AuditPolicy, LogFormat, Millis, MissingEnvironment};
+pub use value::{AuditPolicy, LogFormat, Millis, MissingEnvironment, Route};
 
 /// The file read when none is named, if it is there.
 pub const FILE: &str = "grantkeep.toml";

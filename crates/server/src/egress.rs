@@ -8,6 +8,7 @@ mod addresses;
 mod connector;
 mod error;
 mod pools;
+mod routes;
 mod target;
 
 use std::sync::Arc;
@@ -30,6 +31,7 @@ use connector::Connector;
 pub use connector::{Identity, Resolve};
 pub use error::{EgressError, Failure};
 use pools::{HttpClient, Pools};
+use routes::Routes;
 pub use target::Ports;
 
 /// Most header fields in an answer.
@@ -103,6 +105,7 @@ pub struct Egress {
     /// Connections that only one tenant's requests travel on.
     pools: Pools,
     policy: Policy,
+    routes: Routes,
     limits: Limits,
     watch: Option<Watch>,
 }
@@ -116,7 +119,8 @@ impl Egress {
     /// The client for a service that the operator named in the configuration, such as a collector
     /// of traces: private addresses and plain http are allowed.
     pub fn for_operator(config: &Config) -> Result<Self, ConfigError> {
-        Self::build(config, Policy::open(), connector::system_resolver(), None)
+        let built = Self::build(config, Policy::open(), connector::system_resolver(), None)?;
+        Ok(Self { routes: Routes::none(), ..built })
     }
 
     /// With another way to look names up. For tests.
@@ -155,7 +159,8 @@ impl Egress {
             ports: Ports::Any,
         };
         let pools = Pools::new(builder, connector);
-        Ok(Self { client, pools, policy, limits, watch: None })
+        let routes = Routes::new(config);
+        Ok(Self { client, pools, policy, routes, limits, watch: None })
     }
 
     /// The same, with somebody who looks on.
@@ -256,7 +261,8 @@ impl Egress {
         mut request: Request<Body>,
         limits: Limits,
     ) -> Result<Response<Incoming>, EgressError> {
-        *request.uri_mut() = target::admit(request.uri(), limits.ports, &self.policy)?;
+        let admitted = target::admit(request.uri(), limits.ports, &self.policy)?;
+        *request.uri_mut() = self.routes.lead(admitted)?;
         request.headers_mut().remove(HOST);
         let connection = capture_connection(&mut request);
         let began = Instant::now();

@@ -95,6 +95,7 @@ kinds! {
     ORIGINS_MISSING = 403 "origins_missing"
         "The connect token names no allowed origins, and the project asks for them.";
     APP_NOT_ALLOWED = 403 "app_not_allowed" "The connect token does not allow this app.";
+    RUN_OVER = 403 "run_over" "The run has ended, so nothing more is sent for it.";
     FROZEN = 403 "frozen"
         "The operator has stopped handing out credentials for now. Nothing is lost; ask again once \
          that is over.";

@@ -116,8 +116,24 @@ id!(
     /// A request, as named in logs, audit and the `x-request-id` header.
     RequestId, "req_");
 
+impl EventId {
+    /// Later ones are greater: very many are stored, and the store adds at the end of an index for
+    /// a fraction of what it costs to add everywhere in it.
+    pub fn mint_at(now_ms: i64) -> Self {
+        let mut prefix = *b"ev_00000000";
+        let mut left = now_ms.unsigned_abs();
+        for place in prefix[Self::PREFIX.len()..].iter_mut().rev() {
+            *place = ALPHABET[(left % 62) as usize];
+            left /= 62;
+        }
+        Self(random(str::from_utf8(&prefix).unwrap_or(Self::PREFIX)))
+    }
+}
+
+/// In the order of the characters' codes.
+const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
 fn random(prefix: &str) -> String {
-    const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     let mut text = String::with_capacity(prefix.len() + ID_CHARS);
     text.push_str(prefix);
     let mut bytes = [0_u8; 32];
@@ -151,6 +167,14 @@ mod tests {
         let ids: std::collections::HashSet<_> = (0..10_000).map(|_| AccountId::mint()).collect();
         assert_eq!(ids.len(), 10_000);
         assert!(ids.iter().all(|id| AccountId::parse(id.as_str()).as_ref() == Some(id)));
+    }
+
+    #[test]
+    fn ids_of_events_are_in_the_order_of_time() {
+        let times = [0, 61, 62, 1_790_000_000_000, 1_790_000_000_001, 9_000_000_000_000];
+        let ids = times.map(EventId::mint_at);
+        assert!(ids.is_sorted(), "{ids:?}");
+        assert!(ids.iter().all(|id| EventId::parse(id.as_str()).as_ref() == Some(id)));
     }
 
     #[test]

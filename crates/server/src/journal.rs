@@ -4,14 +4,12 @@
 //! one is in this process's memory alone until the store has it. This file closes the gap: a
 //! process that dies in between leaves the answer here, sealed, and the next one applies it.
 //!
-//! Each process writes a file of its own and holds a lock on it as long as it lives. A file whose
-//! lock can be taken is that of a dead process: its leases are void, its answers are still to be
-//! stored.
+//! Each process writes a file of its own (`own_file.rs`). The leases of one that died are void, its
+//! answers are still to be stored.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -22,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use crate::ids::{AccountId, InstanceId, OperationId, ProjectId, UserId};
+use crate::own_file;
 use crate::tenant::{Environment, Tenant};
 
 /// Name of the folder in the data folder.
@@ -120,24 +119,13 @@ impl Journal {
     pub fn ready(&self) -> io::Result<()> {
         let mut writer = self.writer();
         if writer.is_none() {
-            let file = self.create()?;
+            let name = format!("{}.{EXTENSION}", self.instance);
+            let (file, _) = own_file::create(&self.folder, &name)?;
             let (to, from) = channel();
             std::thread::Builder::new().name("journal".into()).spawn(move || write(file, &from))?;
             *writer = Some(to);
         }
         Ok(())
-    }
-
-    fn create(&self) -> io::Result<File> {
-        crate::boot::private_dir(&self.folder)?;
-        // Under a name that is nobody's until the lock is held: a file without one is an orphan's.
-        let path = self.folder.join(format!("{}.{EXTENSION}", self.instance));
-        let fresh = path.with_extension("new");
-        let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&fresh)?;
-        file.try_lock()?;
-        std::fs::rename(&fresh, &path)?;
-        File::open(&self.folder)?.sync_all()?;
-        Ok(file)
     }
 
     /// Keeps an answer. It survives a crash of this process and of the machine when this returns.
@@ -171,18 +159,9 @@ impl Journal {
     /// # Errors
     /// The folder cannot be read.
     pub fn orphans(&self) -> io::Result<Vec<Orphan>> {
-        let listed = match std::fs::read_dir(&self.folder) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            listed => listed?,
-        };
         let mut found = Vec::new();
-        for file in listed {
-            let path = file?.path();
-            if path.extension().is_some_and(|it| it == EXTENSION)
-                && let Some(orphan) = orphan(path)?
-            {
-                found.push(orphan);
-            }
+        for path in own_file::listed(&self.folder, EXTENSION)? {
+            found.extend(orphan(path)?);
         }
         Ok(found)
     }
@@ -212,19 +191,7 @@ fn text(line: &Line) -> io::Result<String> {
 fn orphan(path: PathBuf) -> io::Result<Option<Orphan>> {
     let name = path.file_stem().and_then(|it| it.to_str());
     let Some(instance) = name.and_then(InstanceId::parse) else { return Ok(None) };
-    let file = match File::open(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        file => file?,
-    };
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Ok(None),
-        Err(TryLockError::Error(error)) => return Err(error),
-    }
-    // Whoever had the lock a moment ago may have taken the file away.
-    if !path.exists() {
-        return Ok(None);
-    }
+    let Some(file) = own_file::adopt(&path)? else { return Ok(None) };
     let entries = read(&std::fs::read(&path)?);
     Ok(Some(Orphan { instance, entries, path, _file: file }))
 }

@@ -15,6 +15,7 @@ pub mod journal;
 pub mod keys;
 pub mod limits;
 pub mod meters;
+mod own_file;
 pub mod paging;
 pub mod path;
 pub mod query;
@@ -46,6 +47,7 @@ pub mod accounts;
 
 pub mod connect;
 pub mod proxy;
+pub mod relay;
 
 pub mod components;
 

@@ -24,11 +24,14 @@ use tokio::signal::unix::SignalKind;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::task::TaskTracker;
 
+pub(crate) use activity::{Activity, Busy, Patience};
 pub use client_ip::ClientIp;
 use connection::Shared;
+pub(crate) use framing::Refusal;
 use gate::Gate;
 use signals::Signals;
 pub use signals::stop_signal;
+pub(crate) use stream::Watched;
 use tls::Certificate;
 
 use crate::config::{Config, ConfigError};

@@ -15,6 +15,7 @@ use http::request::Parts;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::apps;
 use crate::brands::{PEOPLE, Rotation};
 use crate::faults::FaultRule;
 use crate::grants::Client;
@@ -34,6 +35,7 @@ pub(crate) fn router() -> Router<Arc<World>> {
         .route("/_control/{provider}/revoke_user", post(revoke_user))
         .route("/_control/{provider}/expire_access_tokens", post(expire))
         .route("/_control/{provider}/reset", post(reset))
+        .merge(apps::control())
         .route_layer(from_fn(loopback_only))
 }
 

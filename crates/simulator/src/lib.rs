@@ -4,6 +4,7 @@
 //! The demo shows them to people; the tests hold the product against them.
 
 mod api;
+mod apps;
 mod authorize;
 mod brands;
 mod catalog_files;
@@ -32,6 +33,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 pub use api::{KEY_HEADER, KEY_PARAMETER, KEYS};
+pub use apps::{AppCall, AppFault, app_routes};
 pub use brands::Rotation;
 pub use faults::{Endpoint, Fault, FaultRule, Times};
 pub use grants::{Counters, GrantView};
@@ -252,6 +254,48 @@ impl Simulator {
     /// The file is no TOML.
     pub fn add_twin(&self, file: &str) -> Result<Arc<Twin>, String> {
         self.world.add_twin(file)
+    }
+
+    /// Where `api.github.com` and the other hosts of real apps are led to: host and address.
+    pub fn app_routes(&self) -> Vec<(&'static str, String)> {
+        let led =
+            |(host, path): &(&'static str, &str)| (*host, format!("{}{path}", self.base_url()));
+        app_routes().iter().map(led).collect()
+    }
+
+    /// What an app's API was asked, the oldest first.
+    pub fn app_calls(&self, slug: &str) -> Vec<AppCall> {
+        self.app(slug).calls()
+    }
+
+    pub fn forget_app_calls(&self, slug: &str) {
+        self.app(slug).forget_calls();
+    }
+
+    /// Ends one token or key of an app, or all when none is named; `false` makes them good again.
+    pub fn revoke_app(&self, slug: &str, credential: Option<&str>, revoked: bool) {
+        self.app(slug).revoke(credential, revoked);
+    }
+
+    pub fn fault_app(&self, slug: &str, fault: AppFault) {
+        self.app(slug).fault(fault);
+    }
+
+    /// The most that a page of an app's lists holds, whatever the caller asks for.
+    pub fn set_app_page_max(&self, slug: &str, items: usize) {
+        self.app(slug).set_page_max(items);
+    }
+
+    /// Puts an app's content and switches back to how they were at the start.
+    pub fn reset_app(&self, slug: &str) {
+        self.app(slug).reset();
+    }
+
+    fn app(&self, slug: &str) -> &apps::PretendApp {
+        let Some(app) = self.world.apps.get(slug) else {
+            panic!("no app {slug:?} here; there are {:?}", self.world.apps.slugs());
+        };
+        app
     }
 
     fn walk_through(&self, address: &str, user: &str, allow: bool) -> Result<String, String> {

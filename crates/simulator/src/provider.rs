@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::apps::Apps;
 use crate::brands::{Brand, Kind, OAuth2, Rotation};
 use crate::clock::Clock;
 use crate::exchange::Call;
@@ -150,6 +151,7 @@ pub(crate) struct World {
     pub base_url: Arc<str>,
     pub clock: Arc<Clock>,
     pub providers: BTreeMap<&'static str, Arc<Provider>>,
+    pub apps: Apps,
     twins: Mutex<BTreeMap<String, Arc<Twin>>>,
 }
 
@@ -163,7 +165,8 @@ impl World {
                 (it.slug, Arc::new(provider))
             })
             .collect();
-        Self { base_url, clock, providers, twins: Mutex::default() }
+        let apps = Apps::new(&clock);
+        Self { base_url, clock, providers, apps, twins: Mutex::default() }
     }
 
     /// The twin of an app, from its file.

@@ -25,7 +25,7 @@ use crate::brands::{Kind, WORKSPACES};
 use crate::exchange::{Answer, Call};
 use crate::faults::{Active, Endpoint, Fault};
 use crate::provider::{Flight, Provider, World};
-use crate::{api, authorize, control, discovery, oauth1, pages, token, twins};
+use crate::{api, apps, authorize, control, discovery, oauth1, pages, token, twins};
 
 /// The largest request body that is read; a longer one is answered with 413.
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -84,6 +84,7 @@ fn router(world: &Arc<World>) -> Router {
     }
     router
         .route(&format!("{}/{{slug}}/{{*rest}}", twins::ROOT), any(twin))
+        .route(&format!("{}/{{slug}}/{{*rest}}", apps::ROOT), any(pretend_app))
         .route("/_assets/style.css", on(GET, || async { pages::style().into_response() }))
         .merge(control::router())
         .with_state(Arc::clone(world))
@@ -146,6 +147,14 @@ async fn twin(State(world): State<Arc<World>>, request: Request) -> Response {
     let slug = call.path.split('/').nth(2).unwrap_or("");
     let answer = world.twin(slug).map_or_else(Answer::not_found, |it| it.answer(&call));
     answer.into_response()
+}
+
+/// The API of an app.
+async fn pretend_app(State(world): State<Arc<World>>, request: Request) -> Response {
+    match read(request).await {
+        Ok(call) => world.apps.answer(&call).into_response(),
+        Err(response) => *response,
+    }
 }
 
 /// The provider that lives by workspaces has nothing outside them.

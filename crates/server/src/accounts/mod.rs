@@ -49,6 +49,7 @@ pub use refresh::{Why, refresh};
 pub(crate) use revoke::revoke_grant;
 pub use revoke::{Outcome, View as RevocationView, revocation};
 pub use schedule::{due, notice, run, stranded};
+pub(crate) use vend::auth_values;
 pub use vend::{Usable, usable, usable_after_refusal, usable_of};
 
 use crate::ids::{AccountId, OAuthAppId, OperationId, UserId};

@@ -157,8 +157,13 @@ fn lasts(account: &Account, now_ms: i64, wanted_ms: i64) -> bool {
 /// The credentials as callers of the API get them. The refresh token is never among them: whoever
 /// holds it could outlive every deletion here.
 pub(super) async fn credentials(app: &App, usable: &Usable) -> Result<Map<String, Value>> {
+    app.meters.count(&usable.account.tenant, Meter::Vends, app.clock.now_ms());
+    auth_values(app, usable).await
+}
+
+/// The same for code of ours that goes on to hide the secrets among them.
+pub(crate) async fn auth_values(app: &App, usable: &Usable) -> Result<Map<String, Value>> {
     let Usable { account, credentials, subject } = usable;
-    app.meters.count(&account.tenant, Meter::Vends, app.clock.now_ms());
     let mut out = Map::new();
     let mut put = |name: &str, value: &str| out.insert(name.to_owned(), Value::from(value));
     for (name, value) in &credentials.fields {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Failure, Shell, operator_event, output, project_override, project_usage};
+use crate::audit::Event;
 use crate::ids::ProjectId;
 use crate::projects::{self, Change, Echo, Project, ProxyRules, Settings};
 
@@ -89,6 +90,10 @@ pub(super) struct Looks {
     /// where the app knows several measures.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     scope_choice: Option<bool>,
+    /// The only hosts that its code may call, beside those of the apps whose accounts a run gets:
+    /// `api.example.com,*.example.org`. `none`: no others. `public`: all that are public.
+    #[arg(long, value_name = "HOSTS")]
+    code_hosts: Option<String>,
 }
 
 impl Looks {
@@ -125,7 +130,17 @@ impl Looks {
             verify_url: self.verify_url.map(|url| Some(url).filter(|it| !it.is_empty())),
             callback_origin: self.callback_origin.map(|it| Some(it).filter(|it| !it.is_empty())),
             scope_choice: self.scope_choice,
+            code_hosts: self.code_hosts.as_deref().map(code_hosts),
         }
+    }
+}
+
+/// `None`: all that are public.
+fn code_hosts(text: &str) -> Option<Vec<String>> {
+    match text.trim() {
+        "public" => None,
+        "none" => Some(Vec::new()),
+        list => Some(list.split(',').map(|it| it.trim().to_owned()).collect()),
     }
 }
 
@@ -134,8 +149,9 @@ pub(super) async fn run(shell: &Shell, command: Command) -> Result<(), Failure> 
     match command {
         Command::Create { name, looks } => {
             let change = looks.change(None, Settings::default());
+            let event = event("project.create", &change);
             let project = projects::create(&app, &name, change).await?;
-            let event = operator_event("project.create").project(&project.id);
+            let event = event.project(&project.id);
             app.audit.record(event.target("project", project.id.as_str())).await?;
             if shell.json {
                 output::json(&view(&project));
@@ -151,8 +167,9 @@ pub(super) async fn run(shell: &Shell, command: Command) -> Result<(), Failure> 
             let missing = || Failure::Missing(format!("There is no project {id}."));
             let id = ProjectId::parse(&id).ok_or_else(missing)?;
             let old = projects::find(&app.db, &id).await?;
-            let project = projects::update(&app, &id, looks.change(name, old.settings)).await?;
-            let event = operator_event("project.update").project(&id);
+            let change = looks.change(name, old.settings);
+            let event = event("project.update", &change).project(&id);
+            let project = projects::update(&app, &id, change).await?;
             app.audit.record(event.target("project", id.as_str())).await?;
             if shell.json {
                 output::json(&view(&project));
@@ -183,6 +200,13 @@ pub(super) async fn run(shell: &Shell, command: Command) -> Result<(), Failure> 
     }
     app.close().await;
     Ok(())
+}
+
+fn event(name: &'static str, change: &Change) -> Event {
+    match &change.code_hosts {
+        Some(hosts) => operator_event(name).detail(json!({ "code_hosts": hosts })),
+        None => operator_event(name),
+    }
 }
 
 fn view(project: &Project) -> Value {

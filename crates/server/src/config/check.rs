@@ -106,6 +106,20 @@ impl Config {
                  production, name its address in egress_allow",
             );
         }
+        for route in &self.egress_dev_routes {
+            if !self.egress_allow_loopback {
+                return refuse("egress_dev_routes needs dev and egress_allow_loopback");
+            }
+            let bare = route.to.query().is_none() && route.to.fragment().is_none();
+            let plain = route.to.scheme() == "http" && route.to.username().is_empty() && bare;
+            if !plain || !is_loopback(&route.to) {
+                return refuse(&format!(
+                    "egress_dev_routes: {} must be an http URL on this machine, without user, \
+                     query and fragment",
+                    route.to
+                ));
+            }
+        }
         if self.egress_first_byte_timeout_ms.0 > self.egress_total_timeout_ms.0 {
             return refuse(
                 "egress_first_byte_timeout_ms must not be more than egress_total_timeout_ms",

@@ -9,7 +9,7 @@ use url::Url;
 use super::ConfigError;
 use super::secret::Secret;
 use super::sources::Texts;
-use super::value::{AuditPolicy, LogFormat, Millis, MissingEnvironment, Value};
+use super::value::{AuditPolicy, LogFormat, Millis, MissingEnvironment, Route, Value};
 
 /// One setting, as the reference, the parser and `doctor` know it.
 pub struct Setting {
@@ -174,6 +174,11 @@ settings! {
         egress_allow: Vec<IpNet> = "";
         /// Allows loopback addresses and plain http to them. Only with `dev`.
         egress_allow_loopback: bool = "false";
+        /// Hosts whose requests go to a URL on this machine instead, so that the apps built in can
+        /// be tried out against a pretend provider: `slack.com=http://127.0.0.1:9000/slack` sends
+        /// what is meant for `https://slack.com/api/x` to that URL with `/api/x` added. Only with
+        /// `dev` and `egress_allow_loopback`.
+        egress_dev_routes: Vec<Route> = "";
         /// Allows plain http to addresses within `egress_allow`.
         egress_allow_http: bool = "false";
         /// Certificates (PEM) of further authorities to trust, such as your own network's.
@@ -259,8 +264,8 @@ settings! {
         refresh_per_provider_per_second: u32 = "50", 1..=10_000;
     }
     "Audit" {
-        /// What happens to a credential read whose audit event cannot be written: `strict` refuses
-        /// the read, `spool` keeps the event in a file in `data_dir` and writes it later.
+        /// What happens to a credential read while the store takes no audit events: `strict`
+        /// refuses the read, `spool` keeps the event in a file in `data_dir` and stores it later.
         audit_policy: AuditPolicy = "strict";
         /// Largest spool. Once it is full, reads are refused as with `strict`.
         audit_spool_bytes_max: usize = "64 MiB", 4096..=17_179_869_184;

@@ -65,15 +65,19 @@ fn an_unknown_variable_is_only_a_warning_because_clusters_set_their_own() {
     assert!(loaded.warnings[0].contains("GRANTKEEP_LISTEN"), "{:?}", loaded.warnings);
 }
 
+const DEV: [(&str, &str); 2] = [("dev", "true"), ("egress_allow_loopback", "true")];
+
 #[test]
 fn what_cannot_work_is_refused_in_one_line_that_says_how_to_mend_it() {
-    let cases: [(&[(&str, &str)], &str); 12] = [
+    let cases: [(&[(&str, &str)], &str); 14] = [
         (&[("public_url", "http://connect.example.com")], "must be https"),
         (&[("public_url", "ftp://connect.example.com")], "must begin with https://"),
         (&[("public_url", "https://u@connect.example.com")], "must have no user"),
         (&[("listen", "0.0.0.0:8080")], "GRANTKEEP_PUBLIC_URL=https://"),
         (&[("tls_cert_file", "a.pem")], "must be set together"),
         (&[("egress_allow_loopback", "true")], "needs dev"),
+        (&[("dev", "true"), ("egress_dev_routes", "a.com=http://127.0.0.1:9")], "needs dev and"),
+        (&[DEV[0], DEV[1], ("egress_dev_routes", "a.com=http://b.com")], "on this machine"),
         (&[("database_url", "mysql://root@db/x")], "postgres://user:password@host/database"),
         (&[("header_timeout_ms", "5")], "not between 100 and 120000"),
         (&[("dev", "maybe")], "is not true or false"),

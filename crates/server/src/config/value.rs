@@ -163,6 +163,29 @@ impl Value for Vec<Url> {
     }
 }
 
+/// Where requests to a host go instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// In lower case, without a port.
+    pub host: String,
+    /// What stands in the place of `https://` and the host.
+    pub to: Url,
+}
+
+/// Routes, separated by commas.
+impl Value for Vec<Route> {
+    const KIND: &'static str =
+        "routes such as slack.com=http://127.0.0.1:9000/slack, separated by commas";
+    fn parse(text: &str) -> Option<Self> {
+        let route = |it: &str| {
+            let (host, to) = it.split_once('=')?;
+            let host = url::Host::parse(host.trim()).ok()?.to_string();
+            Some(Route { host, to: <Url as Value>::parse(to.trim())? })
+        };
+        items(text).map(route).collect()
+    }
+}
+
 /// Not set when the text is empty.
 impl<T: Value> Value for Option<T> {
     const KIND: &'static str = T::KIND;

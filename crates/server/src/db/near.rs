@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, Params, Row};
+use rusqlite::{Connection, OpenFlags, Params, Row};
 
 /// KiB of pages that each connection keeps.
 const CACHE_KIB: i64 = 4_000;
@@ -60,19 +60,11 @@ impl Near {
 
     /// Adds a row for each of `rows`, all or none, without waiting for the disk: see
     /// [`super::Db::settle`]. To be called by whoever holds the pool's writing connection, so that
-    /// writers wait their turn there. For another process that writes it waits only with
-    /// `patience`, and then holds up its thread.
-    pub fn add<P: Params>(
-        &self,
-        sql: &str,
-        rows: impl Iterator<Item = P>,
-        patience: bool,
-    ) -> sqlx::Result<()> {
+    /// writers wait their turn there, and on a thread that may be held up.
+    pub fn add<P: Params>(&self, sql: &str, rows: impl Iterator<Item = P>) -> sqlx::Result<()> {
         let mut place = self.0.adding.lock().unwrap_or_else(PoisonError::into_inner);
         let connection = self.connection(&mut place, Self::open_to_add)?;
         let added = || {
-            let wait = if patience { self.0.busy_timeout } else { Duration::ZERO };
-            connection.busy_timeout(wait)?;
             let tx = connection.unchecked_transaction()?;
             let mut statement = tx.prepare_cached(sql)?;
             for row in rows {
@@ -82,13 +74,6 @@ impl Near {
             tx.commit()
         };
         added().map_err(into_sqlx)
-    }
-
-    /// Whether this is what [`Near::add`] says while another process writes.
-    pub fn is_busy(error: &sqlx::Error) -> bool {
-        let sqlx::Error::Decode(inner) = error else { return false };
-        let inner = inner.downcast_ref::<rusqlite::Error>();
-        inner.and_then(rusqlite::Error::sqlite_error_code) == Some(ErrorCode::DatabaseBusy)
     }
 
     /// Closes all connections. Whoever asks afterwards is told that the store is closed.
@@ -120,7 +105,6 @@ impl Near {
 
     fn open(&self) -> rusqlite::Result<Connection> {
         let connection = self.opened()?;
-        connection.busy_timeout(self.0.busy_timeout)?;
         connection.pragma_update(None, "query_only", true)?;
         Ok(connection)
     }
@@ -136,6 +120,7 @@ impl Near {
     fn opened(&self) -> rusqlite::Result<Connection> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.0.file, flags)?;
+        connection.busy_timeout(self.0.busy_timeout)?;
         connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
         Ok(connection)
     }

@@ -323,6 +323,7 @@ impl Told<'_> {
     async fn count(&self) -> Result<((), String)> {
         let begun = Instant::now();
         loop {
+            self.world.app().audit.settle().await;
             let counts = audit::counts(&self.world.app().db, &self.entered.project.id).await;
             let counts = counts.doing("the audit events cannot be read")?;
             let missing = RECORDED.iter().find(|it| !counts.contains_key(**it));

@@ -314,6 +314,49 @@ async fn a_name_without_an_address_is_told_to_the_operator_only() {
     assert!(!error.to_string().contains("gone"));
 }
 
+/// Answers whatever comes with the line and the host that it was asked for.
+async fn mirror() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let service = hyper::service::service_fn(|request: Request<Incoming>| async move {
+                let host = request.headers()["host"].to_str().unwrap();
+                let body = Full::new(Bytes::from(format!("{host} {}", request.uri())));
+                Ok::<_, std::convert::Infallible>(Response::new(body))
+            });
+            let stream = hyper_util::rt::TokioIo::new(stream);
+            let server = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
+            tokio::spawn(async move { server.serve_connection(stream, service).await.ok() });
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn in_development_a_host_can_be_led_to_this_machine() {
+    let at = mirror().await;
+    let routes = format!("api.Example.com=http://{at}/example/, 1.1.1.1=http://{at}");
+    let pairs = [LOOPBACK[0], LOOPBACK[1], ("egress_dev_routes", &routes)];
+    let egress = with_resolver(&pairs, lying(|_| panic!("no name may be looked up")));
+    for (url, expected) in [
+        ("https://api.example.com/a%2Fb/../c?d=%41", "/example/a%2Fb/../c?d=%41"),
+        ("https://API.example.com.", "/example/"),
+        ("http://1.1.1.1/x", "/x"),
+    ] {
+        let answer = egress.send(get(url), egress.limits()).await.unwrap();
+        assert_eq!(answer.body, format!("{at} {expected}"), "{url}");
+    }
+    // Another port is another server, and what is not allowed is not led anywhere.
+    let elsewhere = failure(&egress, "https://1.1.1.1:22/", web(&egress)).await;
+    assert_eq!(elsewhere.failure(), Failure::NotAllowed);
+}
+
+fn web(egress: &Egress) -> Limits {
+    egress.limits().for_tenant_url()
+}
+
 /// Serves one self-made certificate for `localhost`; gives its PEM and address.
 async fn tls_peer() -> (String, SocketAddr) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();

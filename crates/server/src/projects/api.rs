@@ -6,6 +6,7 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::json;
 
 use super::{Change, FreezeScope, Project};
 use crate::app::App;
@@ -31,6 +32,9 @@ pub struct ProjectView {
     callback_origin: Option<String>,
     /// Whether users choose how much they allow.
     scope_choice: bool,
+    /// The only hosts that your code may call here, beside those of the apps whose accounts it
+    /// gets. Null: all that are public.
+    code_hosts: Option<Vec<String>>,
 }
 
 impl From<Project> for ProjectView {
@@ -44,6 +48,7 @@ impl From<Project> for ProjectView {
             verify_url: project.settings.verify_url,
             callback_origin: project.callback_origin,
             scope_choice: project.settings.scope_choice,
+            code_hosts: project.settings.code_hosts.map(|it| it.entries().to_vec()),
         }
     }
 }
@@ -78,9 +83,24 @@ pub struct ProjectWish {
     /// Whether users choose on the connect page how much they allow, where the app knows several
     /// measures.
     scope_choice: Option<bool>,
+    /// The only hosts that your code may call here, beside those of the apps whose accounts it
+    /// gets: `api.example.com`, or `*.example.com` for all below it. Empty: no others. Null: all
+    /// that are public.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Vec<String>>, example = json!(["api.example.com"]))]
+    code_hosts: Wish<Vec<String>>,
 }
 
 impl ProjectWish {
+    /// What the audit log is told beside who and when: where code may go.
+    fn event(&self, name: &'static str, call: &Call<Server, need::ProjectsWrite>) -> Event {
+        let event = Event::new(name, &call.caller.actor, &call.origin);
+        match &self.code_hosts {
+            Some(hosts) => event.detail(json!({ "code_hosts": hosts })),
+            None => event,
+        }
+    }
+
     fn change(self) -> Change {
         Change {
             name: self.name,
@@ -91,12 +111,17 @@ impl ProjectWish {
             verify_url: self.verify_url,
             callback_origin: self.callback_origin,
             scope_choice: self.scope_choice,
+            code_hosts: self.code_hosts,
         }
     }
 }
 
 /// Tells `null` from absent.
-fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Wish<String>, D::Error> {
+fn present<'de, D, T>(from: D) -> Result<Wish<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
     Option::deserialize(from).map(Some)
 }
 
@@ -146,8 +171,8 @@ pub(crate) async fn create(
     }
     let name =
         wish.name.clone().ok_or_else(|| error::INVALID_FIELD.saying("`name` is missing."))?;
+    let event = wish.event("project.create", &call);
     let project = super::create(&app, &name, wish.change()).await?;
-    let event = Event::new("project.create", &call.caller.actor, &call.origin);
     app.audit.record(event.project(&project.id).target("project", project.id.as_str())).await?;
     Ok((StatusCode::CREATED, axum::Json(project.into())))
 }
@@ -175,8 +200,8 @@ pub(crate) async fn update(
     Json(wish): Json<ProjectWish>,
 ) -> Result<axum::Json<ProjectView>> {
     let id = reach(&call, &id)?;
+    let event = wish.event("project.update", &call);
     let project = super::update(&app, &id, wish.change()).await?;
-    let event = Event::new("project.update", &call.caller.actor, &call.origin);
     app.audit.record(event.project(&id).target("project", id.as_str())).await?;
     Ok(axum::Json(project.into()))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Project, Settings, store};
+use super::{CodeHosts, Project, Settings, store};
 use crate::app::App;
 use crate::callback_origins;
 use crate::error::{self, Error, Result};
@@ -35,6 +35,8 @@ pub struct Change {
     /// The inner `None` takes it away.
     pub callback_origin: Option<Option<String>>,
     pub scope_choice: Option<bool>,
+    /// The inner `None` lets code call every public host.
+    pub code_hosts: Option<Option<Vec<String>>>,
 }
 
 /// # Errors
@@ -156,6 +158,9 @@ fn apply(app: &App, project: &mut Project, change: Change) -> Result<()> {
     }
     if let Some(choice) = change.scope_choice {
         project.settings.scope_choice = choice;
+    }
+    if let Some(hosts) = change.code_hosts {
+        project.settings.code_hosts = hosts.map(|it| CodeHosts::parse(&it)).transpose()?;
     }
     if let Some(url) = change.verify_url {
         url.as_deref().map(verify_url).transpose()?;

@@ -4,6 +4,7 @@
 pub mod api;
 pub mod api_limits;
 mod clients;
+mod code_hosts;
 mod edit;
 mod exposed;
 mod freeze;
@@ -18,6 +19,7 @@ pub use clients::{
     create_client_with_key, forget_ended, list_clients, revoke_client, run,
 };
 pub(crate) use clients::{Proof, Refusal, caller_by_token, exchange};
+pub use code_hosts::CodeHosts;
 pub use edit::{Change, create, delete, set_logo, update};
 pub(crate) use edit::{FLOW_ID_PARAM, redirect_uri, shown_name};
 pub(crate) use exposed::{expose, in_query};
@@ -89,6 +91,9 @@ pub struct Settings {
     pub proxy_rules: ProxyRules,
     /// Whether users choose on the page how much they allow, where an app knows several measures.
     pub scope_choice: bool,
+    /// The only hosts that the project's code may call, beside those of its run's apps. `None`:
+    /// all that are public.
+    pub code_hosts: Option<CodeHosts>,
 }
 
 /// Whether callers without rules of their own may use the proxy.
@@ -127,6 +132,7 @@ impl Default for Settings {
             proxy_echo: Echo::default(),
             proxy_rules: ProxyRules::default(),
             scope_choice: false,
+            code_hosts: None,
         }
     }
 }

@@ -56,7 +56,7 @@ pub(super) async fn answer(
     let needles = sending.injection.needles(sending.proxy);
     head.headers = headers::to_caller(head.headers, &sending.url);
     black_out(&mut head.headers, &needles, echo)?;
-    let download = Download::new(incoming, Scanner::new(needles), bounds, slot);
+    let download = Download::new(incoming, Scanner::new(needles), bounds, Some(slot));
     let body = match (echo, length) {
         (Echo::Refuse, Some(..=READ_BYTES_MAX)) => read(download).await?,
         _ => Body::new(download),

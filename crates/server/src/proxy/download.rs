@@ -15,7 +15,7 @@ use crate::projects::Echo;
 use crate::slots::Slot;
 
 /// What holds while an answer flows.
-pub(super) struct Bounds {
+pub(crate) struct Bounds {
     pub bytes_max: u64,
     pub idle: Duration,
     /// When it must have ended.
@@ -25,7 +25,7 @@ pub(super) struct Bounds {
 
 /// Why an answer was cut off. The connection ends with it, so nobody takes it for whole.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Cut {
+pub(crate) enum Cut {
     #[error("the app's answer is larger than allowed")]
     TooLarge,
     #[error("the app's answer stood still, or took too long")]
@@ -35,7 +35,7 @@ pub(super) enum Cut {
 }
 
 /// The body. As long as it lives, its call counts as under way.
-pub(super) struct Download {
+pub(crate) struct Download {
     inner: Incoming,
     scanner: Scanner,
     bounds: Bounds,
@@ -43,11 +43,11 @@ pub(super) struct Download {
     /// Set when a piece came, so that the time runs anew.
     moved: bool,
     sleep: Option<Pin<Box<Sleep>>>,
-    _slot: Slot,
+    _slot: Option<Slot>,
 }
 
 impl Download {
-    pub fn new(inner: Incoming, scanner: Scanner, bounds: Bounds, slot: Slot) -> Self {
+    pub fn new(inner: Incoming, scanner: Scanner, bounds: Bounds, slot: Option<Slot>) -> Self {
         let left = bounds.bytes_max;
         Self { inner, scanner, bounds, left, moved: true, sleep: None, _slot: slot }
     }

@@ -24,30 +24,45 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 
 /// The spellings under which credentials are looked for.
 #[derive(Default)]
-pub(super) struct Needles(Vec<Zeroizing<Vec<u8>>>);
+pub(crate) struct Needles(Vec<Needle>);
+
+struct Needle {
+    spelling: Zeroizing<Vec<u8>>,
+    /// What takes its place; without it, as many stars.
+    instead: Option<Bytes>,
+}
 
 impl Needles {
     /// Adds a secret: as it is, escaped for a URL and for JSON, and in base64, wherever it begins
     /// in what was encoded.
     pub fn add(&mut self, secret: &str) {
+        self.add_for(secret, None);
+    }
+
+    /// The same, with a text of its own in its place.
+    pub fn add_instead(&mut self, secret: &str, instead: &str) {
+        self.add_for(secret, Some(&Bytes::copy_from_slice(instead.as_bytes())));
+    }
+
+    fn add_for(&mut self, secret: &str, instead: Option<&Bytes>) {
         if secret.len() < SECRET_BYTES_MIN {
             return;
         }
-        self.push(secret.as_bytes().to_vec());
+        self.push(secret.as_bytes().to_vec(), instead);
         let escaped = utf8_percent_encode(secret, RESERVED).to_string();
-        self.push(lower_escapes(&escaped).into_bytes());
-        self.push(escaped.into_bytes());
+        self.push(lower_escapes(&escaped).into_bytes(), instead);
+        self.push(escaped.into_bytes(), instead);
         if let Ok(json) = serde_json::to_string(secret) {
-            self.push(json.trim_matches('"').replace('/', "\\/").into_bytes());
-            self.push(json.trim_matches('"').as_bytes().to_vec());
+            self.push(json.trim_matches('"').replace('/', "\\/").into_bytes(), instead);
+            self.push(json.trim_matches('"').as_bytes().to_vec(), instead);
         }
         for before in 0..3 {
-            self.add_base64(secret, before);
+            self.add_base64(secret, before, instead);
         }
     }
 
     /// The characters that depend on the secret alone, with `before` bytes in front of it.
-    fn add_base64(&mut self, secret: &str, before: usize) {
+    fn add_base64(&mut self, secret: &str, before: usize, instead: Option<&Bytes>) {
         let mut plain = Zeroizing::new(vec![0; before]);
         plain.extend_from_slice(secret.as_bytes());
         let (first, end) = ((before * 8).div_ceil(6), plain.len() * 8 / 6);
@@ -56,30 +71,51 @@ impl Needles {
         }
         for engine in [BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD] {
             let text = Zeroizing::new(engine.encode(&*plain));
-            self.push(text.as_bytes()[first..end].to_vec());
+            self.push(text.as_bytes()[first..end].to_vec(), instead);
         }
     }
 
-    fn push(&mut self, spelling: Vec<u8>) {
+    fn push(&mut self, spelling: Vec<u8>, instead: Option<&Bytes>) {
         let spelling = Zeroizing::new(spelling);
-        if !self.0.iter().any(|it| **it == *spelling) {
-            self.0.push(spelling);
+        if !self.0.iter().any(|it| *it.spelling == *spelling) {
+            self.0.push(Needle { spelling, instead: instead.cloned() });
         }
     }
 
-    /// The text with all of them blacked out. `None`: there was none.
+    /// The text with all of them blacked out, or exchanged. `None`: there was none.
     pub fn black_out(&self, text: &[u8]) -> Option<Vec<u8>> {
-        let mut black: Option<Vec<u8>> = None;
-        for needle in self.0.iter().filter(|it| it.len() <= text.len()) {
-            // Preparing to look for all of a long needle costs more than looking for its beginning.
-            let anchor = &needle[..needle.len().min(ANCHOR_BYTES)];
-            let found = memmem::find_iter(text, anchor);
-            for at in found.filter(|at| text[*at..].starts_with(needle)) {
-                let to = black.get_or_insert_with(|| text.to_vec());
-                to[at..at + needle.len()].fill(BLACK);
+        let mut finds: Vec<(usize, usize, Option<&Bytes>)> = Vec::new();
+        for Needle { spelling, instead } in &self.0 {
+            if spelling.len() > text.len() {
+                continue;
             }
+            // Preparing to look for all of a long needle costs more than looking for its beginning.
+            let anchor = &spelling[..spelling.len().min(ANCHOR_BYTES)];
+            let found = memmem::find_iter(text, anchor);
+            let found = found.filter(|at| text[*at..].starts_with(spelling));
+            finds.extend(found.map(|at| (at, at + spelling.len(), instead.as_ref())));
         }
-        black
+        if finds.is_empty() {
+            return None;
+        }
+        finds.sort_by_key(|(from, to, _)| (*from, std::cmp::Reverse(*to)));
+        let mut out = Vec::with_capacity(text.len());
+        let mut done = 0;
+        for (from, to, instead) in finds {
+            if from >= done {
+                out.extend_from_slice(&text[done..from]);
+                match instead {
+                    Some(instead) => out.extend_from_slice(instead),
+                    None => out.resize(out.len() + to - from, BLACK),
+                }
+            } else if instead.is_none() {
+                // One spelling reaches over the end of another.
+                out.resize(out.len() + to.saturating_sub(done), BLACK);
+            }
+            done = done.max(to);
+        }
+        out.extend_from_slice(&text[done..]);
+        Some(out)
     }
 
     /// How many bytes at the end of `text` may be the beginning of one.
@@ -91,7 +127,7 @@ impl Needles {
             let mut begins = memchr::memchr_iter(needle[0], end).map(|at| &end[at..]);
             begins.find(|it| needle.starts_with(it)).map_or(0, <[u8]>::len)
         };
-        self.0.iter().map(|it| of(it)).max().unwrap_or(0)
+        self.0.iter().map(|it| of(&it.spelling)).max().unwrap_or(0)
     }
 }
 
@@ -113,7 +149,7 @@ fn lower_escapes(escaped: &str) -> String {
 
 /// Looks through a body, piece by piece. What may be the beginning of a credential is held back
 /// until the next piece; all else goes on at once.
-pub(super) struct Scanner {
+pub(crate) struct Scanner {
     needles: Needles,
     held: BytesMut,
     found: bool,

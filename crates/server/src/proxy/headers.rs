@@ -201,7 +201,7 @@ pub(super) fn to_caller(mut headers: HeaderMap, at: &Url) -> HeaderMap {
     headers
 }
 
-fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
+pub(crate) fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
     let values = headers.get_all(CONNECTION).iter().filter_map(|it| it.to_str().ok());
     let names = values.flat_map(|it| it.split(','));
     names.filter_map(|it| HeaderName::from_bytes(it.trim().as_bytes()).ok()).collect()
@@ -219,12 +219,12 @@ fn is_page(headers: &HeaderMap) -> bool {
 }
 
 /// The length that the app announced, if it did.
-pub(super) fn length(headers: &HeaderMap) -> Option<u64> {
+pub(crate) fn length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// Whether the answer is a stream of events (HTML, server-sent events).
-pub(super) fn is_events(headers: &HeaderMap) -> bool {
+pub(crate) fn is_events(headers: &HeaderMap) -> bool {
     let kind = headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
     kind.trim_start().get(..17).is_some_and(|it| it.eq_ignore_ascii_case("text/event-stream"))
 }

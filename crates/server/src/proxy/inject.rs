@@ -20,11 +20,12 @@ use crate::error::{self, Error, Result};
 
 /// What a template calls the OAuth client.
 const CLIENT_ID: &str = "oauth_client_id";
+const ACCESS_TOKEN: &str = "oauth_access_token";
 const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
 
 /// What goes into each request, for one account.
-pub(super) struct Injection {
+pub(crate) struct Injection {
     pub found: Arc<CatalogApp>,
     pub usable: Usable,
     /// The OAuth client, where something of it is needed.
@@ -197,19 +198,39 @@ impl Injection {
         Ok([&body[..open], ours.as_bytes(), &body[open..]].concat().into())
     }
 
-    /// What must not come back in an answer.
-    pub fn needles(&self, proxy: &Proxy) -> Needles {
+    /// Whether this name of `$auth` is a secret of the account's.
+    pub fn is_secret(&self, name: &str) -> bool {
+        let asked = self.found.field(name).is_some_and(grantkeep_catalog::Field::is_secret);
+        name == ACCESS_TOKEN || asked || self.found.learned.get(name).is_some_and(|it| it.secret)
+    }
+
+    /// The secret of this name, as it is now.
+    pub fn secret(&self, name: &str) -> Option<&str> {
         let credentials = &self.usable.credentials;
-        let mut needles = Needles::default();
+        match name {
+            ACCESS_TOKEN => credentials.access_token.as_ref(),
+            _ => credentials.fields.get(name),
+        }
+        .map(grantkeep_vault::Secret::expose)
+    }
+
+    /// Every secret of the account.
+    pub fn each_secret(&self, see: &mut impl FnMut(&str)) {
+        let credentials = &self.usable.credentials;
         for secret in [&credentials.access_token, &credentials.token_secret].into_iter().flatten() {
-            needles.add(secret.expose());
+            see(secret.expose());
         }
         for (name, value) in &credentials.fields {
-            let asked = self.found.field(name).is_some_and(grantkeep_catalog::Field::is_secret);
-            if asked || self.found.learned.get(name).is_some_and(|it| it.secret) {
-                needles.add(value.expose());
+            if self.is_secret(name) {
+                see(value.expose());
             }
         }
+    }
+
+    /// What must not come back in an answer.
+    pub fn needles(&self, proxy: &Proxy) -> Needles {
+        let mut needles = Needles::default();
+        self.each_secret(&mut |it| needles.add(it));
         // What was encoded to be sent is as good as what it was made of.
         for template in proxy.headers.values().filter(|it| it.contains("${base64(")) {
             if let Ok(Some(text)) = self.text(template) {
@@ -233,13 +254,13 @@ fn header_name(name: &str) -> Result<HeaderName> {
 }
 
 /// What kind of body it is, without its parameters.
-pub(super) fn media_type(kind: Option<&HeaderValue>) -> String {
+pub(crate) fn media_type(kind: Option<&HeaderValue>) -> String {
     let kind = kind.and_then(|it| it.to_str().ok()).unwrap_or_default();
     kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 /// Whether the body is a form, whose parameters an OAuth 1.0a signature covers.
-pub(super) fn is_form(kind: Option<&HeaderValue>) -> bool {
+pub(crate) fn is_form(kind: Option<&HeaderValue>) -> bool {
     media_type(kind) == FORM
 }
 

@@ -13,14 +13,14 @@
 mod answer;
 pub mod api;
 mod call;
-mod download;
-mod echo;
-mod headers;
-mod inject;
+pub(crate) mod download;
+pub(crate) mod echo;
+pub(crate) mod headers;
+pub(crate) mod inject;
 mod retry;
-mod send;
-mod sign;
-mod target;
+pub(crate) mod send;
+pub(crate) mod sign;
+pub(crate) mod target;
 mod upload;
 
 use std::sync::Arc;

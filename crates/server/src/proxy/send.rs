@@ -186,20 +186,21 @@ impl Sending<'_> {
         }
     }
 
-    /// What the caller is told when there was no answer. Whether an address was refused, did not
-    /// take the connection or does not exist reads the same.
     fn told(&self, error: &EgressError) -> Error {
-        if let Some(fault) = self.load.fault() {
-            return closing(fault);
-        }
-        let kind = match error.failure() {
-            Failure::Tls => error::UPSTREAM_TLS,
-            Failure::Timeout if error.maybe_sent() => error::UPSTREAM_TIMEOUT,
-            Failure::Protocol if error.maybe_sent() => error::UPSTREAM_PROTOCOL,
-            _ => error::UPSTREAM_UNREACHABLE,
-        };
-        kind.logging(error.detail())
+        self.load.fault().map_or_else(|| told(error), closing)
     }
+}
+
+/// What the caller is told when there was no answer. Whether an address was refused, did not take
+/// the connection or does not exist reads the same.
+pub(crate) fn told(error: &EgressError) -> Error {
+    let kind = match error.failure() {
+        Failure::Tls => error::UPSTREAM_TLS,
+        Failure::Timeout if error.maybe_sent() => error::UPSTREAM_TIMEOUT,
+        Failure::Protocol if error.maybe_sent() => error::UPSTREAM_PROTOCOL,
+        _ => error::UPSTREAM_UNREACHABLE,
+    };
+    kind.logging(error.detail())
 }
 
 fn too_late(late: Late) -> Error {

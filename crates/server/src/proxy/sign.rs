@@ -16,7 +16,7 @@ use crate::error::{self, Error, Result};
 const CONTENT_HASH: HeaderName = HeaderName::from_static("x-amz-content-sha256");
 
 /// A request that is complete but for its signature.
-pub(super) struct Unsigned<'a> {
+pub(crate) struct Unsigned<'a> {
     pub method: &'a Method,
     /// As it is sent, query and all.
     pub url: &'a str,
@@ -25,7 +25,7 @@ pub(super) struct Unsigned<'a> {
     pub body: &'a [u8],
 }
 
-pub(super) enum Signer {
+pub(crate) enum Signer {
     /// The credential in the request is enough.
     None,
     /// RFC 5849.

@@ -38,7 +38,7 @@ pub(super) fn decode(text: &str) -> Result<String> {
 }
 
 /// A target as the caller wrote it, read.
-pub(super) enum Aim {
+pub(crate) enum Aim {
     /// Below the app's base URL.
     Relative(String),
     Absolute(Url),

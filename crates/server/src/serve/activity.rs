@@ -15,14 +15,14 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How long each phase of a connection may take.
 #[derive(Clone, Copy)]
-pub(super) struct Patience {
+pub(crate) struct Patience {
     head: Duration,
     idle: Duration,
     stalled: Duration,
 }
 
 impl Patience {
-    pub(super) fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config) -> Self {
         let head = config.header_timeout_ms.duration();
         let idle = config.idle_timeout_ms.duration();
         Self { head, idle, stalled: idle.max(config.request_timeout_ms.duration()) }
@@ -31,7 +31,7 @@ impl Patience {
 
 /// Why a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Over {
+pub(crate) enum Over {
     /// The head of a request did not come in time.
     Head,
     /// Nothing was asked.
@@ -41,7 +41,7 @@ pub(super) enum Over {
 }
 
 /// The state of one connection, written by its stream and its requests.
-pub(super) struct Activity {
+pub(crate) struct Activity {
     opened: Instant,
     /// When the first byte of a head came, in milliseconds after `opened`, plus one. 0: none yet.
     head_since: AtomicU64,
@@ -54,7 +54,7 @@ pub(super) struct Activity {
 
 impl Activity {
     /// A fresh connection must send a head at once: it may not just sit there.
-    pub(super) fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             opened: Instant::now(),
             head_since: AtomicU64::new(1),
@@ -96,7 +96,7 @@ impl Activity {
     }
 
     /// A request reached us. Gives why to refuse it, and a guard that lasts as long as its answer.
-    pub(super) fn begin(self: &Arc<Self>) -> (Option<Refusal>, Busy) {
+    pub(crate) fn begin(self: &Arc<Self>) -> (Option<Refusal>, Busy) {
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.head_since.store(0, Ordering::Relaxed);
         let refusal = if self.http2.load(Ordering::Relaxed) {
@@ -108,7 +108,7 @@ impl Activity {
     }
 
     /// Returns once the connection has done nothing for too long.
-    pub(super) async fn run_out(&self, patience: Patience) -> Over {
+    pub(crate) async fn run_out(&self, patience: Patience) -> Over {
         let look_every = LOOK_EVERY.min(patience.head / 4);
         loop {
             let (limit, since, over) = self.phase(patience);
@@ -136,7 +136,7 @@ impl Activity {
 }
 
 /// A request is at work, or its answer is still on its way.
-pub(super) struct Busy(Arc<Activity>);
+pub(crate) struct Busy(Arc<Activity>);
 
 impl Drop for Busy {
     fn drop(&mut self) {

@@ -10,7 +10,7 @@ const LINE_BYTES_MAX: usize = 512 * 1024;
 
 /// Why a request is refused before anything looks at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(crate) enum Refusal {
     /// It can be read in two ways.
     Ambiguous,
     /// Its head is larger than allowed.

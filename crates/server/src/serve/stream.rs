@@ -11,14 +11,14 @@ use super::activity::Activity;
 use super::framing::Framing;
 
 /// A stream that reports what passes.
-pub(super) struct Watched<S> {
+pub(crate) struct Watched<S> {
     inner: S,
     activity: Arc<Activity>,
     framing: Framing,
 }
 
 impl<S> Watched<S> {
-    pub(super) fn new(inner: S, activity: Arc<Activity>, head_bytes_max: usize) -> Self {
+    pub(crate) fn new(inner: S, activity: Arc<Activity>, head_bytes_max: usize) -> Self {
         Self { inner, activity, framing: Framing::new(head_bytes_max) }
     }
 }

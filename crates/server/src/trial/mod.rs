@@ -166,6 +166,7 @@ impl Trial {
 
     /// What happened on the way so far, the oldest first.
     pub async fn events(&self) -> Result<Vec<Line>> {
+        self.running.app.audit.settle().await;
         let lines = audit::lines(&self.running.app.db, &self.project, "connect.").await;
         lines.doing("the events cannot be read")
     }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use grantkeep::app::App;
 use grantkeep::apps::{self, Edit, OAuthApp};
+use grantkeep::audit::Event;
 use grantkeep::boot;
+use grantkeep::callers::{Actor, Origin};
 use grantkeep::clock::Clock;
 use grantkeep::config::Config;
 use grantkeep::ids::ProjectId;
@@ -248,6 +250,7 @@ impl World {
 
     /// All of a table, as text. SQLite gives bytes as they are, so that text in them is found.
     pub async fn dump(&self, table: &'static str) -> String {
+        self.app.audit.settle().await;
         let mut all = String::new();
         match &self.app.db {
             grantkeep::db::Db::Lite { readers, .. } => {
@@ -273,7 +276,26 @@ impl World {
 
     /// One number from the store, for what no endpoint tells. The statement must work on both
     /// engines.
+    /// Has the store take no audit events. Whether the writer knows that at the first event is not
+    /// promised, so it is told here.
+    pub async fn break_audit(&self) {
+        self.rename("alter table audit_events rename to audit_events_away").await;
+        self.app.audit.note(Event::new("test.note", &Actor::System, &Origin::default()));
+        self.app.audit.settle().await;
+    }
+
+    pub async fn mend_audit(&self) {
+        self.rename("alter table audit_events_away rename to audit_events").await;
+        self.app.audit.settle().await;
+    }
+
+    async fn rename(&self, sql: &'static str) {
+        grantkeep::on!(self.app.db.write(), conn =>
+            sqlx::query(sql).execute(conn).await.unwrap().rows_affected());
+    }
+
     pub async fn count(&self, sql: &'static str) -> i64 {
+        self.app.audit.settle().await;
         grantkeep::on!(self.app.db.read(), conn =>
             sqlx::query_scalar(sql).fetch_one(conn).await.unwrap())
     }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests are not tests to clippy
 
+mod apps;
 mod catalog;
 mod control;
 mod faults;

@@ -290,8 +290,7 @@ async fn the_funnel_is_kept() {
         assert_eq!(page.call("event", json!({ "event": "anything" })).await.status, 400);
         let started = page.start().await;
         browser.visit(&browser.consent(&started).await).await;
-        // Written in the background.
-        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        world.app.audit.settle().await;
         let steps: Vec<String> = grantkeep::on!(world.app.db.read(), conn => sqlx::query_scalar(
             "select action from audit_events where action like 'connect.%' order by at_ms, action")
             .fetch_all(conn).await.unwrap());

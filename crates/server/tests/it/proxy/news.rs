@@ -63,15 +63,11 @@ async fn l_04_what_is_refused_is_written_down_too() {
 #[tokio::test]
 async fn l_04_without_an_event_nothing_is_sent() {
     for lab in labs().await {
-        let sql = "alter table audit_events rename to audit_events_away";
-        grantkeep::on!(lab.world.app.db.write(), conn =>
-            sqlx::query(sql).execute(conn).await.unwrap().rows_affected());
+        lab.world.break_audit().await;
         let reply = lab.get("/x").await;
         assert_eq!((reply.status.as_u16(), reply.code().as_str()), (503, "audit_unavailable"));
         assert!(lab.upstream.seen().is_empty());
-        let sql = "alter table audit_events_away rename to audit_events";
-        grantkeep::on!(lab.world.app.db.write(), conn =>
-            sqlx::query(sql).execute(conn).await.unwrap().rows_affected());
+        lab.world.mend_audit().await;
         assert_eq!(lab.get("/x").await.status, 200, "the next call is written down");
         assert_eq!(events(&lab.world, "proxy.request").await.len(), 1);
     }

@@ -1,0 +1,111 @@
+//! One worker: from the start of its process to the code that it holds.
+
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio::net::UnixListener;
+
+use crate::control::Control;
+use crate::door::{Door, Visit};
+use crate::limits::{HELLO_WAIT, LOAD_WAIT};
+use crate::process::{Process, Reaper, Spawner};
+use crate::protocol::{Hello, load_line};
+use crate::run::{Nobody, converse};
+use crate::sandbox::Sandbox;
+use crate::{Authority, Code, Description, Failure, Thrown, Unavailable, code};
+
+/// The protocol spoken here.
+const VERSION: u32 = 1;
+
+pub(crate) struct Worker {
+    pub process: Process,
+    pub control: Control,
+    pub door: Door,
+    pub authority: Arc<Authority>,
+    /// Number of the last thing it was told to do.
+    pub last: u64,
+    pub loaded: Option<Description>,
+    sandbox: Arc<Sandbox>,
+}
+
+impl Worker {
+    /// Starts one that holds no code, and returns when it has said hello.
+    pub async fn start(
+        sandbox: &Arc<Sandbox>,
+        spawner: &Spawner,
+        reaper: &Reaper,
+    ) -> Result<Self, Unavailable> {
+        let failed = |it: &dyn std::fmt::Display| Unavailable::Start(it.to_string());
+        let authority = Arc::new(Authority::new().map_err(|it| failed(&it))?);
+        let place = sandbox.place(authority.pem()).map_err(|it| failed(&it))?;
+        let socket = place.socket();
+        let shown = socket.display();
+        let listener = UnixListener::bind(&socket)
+            .map_err(|it| Unavailable::Start(format!("{shown}: {it}; is the path too long?")))?;
+        std::fs::set_permissions(&socket, PermissionsExt::from_mode(0o600))
+            .and_then(|()| std::os::unix::fs::chown(&socket, place.uid, place.uid))
+            .map_err(|it| failed(&it))?;
+        let mut door = Door::open(listener, sandbox.limits.connections);
+        let command = sandbox.command(&place);
+        let mut process = Process::start(spawner, command, place, reaper.clone()).await?;
+        let control = hello(&mut door, &mut process).await?;
+        process.settle(sandbox.tasks());
+        let sandbox = Arc::clone(sandbox);
+        let (last, loaded) = (0, None);
+        Ok(Self { process, control, door, authority, last, loaded, sandbox })
+    }
+
+    /// Gives it its code. Once: a worker never gets another.
+    pub async fn load(&mut self, code: &Code) -> Result<(), Failure> {
+        let (folder, runtime) = (self.process.place().code(), self.sandbox.runtime_inside());
+        let (laid, entry) = (code.clone(), code.entry.clone());
+        tokio::task::spawn_blocking(move || code::lay(&laid, &folder, &runtime))
+            .await
+            .map_err(|it| Unavailable::Code(it.to_string()))?
+            .map_err(Unavailable::Code)?;
+        self.last += 1;
+        let line = load_line(self.last, &entry);
+        let mut limits = self.sandbox.limits.clone();
+        limits.wall = LOAD_WAIT;
+        let nobody = Arc::new(Nobody);
+        let mut told = converse(self, &line, &limits, &nobody).await.map_err(|it| match it {
+            Failure::Thrown(thrown) => Failure::Load(thrown),
+            other => other,
+        })?;
+        let component = told.get_mut("component").map(Value::take).unwrap_or_default();
+        let description = serde_json::from_value(component).map_err(|it| {
+            let message = format!("what the module exports cannot be described: {it}");
+            let name = "TypeError".into();
+            Failure::Load(Box::new(Thrown { name, message, ..Thrown::default() }))
+        })?;
+        self.loaded = Some(description);
+        Ok(())
+    }
+
+    pub fn is_alive(&mut self) -> bool {
+        self.process.is_alive()
+    }
+}
+
+async fn hello(door: &mut Door, process: &mut Process) -> Result<Control, Unavailable> {
+    let said = process.said.clone();
+    let first = tokio::select! {
+        first = door.visits.recv() => first,
+        how = process.ended() => {
+            let words = said.text();
+            return Err(Unavailable::Start(format!("it ended at once ({how}): {}", words.trim())));
+        }
+        () = tokio::time::sleep(HELLO_WAIT) => {
+            let seconds = HELLO_WAIT.as_secs();
+            return Err(Unavailable::Start(format!("no hello within {seconds} s")));
+        }
+    };
+    match first {
+        Some(Visit { hello: Hello::Control { version: VERSION, .. }, stream, .. }) => {
+            Ok(Control::new(stream))
+        }
+        Some(Visit { hello, .. }) => Err(Unavailable::Start(format!("it said {hello:?} first"))),
+        None => Err(Unavailable::Start("its socket closed".into())),
+    }
+}

@@ -1,0 +1,7 @@
+// expect: timeout cpu
+export default {
+  key: 'hostile', version: '0.0.1', type: 'action', props: {},
+  async run({ $ }) {
+    return /^(a+)+$/.test(`${'a'.repeat(60)}!`);
+  },
+};
