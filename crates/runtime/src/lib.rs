@@ -1,7 +1,7 @@
 //! Runs people's JavaScript: Node processes in a sandbox, each for one key alone.
 //!
-//! The host hands over code and an input; the code can do nothing but ask the host, over one socket.
-//! What it may ask for stands in [`Host`]; what it may use up in [`Limits`].
+//! The host hands over code and an input; the code can do nothing but ask the host, over one
+//! socket. What it may ask for stands in [`Host`]; what it may use up in [`Limits`].
 
 mod authority;
 mod choose;

@@ -1,4 +1,4 @@
-//! What a `package-lock.json` says, of the versions 2 and 3: place, address and hash of each package.
+//! What a `package-lock.json` of version 2 or 3 says: place, address and hash of each package.
 
 use std::collections::BTreeMap;
 

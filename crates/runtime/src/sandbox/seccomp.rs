@@ -38,7 +38,8 @@ macro_rules! calls {
 #[rustfmt::skip]
 const ALWAYS: &[libc::c_long] = calls![
     SYS_accept SYS_accept4 SYS_bind SYS_brk SYS_capget SYS_chdir SYS_clock_getres
-    SYS_clock_gettime SYS_clock_nanosleep SYS_close SYS_close_range SYS_copy_file_range SYS_dup SYS_dup3
+    SYS_clock_gettime SYS_clock_nanosleep SYS_close
+    SYS_close_range SYS_copy_file_range SYS_dup SYS_dup3
     SYS_epoll_create1 SYS_epoll_ctl SYS_epoll_pwait SYS_epoll_pwait2 SYS_eventfd2 SYS_execve
     SYS_execveat SYS_exit SYS_exit_group SYS_faccessat SYS_faccessat2 SYS_fadvise64
     SYS_fallocate SYS_fchdir SYS_fchmod SYS_fchmodat SYS_fcntl SYS_fdatasync SYS_flock SYS_fstat
@@ -71,7 +72,8 @@ const ALWAYS: &[libc::c_long] = calls![
 #[rustfmt::skip]
 const OLDER: &[libc::c_long] = calls![
     SYS_access SYS_arch_prctl SYS_chmod SYS_creat SYS_dup2 SYS_epoll_create SYS_epoll_wait
-    SYS_eventfd SYS_getdents SYS_getpgrp SYS_inotify_init SYS_link SYS_lstat SYS_mkdir SYS_open SYS_pause
+    SYS_eventfd SYS_getdents SYS_getpgrp SYS_inotify_init
+    SYS_link SYS_lstat SYS_mkdir SYS_open SYS_pause
     SYS_pipe SYS_poll SYS_readlink SYS_rename SYS_rmdir SYS_select SYS_stat SYS_symlink SYS_time
     SYS_unlink SYS_utime SYS_utimes SYS_alarm
 ];
