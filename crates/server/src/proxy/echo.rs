@@ -52,6 +52,9 @@ impl Needles {
         let escaped = utf8_percent_encode(secret, RESERVED).to_string();
         self.push(lower_escapes(&escaped).into_bytes(), instead);
         self.push(escaped.into_bytes(), instead);
+        self.push(utf8_percent_encode(secret, SCRIPTS).to_string().into_bytes(), instead);
+        let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+        self.push(form.into_bytes(), instead);
         if let Ok(json) = serde_json::to_string(secret) {
             self.push(json.trim_matches('"').replace('/', "\\/").into_bytes(), instead);
             self.push(json.trim_matches('"').as_bytes().to_vec(), instead);
@@ -130,6 +133,10 @@ impl Needles {
         self.0.iter().map(|it| of(&it.spelling)).max().unwrap_or(0)
     }
 }
+
+/// What JavaScript's `encodeURIComponent` leaves as it is, too.
+const SCRIPTS: &AsciiSet =
+    &RESERVED.remove(b'!').remove(b'*').remove(b'\'').remove(b'(').remove(b')');
 
 /// `%2F` as `%2f`.
 fn lower_escapes(escaped: &str) -> String {

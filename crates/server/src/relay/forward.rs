@@ -84,6 +84,10 @@ fn judge(link: &Link, request: &Request<Incoming>, refusal: Option<Refusal>) -> 
         Some(Refusal::HeadTooLarge) => return Err(error::HEADERS_TOO_LARGE.into()),
         None => {}
     }
+    let plain = link.scheme == "http";
+    if plain && link.app.egress.check(&link.way.uri("http")?, Ports::Any).is_err() {
+        return Err(error::SCHEME_NOT_ALLOWED.saying("Code reaches this host by https only."));
+    }
     let (uri, headers) = (request.uri(), request.headers());
     if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
         return Err(error::METHOD_NOT_ALLOWED.saying("Code cannot use this method."));

@@ -56,7 +56,7 @@ mod tests {
 
     use super::*;
 
-    const SECRET: &str = "xoxb-a1/B2+c3\"D4 e5F6g7";
+    const SECRET: &str = "xoxb-a1/B2+c3\"D4 (e5)F6!g7";
 
     #[test]
     fn j_08_row_99_every_spelling_of_a_secret_is_taken_out() {
@@ -68,6 +68,7 @@ mod tests {
             url::form_urlencoded::byte_serialize(SECRET.as_bytes()).collect(),
             percent_encoding::utf8_percent_encode(SECRET, percent_encoding::NON_ALPHANUMERIC)
                 .to_string(),
+            "xoxb-a1%2FB2%2Bc3%22D4%20(e5)F6!g7".to_owned(),
             BASE64_STANDARD.encode(SECRET),
             BASE64_URL_SAFE_NO_PAD.encode(format!("{SECRET}:")),
             format!("Basic {basic}"),

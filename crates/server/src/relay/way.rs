@@ -83,7 +83,7 @@ impl Way {
         Url::parse(&text).map_err(|_| Error::from(error::INVALID_TARGET))
     }
 
-    fn uri(&self, scheme: &str) -> Result<Uri> {
+    pub(super) fn uri(&self, scheme: &str) -> Result<Uri> {
         let text = format!("{scheme}://{}/", self.authority(scheme));
         text.parse().map_err(|_| Error::from(error::INVALID_TARGET))
     }

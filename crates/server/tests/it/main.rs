@@ -28,6 +28,7 @@ mod rebinding;
 mod receiver;
 mod recovery;
 mod refresh;
+mod relay;
 mod rows;
 mod scan;
 mod scopes;

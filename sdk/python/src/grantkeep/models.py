@@ -603,6 +603,9 @@ class Project(Model):
     app_name: Optional[str]
     #: The origin of its clients' redirect URIs; that of the server when null.
     callback_origin: Optional[str]
+    #: The only hosts that your code may call here, beside those of the apps whose accounts it gets.
+    #: Null: all that are public.
+    code_hosts: Optional[List[str]]
     connect_require_key_auth_test: bool
     id: str
     name: str
@@ -613,7 +616,15 @@ class Project(Model):
     verify_url: Optional[str]
 
     _required = frozenset({"connect_require_key_auth_test", "id", "name", "scope_choice"})
-    _optional = frozenset({"app_name", "callback_origin", "support_email", "verify_url"})
+    _optional = frozenset(
+        {
+            "app_name",
+            "callback_origin",
+            "code_hosts",
+            "support_email",
+            "verify_url",
+        }
+    )
 
 
 class ConfiguredApp(Model):

@@ -1155,6 +1155,7 @@ class AsyncProjects:
         *,
         app_name: Union[Optional[str], Unset] = UNSET,
         callback_origin: Union[Optional[str], Unset] = UNSET,
+        code_hosts: Union[Optional[Sequence[str]], Unset] = UNSET,
         connect_require_key_auth_test: Union[Optional[bool], Unset] = UNSET,
         name: Union[Optional[str], Unset] = UNSET,
         scope_choice: Union[Optional[bool], Unset] = UNSET,
@@ -1169,6 +1170,9 @@ class AsyncProjects:
             callback_origin: The origin of its clients' redirect URIs: one of those that the
                 operator permits. All of them change with it, so register the new ones at the apps
                 first. Null: the server's own.
+            code_hosts: The only hosts that your code may call here, beside those of the apps whose
+                accounts it gets: ``api.example.com``, or ``*.example.com`` for all below it. Empty: no
+                others. Null: all that are public.
             connect_require_key_auth_test: Whether keys that users enter are tried out before they
                 are stored.
             name: 1 to 120 visible characters; needed when a project is made.
@@ -1184,6 +1188,7 @@ class AsyncProjects:
             body={
                 "app_name": app_name,
                 "callback_origin": callback_origin,
+                "code_hosts": code_hosts,
                 "connect_require_key_auth_test": connect_require_key_auth_test,
                 "name": name,
                 "scope_choice": scope_choice,
@@ -1213,6 +1218,7 @@ class AsyncProjects:
         *,
         app_name: Union[Optional[str], Unset] = UNSET,
         callback_origin: Union[Optional[str], Unset] = UNSET,
+        code_hosts: Union[Optional[Sequence[str]], Unset] = UNSET,
         connect_require_key_auth_test: Union[Optional[bool], Unset] = UNSET,
         name: Union[Optional[str], Unset] = UNSET,
         scope_choice: Union[Optional[bool], Unset] = UNSET,
@@ -1227,6 +1233,9 @@ class AsyncProjects:
             callback_origin: The origin of its clients' redirect URIs: one of those that the
                 operator permits. All of them change with it, so register the new ones at the apps
                 first. Null: the server's own.
+            code_hosts: The only hosts that your code may call here, beside those of the apps whose
+                accounts it gets: ``api.example.com``, or ``*.example.com`` for all below it. Empty: no
+                others. Null: all that are public.
             connect_require_key_auth_test: Whether keys that users enter are tried out before they
                 are stored.
             name: 1 to 120 visible characters; needed when a project is made.
@@ -1242,6 +1251,7 @@ class AsyncProjects:
             body={
                 "app_name": app_name,
                 "callback_origin": callback_origin,
+                "code_hosts": code_hosts,
                 "connect_require_key_auth_test": connect_require_key_auth_test,
                 "name": name,
                 "scope_choice": scope_choice,
