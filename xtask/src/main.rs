@@ -3,6 +3,7 @@
 
 mod bench;
 mod catalog;
+mod components;
 mod counts;
 mod mutants;
 mod place;
@@ -29,6 +30,7 @@ Tasks:
   bench       Measure vending, the proxy, refreshes, start and memory beside what they are compared
               with, and judge the ratios: cargo xtask bench --quick in five minutes; --help
   catalog     Make app files from a list of facts; without arguments it says more
+  components  Describe the components that are shipped, in components/index.json
   help        Print this
 
 Options of test:
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         Some((&"postgres", [program, arguments @ ..])) => postgres::around(program, arguments),
         Some((&"bench", arguments)) => bench::run(arguments),
         Some((&"catalog", arguments)) => catalog::run(arguments),
+        Some((&"components", [])) => components::describe(),
         Some((&"torture", arguments)) => torture::run(arguments),
         Some((&("help" | "--help" | "-h"), _)) => {
             print!("{HELP}{}", steps::table());

@@ -26,7 +26,8 @@ pub struct Authority {
 }
 
 impl Authority {
-    pub(crate) fn new() -> Result<Self, rcgen::Error> {
+    /// For the workers of a pool, and for tests of what ends TLS.
+    pub fn new() -> Result<Self, rcgen::Error> {
         let key = KeyPair::generate()?;
         let mut params = CertificateParams::new(Vec::new())?;
         params.distinguished_name.push(DnType::CommonName, "Grantkeep worker");

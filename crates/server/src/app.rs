@@ -30,6 +30,8 @@ use crate::paging::CursorKey;
 use crate::projects::{self, Freezes, Settings};
 use crate::slots::Slots;
 use crate::tallies::Tallies;
+use crate::tenant::Tenant;
+use crate::workers::Workers;
 
 /// How long another process may still honour a revoked credential, or hand out what was frozen.
 const TRUST: Duration = Duration::from_secs(1);
@@ -43,6 +45,8 @@ const OWN_APPS_MAX: u64 = 10_000;
 const SHOWING_MAX: u64 = 200;
 /// Apps kept as they are shown.
 const APP_VIEWS_MAX: u64 = 2_000;
+/// An account that is missed is told of again after this long.
+const TOLD_AGAIN: Duration = Duration::from_hours(1);
 /// Callers remembered at once.
 const CALLERS_MAX: u64 = 10_000;
 
@@ -68,7 +72,11 @@ pub struct App {
     /// Calls through the proxy, as the audit log will have them.
     pub(crate) tallies: Tallies,
     /// Calls through the proxy that are under way.
-    pub(crate) slots: Slots,
+    pub(crate) slots: Slots<AccountId>,
+    /// The processes that run components' code.
+    pub(crate) workers: Workers,
+    /// Accounts that were missed lately, so that their products are told once and not by each run.
+    pub(crate) missed: Cache<Missed, ()>,
     /// How many requests came of each project and user, in windows of time.
     pub(crate) limits: Limits,
     /// What was used and is not in the store yet.
@@ -99,6 +107,9 @@ pub(crate) type OwnLimit = (Option<ProjectId>, RateLimitId);
 /// Names one text of one own app for ever: its slug, when it was made, and its version.
 pub(crate) type Edition = (String, i64, i64);
 
+/// Whose account of which app a run missed: the user by the product's own id.
+pub(crate) type Missed = (Tenant, String, String);
+
 /// What an [`App`] is put together from.
 pub struct Parts {
     pub config: Config,
@@ -124,6 +135,8 @@ impl App {
         let freezes = Cache::builder().max_capacity(1).time_to_live(TRUST).build();
         let attempts = Attempts::new(config.failed_auth_per_minute_max, clock.clone());
         let slots = Slots::new(config.proxy_per_account_max);
+        let workers = Workers::new(&config);
+        let missed = Cache::builder().max_capacity(CALLERS_MAX).time_to_live(TOLD_AGAIN);
         let own_limits = Cache::builder().max_capacity(CALLERS_MAX).time_to_live(TRUST).build();
         Arc::new(Self {
             config,
@@ -141,6 +154,8 @@ impl App {
             refreshes: Flights::default(),
             tallies: Tallies::default(),
             slots,
+            workers,
+            missed: missed.build(),
             limits: Limits::default(),
             meters: Meters::default(),
             exchanges: TaskTracker::new(),
@@ -168,6 +183,7 @@ impl App {
 
     /// Closes the store once every audit event is in it.
     pub async fn close(&self) {
+        self.workers.shutdown().await;
         self.tallies.close_all(&self.audit);
         self.audit.settle().await;
         self.db.close().await;

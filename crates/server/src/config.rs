@@ -19,7 +19,7 @@ pub use reference::markdown;
 pub use secret::Secret;
 pub use settings::{Config, SETTINGS, Setting, find};
 pub use sources::{Loaded, Origin};
-pub use value::{AuditPolicy, LogFormat, Millis, MissingEnvironment, Route};
+pub use value::{AuditPolicy, CodeSandbox, LogFormat, Millis, MissingEnvironment, Route};
 
 /// The file read when none is named, if it is there.
 pub const FILE: &str = "grantkeep.toml";
@@ -70,6 +70,11 @@ pub fn env_name(key: &str) -> String {
 #[expect(clippy::disallowed_methods, reason = "this is the door")]
 pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+/// The file of the program that is running, if the system tells it.
+pub fn own_program() -> Option<PathBuf> {
+    std::env::current_exe().ok()
 }
 
 /// Our variables that are valid UTF-8. An empty one counts as not set.

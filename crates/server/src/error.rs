@@ -64,6 +64,12 @@ kinds! {
     HEADER_NOT_ALLOWED = 400 "header_not_allowed" "This header cannot be sent to an app.";
     PROXY_UNAVAILABLE = 400 "proxy_unavailable"
         "Nothing can be sent to this app through the proxy: its file does not say how.";
+    COMPONENT_BROKEN = 400 "component_broken"
+        "The component's code cannot be loaded. `details.position` says where it fails, if that is \
+         known.";
+    ACCOUNT_NEEDED = 400 "account_needed"
+        "The component needs an account that the user has not connected, or that was not named. \
+         `details.connect_link_url` leads to where it can be connected.";
     CREDENTIALS_REFUSED = 400 "credentials_refused"
         "The app did not accept these credentials. Check them and try again.";
     OAUTH_CLIENT_MISSING = 400 "oauth_client_missing"
@@ -117,6 +123,8 @@ kinds! {
     CHANGED_MEANWHILE = 409 "changed_meanwhile"
         "Somebody changed this meanwhile. Read it again, and change what is there now.";
     IN_USE = 409 "in_use" "This is still in use. Delete first what depends on it.";
+    VERSION_TAKEN = 409 "version_taken"
+        "That version was published with other content, and a version never changes.";
     ENDPOINTS_CHANGED = 409 "endpoints_changed"
         "Accounts or clients use this app, and the change would send their credentials to other \
          addresses (`details.moved`). If that is right, send `confirm_endpoint_change: true`.";
@@ -137,6 +145,8 @@ kinds! {
     RATE_LIMITED = 429 "rate_limited" "Throttled";
     TOO_MANY_AT_ONCE = 429 "too_many_at_once"
         "As many calls as may be are under way for this account. Try again when one has ended.";
+    TOO_MANY_RUNS = 429 "too_many_runs"
+        "As many runs as may be are under way for this project. Try again when one has ended.";
     HEADERS_TOO_LARGE = 431 "headers_too_large"
         "There are too many header fields, or too large ones.";
     INTERNAL = 500 "internal" "Something failed here. The request id names it in the server's log.";
@@ -153,6 +163,8 @@ kinds! {
     UPSTREAM_TOO_LARGE = 502 "upstream_too_large" "The app's answer is larger than allowed.";
     SECRET_IN_RESPONSE = 502 "secret_in_response"
         "The app's answer held the credential, so it was withheld. The call was made.";
+    CODE_UNAVAILABLE = 503 "code_unavailable"
+        "This server cannot run code just now. `grantkeep doctor` tells its operator why.";
     STORE_UNAVAILABLE = 503 "store_unavailable" "The store cannot be reached. Try again shortly.";
     AUDIT_UNAVAILABLE = 503 "audit_unavailable"
         "The audit log cannot be written, so nothing was done.";

@@ -101,6 +101,18 @@ id!(
     /// A file in a stash.
     FileId, "file_");
 id!(
+    /// A component that was published, or is shipped.
+    ComponentId, "sc_");
+id!(
+    /// Fields that a user's choices brought with them.
+    DynamicPropsId, "dyp_");
+id!(
+    /// One run of a component's code.
+    RunId, "run_");
+id!(
+    /// Where code keeps a user's values for later runs.
+    DataStoreId, "ds_");
+id!(
     /// An audit event.
     EventId, "ev_");
 id!(
@@ -132,6 +144,13 @@ impl EventId {
 
 /// In the order of the characters' codes.
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+impl ComponentId {
+    /// The id of a component that is in every server, so that it is the same in all of them.
+    pub fn named(letters_and_digits: &str) -> Self {
+        Self(format!("{}{letters_and_digits}", Self::PREFIX))
+    }
+}
 
 fn random(prefix: &str) -> String {
     let mut text = String::with_capacity(prefix.len() + ID_CHARS);

@@ -24,6 +24,7 @@ pub mod scope;
 pub mod slots;
 pub mod tallies;
 pub mod tenant;
+pub mod workers;
 
 pub mod app;
 pub mod attempts;

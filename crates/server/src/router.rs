@@ -96,16 +96,19 @@ fn files() -> OpenApiRouter<Arc<App>> {
 /// What can be run for a user: the same calls for each kind, with a project and without.
 fn actions_and_triggers() -> OpenApiRouter<Arc<App>> {
     use components::api::{self, actions, components as both, triggers};
+    use components::{api_publish, api_run, api_runs};
     OpenApiRouter::new()
-        .routes(routes!(both::list))
-        .routes(routes!(both::retrieve))
+        .routes(routes!(both::list, api_publish::publish))
+        .routes(routes!(both::retrieve, api_publish::delete))
+        .routes(routes!(api_runs::list))
+        .routes(routes!(api_runs::retrieve))
         .routes(routes!(both::configure))
         .routes(routes!(both::reload))
         .routes(routes!(actions::list))
         .routes(routes!(actions::retrieve))
         .routes(routes!(actions::configure))
         .routes(routes!(actions::reload))
-        .routes(routes!(api::run))
+        .routes(routes!(api_run::run))
         .routes(routes!(triggers::list))
         .routes(routes!(triggers::retrieve))
         .routes(routes!(triggers::configure))
@@ -121,7 +124,7 @@ fn actions_and_triggers() -> OpenApiRouter<Arc<App>> {
         .route("/v1/connect/actions/{*key}", get(actions::retrieve))
         .route("/v1/connect/actions/configure", post(actions::configure))
         .route("/v1/connect/actions/props", post(actions::reload))
-        .route("/v1/connect/actions/run", post(api::run))
+        .route("/v1/connect/actions/run", post(api_run::run))
         .route("/v1/connect/triggers", get(triggers::list))
         .route("/v1/connect/triggers/{*key}", get(triggers::retrieve))
         .route("/v1/connect/triggers/configure", post(triggers::configure))

@@ -1,46 +1,47 @@
-//! How many things go on at once for one account.
+//! How many things go on at once for one account, or for one of anything else.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::ids::AccountId;
 
-/// Counts what is under way. Holds no account without any.
-pub struct Slots {
+/// Counts what is under way. Holds none that has nothing under way.
+pub struct Slots<K> {
     most: u32,
-    taken: Arc<Mutex<HashMap<AccountId, u32>>>,
+    taken: Arc<Mutex<HashMap<K, u32>>>,
 }
 
 /// One thing under way. Dropping it makes place for another.
-pub struct Slot {
-    account: AccountId,
-    taken: Arc<Mutex<HashMap<AccountId, u32>>>,
+pub struct Slot<K: Hash + Eq = AccountId> {
+    of: K,
+    taken: Arc<Mutex<HashMap<K, u32>>>,
 }
 
-impl Slots {
+impl<K: Hash + Eq + Clone> Slots<K> {
     pub fn new(most: u32) -> Self {
         Self { most, taken: Arc::default() }
     }
 
     /// `None`: as many as may be are under way.
-    pub fn take(&self, account: &AccountId) -> Option<Slot> {
+    pub fn take(&self, of: &K) -> Option<Slot<K>> {
         let mut all = lock(&self.taken);
-        let count = all.entry(account.clone()).or_insert(0);
+        let count = all.entry(of.clone()).or_insert(0);
         if *count >= self.most {
             return None;
         }
         *count += 1;
-        Some(Slot { account: account.clone(), taken: Arc::clone(&self.taken) })
+        Some(Slot { of: of.clone(), taken: Arc::clone(&self.taken) })
     }
 }
 
-impl Drop for Slot {
+impl<K: Hash + Eq> Drop for Slot<K> {
     fn drop(&mut self) {
         let mut all = lock(&self.taken);
-        if let Some(count) = all.get_mut(&self.account) {
+        if let Some(count) = all.get_mut(&self.of) {
             *count -= 1;
             if *count == 0 {
-                all.remove(&self.account);
+                all.remove(&self.of);
             }
         }
     }

@@ -6,10 +6,13 @@ import type {
   Chosen,
   Component,
   ComponentListOptions,
+  ComponentRun,
   ConfiguredField,
   ConfigureOptions,
   DeployedTrigger,
   DeployOptions,
+  ListOptions,
+  Publication,
   ReloadedFields,
   RunResult,
 } from './types.js';
@@ -63,6 +66,38 @@ export class Components extends Kind<
 > {
   constructor(scope: Scope) {
     super(scope, 'components');
+  }
+
+  /** Publishes a version. The same again changes nothing; other content needs another version. */
+  async publish(given: Publication, options?: CallOptions): Promise<Component> {
+    return (await this.post<{ data: Component }>('', given, options)).data;
+  }
+
+  /** Takes one of the project's own away, with all its versions. */
+  delete(key: string, options?: CallOptions): Promise<void> {
+    const path = this.at(`/${segment(key, 'key')}`);
+    return this.scope.transport.send({ method: 'DELETE', path }, options);
+  }
+}
+
+/** What was run lately. */
+export class Runs {
+  readonly #scope: Scope;
+
+  constructor(scope: Scope) {
+    this.#scope = scope;
+  }
+
+  list(
+    query: ListOptions & { externalUserId?: string } = {},
+    options?: CallOptions,
+  ): Listing<ComponentRun> {
+    return this.#scope.list<ComponentRun>(this.#scope.path('runs'), query, options);
+  }
+
+  async retrieve(id: string, options?: CallOptions): Promise<ComponentRun> {
+    const call = { method: 'GET', path: this.#scope.path(`runs/${segment(id, 'run id')}`) };
+    return (await this.#scope.transport.send<{ data: ComponentRun }>(call, options)).data;
   }
 }
 

@@ -1,4 +1,4 @@
-import { Actions, Components, Triggers } from './components.js';
+import { Actions, Components, Runs, Triggers } from './components.js';
 import { ConfirmError } from './confirming.js';
 import { ClientCredentials, type KeyPair } from './credentials.js';
 import { DeployedTriggers } from './deployed.js';
@@ -81,6 +81,7 @@ export class BackendClient {
   readonly proxy: AppProxy;
   readonly projectEnvironment: ProjectEnvironment;
   readonly components: Components;
+  readonly runs: Runs;
   readonly actions: Actions;
   readonly triggers: Triggers;
   readonly deployedTriggers: DeployedTriggers;
@@ -115,6 +116,7 @@ export class BackendClient {
     this.proxy = new AppProxy(scope);
     this.userAccounts = new UserAccounts(scope);
     this.components = new Components(named);
+    this.runs = new Runs(named);
     this.actions = new Actions(named);
     this.triggers = new Triggers(named);
     this.deployedTriggers = new DeployedTriggers(named);

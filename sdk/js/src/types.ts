@@ -380,7 +380,8 @@ export type WebhookTopic =
   | 'account.dead'
   | 'account.expiring'
   | 'account.recovered'
-  | 'account.deleted';
+  | 'account.deleted'
+  | 'account.needed';
 
 export interface WebhookDeliveryState {
   state: 'happy' | 'penalty' | 'life_support' | 'deactivated';
@@ -512,6 +513,39 @@ export interface RunResult {
   os?: Record<string, unknown>[] | null;
   ret?: unknown;
   stashId?: string | null;
+}
+
+/** A component that is published: its code says key, version and fields. */
+export interface Publication {
+  /** Each with its content as text or in base64. */
+  files: { path: string; text?: string; base64?: string }[];
+  /** The file that is loaded first. Not needed where there is one only. */
+  entry?: string;
+  /** `raw-tokens` shows its code credentials as they are. */
+  permissions?: string[];
+  /** Names of packages that mean `@grantkeep/runtime` in this code. */
+  packages?: string[];
+}
+
+/** A run that is over. Secrets of the run are blacked out in all of it. */
+export interface ComponentRun {
+  id: string;
+  component: string;
+  version: string;
+  /** `action`, or what else it was run for. */
+  about: string;
+  userId: string;
+  startedAt: Date;
+  endedAt: Date;
+  durationMs: number;
+  /** `ok`, or what kind of failure it was. */
+  outcome: string;
+  os: Record<string, unknown>[];
+  exports: Record<string, unknown>;
+  ret: unknown;
+  /** Calls to apps, each with method, host, path, status and more. */
+  calls: Record<string, unknown>[];
+  cut: boolean;
 }
 
 export interface DeployOptions extends Chosen {

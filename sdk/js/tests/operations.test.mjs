@@ -98,6 +98,11 @@ const METHODS = {
   [`PUT ${P}/proxy`]: (c) => c.proxy.put('/x', call),
   [`PATCH ${P}/proxy`]: (c) => c.proxy.patch('/x', call),
   [`DELETE ${P}/proxy`]: (c) => c.proxy.delete('/x', call),
+  [`POST ${P}/components`]: (c) =>
+    c.components.publish({ files: [{ path: 'a.mjs', text: 'export default {}' }] }),
+  [`DELETE ${P}/components/{}`]: (c) => c.components.delete('~/x'),
+  [`GET ${P}/runs`]: (c) => c.runs.list({ externalUserId: 'u' }).then(),
+  [`GET ${P}/runs/{}`]: (c) => c.runs.retrieve('run_1'),
   [`POST ${P}/actions/run`]: (c) => c.actions.run(chosen),
   [`POST ${P}/triggers/deploy`]: (c) => c.triggers.deploy(chosen),
   [`GET ${P}/file_stash/download`]: (c) => c.fileStash.download('1day/a/b/c/u/d'),

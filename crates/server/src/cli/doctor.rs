@@ -1,7 +1,6 @@
 //! `grantkeep doctor`: what works, what does not, and how to mend it.
 
-use std::time::Duration;
-
+use grantkeep_runtime::Profile;
 use serde_json::json;
 
 use super::{Failure, Shell, output, serve};
@@ -9,15 +8,12 @@ use crate::boot;
 use crate::clock::Clock;
 use crate::config::{Config, Database};
 use crate::db::Db;
+use crate::workers::{self, Workers};
 
 /// A clock this far from the database's makes signatures and expiry wrong.
 const CLOCK_SKEW_MS_MAX: i64 = 5_000;
 /// The first year in which this program existed; an earlier clock was never set.
 const BUILT_MS: i64 = 1_790_000_000_000;
-/// Node.js of at least this major version runs components.
-const NODE_MAJOR_MIN: u32 = 20;
-/// How long a helper program may take to tell its version.
-const VERSION_TIMEOUT: Duration = Duration::from_secs(5);
 
 enum State {
     Good,
@@ -92,7 +88,7 @@ async fn examine(shell: &Shell) -> Vec<Finding> {
     findings.push(clock());
     findings.extend(store(&config).await);
     findings.push(catalog(&config));
-    findings.push(node().await);
+    findings.extend(code(&config).await);
     findings
 }
 
@@ -182,20 +178,25 @@ fn catalog(config: &Config) -> Finding {
     }
 }
 
-/// Components need Node.js; without it everything else works.
-async fn node() -> Finding {
-    let asked = tokio::process::Command::new("node").arg("--version").output();
-    let Ok(Ok(answer)) = tokio::time::timeout(VERSION_TIMEOUT, asked).await else {
-        return warn(
-            "Node.js",
-            "not found. It is needed only for components: install Node.js 20 or newer",
-        );
-    };
-    let version = String::from_utf8_lossy(&answer.stdout).trim().to_owned();
-    let major =
-        version.trim_start_matches('v').split('.').next().and_then(|it| it.parse::<u32>().ok());
-    match major {
-        Some(major) if major >= NODE_MAJOR_MIN => good("Node.js", version),
-        _ => warn("Node.js", format!("{version} is too old for components: install 20 or newer")),
+/// Components need Node.js and a sandbox; without them everything else works.
+async fn code(config: &Config) -> Vec<Finding> {
+    match workers::node(config).await {
+        Err(why) => return vec![warn("Node.js", why)],
+        Ok((_, version)) if !config.data_dir.is_dir() => return vec![good("Node.js", version)],
+        Ok(_) => {}
     }
+    let workers = Workers::new(config);
+    let found = match workers.pool(config).await {
+        Err(error) => warn("sandbox", error.text().to_owned()),
+        Ok(pool) => {
+            let Profile { name, lacks, because, .. } = pool.profile();
+            let lacks = lacks.iter().map(|it| format!("; {it}")).collect::<String>();
+            let because = because.as_ref().map(|it| format!(" ({it})")).unwrap_or_default();
+            let text = format!("components run in `{name}`{because}{lacks}");
+            if lacks.is_empty() { good("sandbox", text) } else { warn("sandbox", text) }
+        }
+    };
+    workers.shutdown().await;
+    let version = workers::node(config).await.map_or_else(|it| it, |(_, version)| version);
+    vec![good("Node.js", version), found]
 }

@@ -10,6 +10,9 @@ mod attack_scan;
 mod catalog;
 mod client;
 mod client_key;
+mod components;
+mod components_files;
+mod components_run;
 mod config;
 mod demo;
 mod doctor;
@@ -38,6 +41,7 @@ use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Loaded};
 use crate::error::Error;
 use crate::serve::ServeError;
+use crate::workers;
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the configuration \
                           cannot work, \
@@ -82,6 +86,9 @@ enum Command {
     /// Pack app files into a signed catalogue file, and check one.
     #[command(subcommand)]
     Catalog(catalog::Command),
+    /// Publish actions and sources, and try them.
+    #[command(subcommand)]
+    Components(components::Command),
     /// List, show and revoke connected accounts.
     #[command(subcommand)]
     Accounts(accounts::Command),
@@ -94,6 +101,9 @@ enum Command {
     Doctor,
     /// Attack a running server of your own, and see what holds.
     AttackScan(attack_scan::Args),
+    /// Puts itself into a sandbox and becomes a worker; for this program's own use.
+    #[command(name = workers::CONFINE, hide = true)]
+    SandboxExec { argument: String },
     /// About the settings.
     #[command(subcommand)]
     Config(config::Command),
@@ -146,6 +156,9 @@ impl From<std::io::Error> for Failure {
 /// Reads the arguments and does what they say.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Command::SandboxExec { argument } = &cli.command {
+        return end(Failure::Other(confined(argument)));
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return end(Failure::Other(error.to_string())),
@@ -154,6 +167,17 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => end(failure),
     }
+}
+
+/// Comes back only with why it did not work.
+#[cfg(target_os = "linux")]
+fn confined(argument: &str) -> String {
+    grantkeep_runtime::confine_and_exec(argument)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn confined(_: &str) -> String {
+    "this system has no such sandbox".to_owned()
 }
 
 fn end(failure: Failure) -> ExitCode {
@@ -180,11 +204,13 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::OauthApp(command) => oauth_app::run(&shell, command).await,
         Command::Apps(command) => apps::run(&shell, command).await,
         Command::Catalog(command) => catalog::run(&shell, command),
+        Command::Components(command) => components::run(&shell, command).await,
         Command::Accounts(command) => accounts::run(&shell, command).await,
         Command::Webhook(command) => webhook::run(&shell, command).await,
         Command::Freeze(args) => freeze::run(&shell, args).await,
         Command::Doctor => doctor::run(&shell).await,
         Command::AttackScan(args) => attack_scan::run(&shell, args).await,
+        Command::SandboxExec { argument } => Err(Failure::Other(confined(&argument))),
         Command::Config(command) => {
             config::run(&command);
             Ok(())

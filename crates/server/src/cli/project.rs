@@ -90,6 +90,14 @@ pub(super) struct Looks {
     /// where the app knows several measures.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     scope_choice: Option<bool>,
+    /// Show components' code placeholders in the place of credentials, which become what they stand
+    /// for on the way to the app [default: true].
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    blind_tokens: Option<bool>,
+    /// A package that means `@grantkeep/runtime` in components' code. Repeat for more; those given
+    /// are all.
+    #[arg(long = "component-package", value_name = "NAME")]
+    component_packages: Vec<String>,
     /// The only hosts that its code may call, beside those of the apps whose accounts a run gets:
     /// `api.example.com,*.example.org`. `none`: no others. `public`: all that are public.
     #[arg(long, value_name = "HOSTS")]
@@ -130,6 +138,8 @@ impl Looks {
             verify_url: self.verify_url.map(|url| Some(url).filter(|it| !it.is_empty())),
             callback_origin: self.callback_origin.map(|it| Some(it).filter(|it| !it.is_empty())),
             scope_choice: self.scope_choice,
+            blind_tokens: self.blind_tokens,
+            component_packages: Some(self.component_packages).filter(|it| !it.is_empty()),
             code_hosts: self.code_hosts.as_deref().map(code_hosts),
         }
     }

@@ -1,22 +1,73 @@
-//! Actions, trigger sources, and what is deployed of them. Nothing here runs any yet: lists are
-//! empty, nothing is found, and whatever would run one says so.
+//! Actions and the sources of triggers: published by projects or shipped with the program, asked
+//! for their fields' values, and run on the accounts of users.
+//!
+//! A component is code. It runs in a process of its own that reaches nothing but one socket
+//! (`workers.rs`), and gets no more than the accounts that stand in its fields.
 
+mod account;
 pub mod api;
 pub mod api_deployed;
+pub mod api_publish;
+pub mod api_run;
+pub mod api_runs;
+mod code;
+mod configure;
+mod data;
+mod described;
+mod files;
+mod find;
+mod guard;
+pub mod host;
+mod needed;
+pub mod outcome;
+mod past;
+pub mod prepare;
+mod publish;
+mod reload;
+mod run;
+mod shipped;
+mod stashed;
+mod store;
+mod version;
+mod wishes;
+
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value;
 
+pub use code::{describe, unpublished};
+pub use described::{Described, What, find_prop, name_and_type};
+pub use files::{Files, closure};
+pub use find::{Filter, Registry, all, find, find_by_id, list};
+pub use past::{Run, runs};
+pub use prepare::{Asked, Filled, Prepared, prepare, prepare_found};
+pub use publish::{Permission, Publication, Published, delete, publish};
+pub use run::{Ran, Stashing, run, run_found};
+pub use shipped::{Index, Indexed, index};
+
 use crate::app::App;
 use crate::error::{self, Error, Result};
-use crate::paging::{Boundary, Listed, Page};
-use crate::query::Query;
+use crate::ids::{ComponentId, ProjectId};
 use crate::scope::{Scope, Scopes};
+use crate::slots::Slot;
+use crate::tenant::Tenant;
 
-/// Where a list of components may look.
-const REGISTRIES: [&str; 3] = ["public", "private", "all"];
-/// What a component may be.
-const TYPES: [&str; 2] = ["trigger", "action"];
+/// Components that one project publishes.
+pub const COMPONENTS_PER_PROJECT_MAX: i64 = 500;
+/// Versions of one component.
+pub const VERSIONS_MAX: usize = 200;
+/// Files of one version, and bytes of all of them together.
+pub const FILES_MAX: usize = 200;
+pub const FILES_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Bytes of what a component says of itself.
+pub const DESCRIBED_BYTES_MAX: usize = 512 * 1024;
+/// How long fields that a choice brought with it are remembered.
+const DYNAMIC_PROPS_LIFE_MS: i64 = 24 * 3_600_000;
+/// Runs kept of a project's environment. The oldest go first.
+pub const RUNS_KEPT_MAX: i64 = 1_000;
+/// Bytes of one configured value.
+const CONFIGURED_BYTES_MAX: usize = 64 * 1024;
 
 /// Which components a path is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +93,60 @@ impl Kind {
                     token has neither.";
         Err(error::SCOPE_MISSING.saying(text))
     }
+
+    /// Whether such a component is among those that the path is about.
+    fn holds(self, what: What) -> bool {
+        match self {
+            Self::Components => true,
+            Self::Actions => what == What::Action,
+            Self::Triggers => what == What::Source,
+        }
+    }
+}
+
+/// Where a component's code stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The server itself does what it is for.
+    Native,
+    /// In this program.
+    Shipped(&'static Indexed),
+    /// In the store of the project that published it.
+    Published,
+    /// With whoever tries it out, unpublished.
+    At(Files),
+}
+
+/// One version of a component.
+#[derive(Clone, Debug)]
+pub struct Component {
+    pub id: ComponentId,
+    /// The app's slug and the component's own, with a hyphen between them; `~/` begins a project's
+    /// own.
+    pub key: String,
+    pub version: String,
+    pub described: Arc<Described>,
+    /// The file that is loaded first.
+    pub entry: String,
+    pub permissions: Vec<Permission>,
+    /// Names of packages that mean ours.
+    pub aliases: Vec<String>,
+    pub place: Place,
+    pub created_at_ms: i64,
+}
+
+impl Component {
+    pub fn name(&self) -> &str {
+        self.described.name.as_deref().unwrap_or(&self.key)
+    }
+
+    pub fn what(&self) -> What {
+        self.described.what
+    }
+
+    pub fn may(&self, permission: Permission) -> bool {
+        self.permissions.contains(&permission)
+    }
 }
 
 /// An action, or the source of a trigger.
@@ -58,6 +163,27 @@ pub struct ComponentView {
     /// What it is configured with, in order.
     #[schema(value_type = Vec<Object>)]
     pub configurable_props: Vec<Value>,
+    /// Whether it takes or makes files: `optional`, `required`, or null.
+    pub stash: Option<String>,
+    /// What is known of what it does: `readOnlyHint`, `destructiveHint` and so on.
+    #[schema(value_type = Option<Object>)]
+    pub annotations: Option<Value>,
+}
+
+impl From<&Component> for ComponentView {
+    fn from(it: &Component) -> Self {
+        let known = |stash: &&String| matches!(stash.as_str(), "optional" | "required");
+        Self {
+            key: it.key.clone(),
+            name: it.name().to_owned(),
+            version: it.version.clone(),
+            description: it.described.description.clone(),
+            component_type: Some(it.what().shown().to_owned()),
+            configurable_props: it.described.shown_props(),
+            stash: it.described.stash.as_ref().filter(known).cloned(),
+            annotations: it.described.annotations.clone().filter(Value::is_object),
+        }
+    }
 }
 
 /// A trigger that was deployed for a user.
@@ -80,44 +206,31 @@ pub struct DeployedView {
     pub name_slug: String,
 }
 
-/// The components that fit: none.
+/// A place among the runs that one project may have under way.
 ///
 /// # Errors
-/// [`error::INVALID_PARAMETER`] for a wish that no list could fulfil, and those of [`Page::of`].
-fn list(app: &App, query: &Query, name: String) -> Result<Listed<ComponentView>> {
-    one_of(query, "registry", &REGISTRIES)?;
-    one_of(query, "component_type", &TYPES)?;
-    none(app, query, name)
+/// [`error::TOO_MANY_RUNS`], with `Retry-After`.
+fn runs_now(app: &App, tenant: &Tenant) -> Result<Slot<ProjectId>> {
+    let slot = app.workers.slots.take(&tenant.project);
+    slot.ok_or_else(|| Error::from(error::TOO_MANY_RUNS).retry_after(1))
 }
 
-/// A page of a list with nothing on it.
-fn none<T>(app: &App, query: &Query, name: String) -> Result<Listed<T>> {
-    let page = Page::of(query, &app.cursors, name)?;
-    let nowhere = |_: &T| Boundary { key: 0, id: String::new() };
-    let (data, page_info) = page.answer(&app.cursors, Vec::new(), 0, nowhere);
-    Ok(Listed { data, page_info })
+fn missing() -> Error {
+    error::NOT_FOUND.saying("There is no such component, or no such version of it.")
 }
 
-fn one_of(query: &Query, name: &str, words: &[&str]) -> Result<()> {
-    match query.one(name)? {
-        Some(word) if !words.contains(&word) => {
-            let text = format!("`{name}` must be one of: {}.", words.join(", "));
-            Err(error::INVALID_PARAMETER.saying(text))
-        }
-        _ => Ok(()),
-    }
+/// A field of a request that cannot be used.
+fn field(name: &str, text: impl Into<String>) -> Error {
+    error::INVALID_FIELD.saying(text.into()).with(serde_json::json!({ "field": name }))
 }
 
-/// What would run a component. `what` says what did not happen.
+/// What is not built. `what` says what did not happen.
 ///
 /// Clients of the wire repeat every 5xx twice, with waits that double, unless `Retry-After` says
 /// otherwise. The zero has those that honour it do so at once, since waiting mends nothing. Some
 /// take only a wait above zero and fall back to their own, about three seconds in all; a greater
 /// number would not be shorter for them, and longer for the others.
 fn unbuilt(what: &str) -> Error {
-    let text = format!(
-        "{what}: this server does not run components yet. Until it does, call the app itself \
-         through the proxy, `/v1/connect/{{project}}/proxy`."
-    );
+    let text = format!("{what}: this server does not run triggers yet.");
     error::NOT_IMPLEMENTED.saying(text).retry_after(0)
 }

@@ -9,7 +9,7 @@ use url::Url;
 use super::ConfigError;
 use super::secret::Secret;
 use super::sources::Texts;
-use super::value::{AuditPolicy, LogFormat, Millis, MissingEnvironment, Route, Value};
+use super::value::{AuditPolicy, CodeSandbox, LogFormat, Millis, MissingEnvironment, Route, Value};
 
 /// One setting, as the reference, the parser and `doctor` know it.
 pub struct Setting {
@@ -233,6 +233,33 @@ settings! {
         stash_file_bytes_max: usize = "25 MiB", 1024..=1_073_741_824;
         /// Most that all files of a project's stashes may have together.
         stash_project_bytes_max: usize = "1 GiB", 1024..=1_099_511_627_776;
+    }
+    "Components" {
+        /// Node.js of version 20 or newer, which runs the code of components. Without it, the
+        /// `node` that is found on the `PATH`.
+        code_node: Option<PathBuf> = "";
+        /// What holds the processes that run code: `bubblewrap`, `landlock`, or the `best` that
+        /// works on this machine. `none` runs code with all that this user may do; only for
+        /// machines on which all code is trusted.
+        code_sandbox: CodeSandbox = "best";
+        /// Most processes that run code or are kept for the next run of the same.
+        code_workers_max: u32 = "16", 1..=1000;
+        /// How many wait with Node.js started, so that a first run is quick.
+        code_warm: u32 = "2", 0..=100;
+        /// How long a process is kept for the next run of the same.
+        code_idle_ms: Millis = "60000", 0..=3_600_000;
+        /// How long a run may take.
+        code_wall_ms: Millis = "60000", 100..=3_600_000;
+        /// How much processor time a run may use.
+        code_cpu_ms: Millis = "30000", 100..=3_600_000;
+        /// How much JavaScript may hold, in MiB.
+        code_heap_mib: u32 = "256", 64..=16_384;
+        /// How much memory a run's processes may have together, in MiB. Node.js has about 60.
+        code_memory_mib: u32 = "768", 128..=65_536;
+        /// Most that a run may say: its log, what it exports and returns.
+        code_output_bytes_max: usize = "6 MiB", 1024..=67_108_864;
+        /// Most runs of one project at once in this process. More are answered with 429.
+        code_runs_per_project_max: u32 = "32", 1..=10_000;
     }
     "Accounts and tokens" {
         /// Folder with further app files (`*.toml`), beside those built in.

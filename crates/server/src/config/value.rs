@@ -253,6 +253,30 @@ pub enum MissingEnvironment {
     Development,
 }
 
+/// What holds the processes that run components' code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CodeSandbox {
+    /// The strongest that works on this machine, and never none.
+    Best,
+    Bubblewrap,
+    Landlock,
+    /// Nothing does.
+    None,
+}
+
+impl Value for CodeSandbox {
+    const KIND: &'static str = "`best`, `bubblewrap`, `landlock` or `none`";
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "best" => Some(Self::Best),
+            "bubblewrap" => Some(Self::Bubblewrap),
+            "landlock" => Some(Self::Landlock),
+            "none" => Some(Self::None),
+            _ => None,
+        }
+    }
+}
+
 impl Value for MissingEnvironment {
     const KIND: &'static str = "`refuse`, `production` or `development`";
     fn parse(text: &str) -> Option<Self> {

@@ -32,6 +32,10 @@ pub struct ProjectView {
     callback_origin: Option<String>,
     /// Whether users choose how much they allow.
     scope_choice: bool,
+    /// Whether components' code sees placeholders in the place of credentials.
+    blind_tokens: bool,
+    /// Names of packages that mean `@grantkeep/runtime` in components' code.
+    component_packages: Vec<String>,
     /// The only hosts that your code may call here, beside those of the apps whose accounts it
     /// gets. Null: all that are public.
     code_hosts: Option<Vec<String>>,
@@ -48,6 +52,8 @@ impl From<Project> for ProjectView {
             verify_url: project.settings.verify_url,
             callback_origin: project.callback_origin,
             scope_choice: project.settings.scope_choice,
+            blind_tokens: project.settings.blind_tokens,
+            component_packages: project.settings.component_packages,
             code_hosts: project.settings.code_hosts.map(|it| it.entries().to_vec()),
         }
     }
@@ -83,6 +89,11 @@ pub struct ProjectWish {
     /// Whether users choose on the connect page how much they allow, where the app knows several
     /// measures.
     scope_choice: Option<bool>,
+    /// Whether components' code sees placeholders in the place of credentials: only on the way to
+    /// the app itself they become what they stand for. True for new projects.
+    blind_tokens: Option<bool>,
+    /// Names of packages that mean `@grantkeep/runtime` in components' code.
+    component_packages: Option<Vec<String>>,
     /// The only hosts that your code may call here, beside those of the apps whose accounts it
     /// gets: `api.example.com`, or `*.example.com` for all below it. Empty: no others. Null: all
     /// that are public.
@@ -111,6 +122,8 @@ impl ProjectWish {
             verify_url: self.verify_url,
             callback_origin: self.callback_origin,
             scope_choice: self.scope_choice,
+            blind_tokens: self.blind_tokens,
+            component_packages: self.component_packages,
             code_hosts: self.code_hosts,
         }
     }

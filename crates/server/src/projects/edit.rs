@@ -18,6 +18,9 @@ const LOGO_BYTES_MAX: usize = 256 * 1024;
 
 /// Characters of a verify URL.
 const VERIFY_URL_CHARS_MAX: usize = 2_048;
+/// Names of packages that mean ours, and characters of one.
+const PACKAGES_MAX: usize = 10;
+const PACKAGE_CHARS_MAX: usize = 100;
 /// The parameter that is added to a verify URL.
 pub(crate) const FLOW_ID_PARAM: &str = "flow_id";
 
@@ -35,6 +38,8 @@ pub struct Change {
     /// The inner `None` takes it away.
     pub callback_origin: Option<Option<String>>,
     pub scope_choice: Option<bool>,
+    pub blind_tokens: Option<bool>,
+    pub component_packages: Option<Vec<String>>,
     /// The inner `None` lets code call every public host.
     pub code_hosts: Option<Option<Vec<String>>>,
 }
@@ -156,6 +161,12 @@ fn apply(app: &App, project: &mut Project, change: Change) -> Result<()> {
         }
         project.settings = settings;
     }
+    if let Some(blind) = change.blind_tokens {
+        project.settings.blind_tokens = blind;
+    }
+    if let Some(packages) = change.component_packages {
+        project.settings.component_packages = package_names(packages)?;
+    }
     if let Some(choice) = change.scope_choice {
         project.settings.scope_choice = choice;
     }
@@ -178,6 +189,32 @@ fn apply(app: &App, project: &mut Project, change: Change) -> Result<()> {
         project.callback_origin = origin;
     }
     Ok(())
+}
+
+/// Names of packages as npm has them, each once.
+fn package_names(mut names: Vec<String>) -> Result<Vec<String>> {
+    names.sort();
+    names.dedup();
+    if names.len() <= PACKAGES_MAX && names.iter().all(|it| is_package(it)) {
+        return Ok(names);
+    }
+    Err(field(
+        "component_packages",
+        "Name at most 10 packages as npm does: `name` or `@scope/name`.",
+    ))
+}
+
+/// Whether it is a package's name as npm has it.
+pub(crate) fn is_package(name: &str) -> bool {
+    let part = |it: &str| {
+        let plain = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit() || b"._-".contains(&it);
+        it.starts_with(|it: char| it.is_ascii_alphanumeric()) && it.bytes().all(plain)
+    };
+    let parts = match name.strip_prefix('@') {
+        Some(rest) => rest.split_once('/').map(|(scope, name)| vec![scope, name]),
+        None => Some(vec![name]),
+    };
+    name.len() <= PACKAGE_CHARS_MAX && parts.is_some_and(|it| it.into_iter().all(part))
 }
 
 /// The same as for redirect URIs; and what is added to the query must not be there already, since

@@ -21,7 +21,7 @@ pub use clients::{
 pub(crate) use clients::{Proof, Refusal, caller_by_token, exchange};
 pub use code_hosts::CodeHosts;
 pub use edit::{Change, create, delete, set_logo, update};
-pub(crate) use edit::{FLOW_ID_PARAM, redirect_uri, shown_name};
+pub(crate) use edit::{FLOW_ID_PARAM, is_package, redirect_uri, shown_name};
 pub(crate) use exposed::{expose, in_query};
 pub use freeze::{Freeze, Scope as FreezeScope, freeze, freezes, unfreeze};
 pub(crate) use freeze::{Freezes, freezes_in_force};
@@ -91,6 +91,11 @@ pub struct Settings {
     pub proxy_rules: ProxyRules,
     /// Whether users choose on the page how much they allow, where an app knows several measures.
     pub scope_choice: bool,
+    /// Whether the code of components sees placeholders in the place of credentials, unless its
+    /// version may see more.
+    pub blind_tokens: bool,
+    /// Names of packages that mean `@grantkeep/runtime` in the code of components.
+    pub component_packages: Vec<String>,
     /// The only hosts that the project's code may call, beside those of its run's apps. `None`:
     /// all that are public.
     pub code_hosts: Option<CodeHosts>,
@@ -132,6 +137,8 @@ impl Default for Settings {
             proxy_echo: Echo::default(),
             proxy_rules: ProxyRules::default(),
             scope_choice: false,
+            blind_tokens: true,
+            component_packages: Vec::new(),
             code_hosts: None,
         }
     }

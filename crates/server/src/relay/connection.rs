@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
 
+use grantkeep_runtime::{Authority, HostCertificate};
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -16,7 +17,6 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_rustls::TlsAcceptor;
 use url::Host;
 
-use super::authority::{Authority, HostCertificate};
 use super::forward;
 use super::grants::{RunGrants, lock};
 use super::way::Way;

@@ -13,7 +13,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde_json::json;
 
-use super::{File, New, find, link, read, upload};
+use super::{File, Into, New, find, link, read, upload};
 use crate::app::App;
 use crate::audit::Event;
 use crate::callers::{Actor, Anyone, InTenant, Origin, Server};
@@ -68,7 +68,7 @@ pub(crate) async fn put(
     let new = New {
         tenant: &call.tenant,
         external_id: query.one("external_user_id")?.ok_or(error::INVALID_EXTERNAL_USER)?,
-        stash: query.one("stash_id")?,
+        stash: query.one("stash_id")?.map_or(Into::Fresh, Into::Known),
         name: query.one("name")?.unwrap_or_default(),
     };
     let bytes = body.into_data_stream().map(|it| it.map_err(|error| fault(&error)));

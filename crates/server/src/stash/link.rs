@@ -17,7 +17,7 @@ use crate::tenant::{Environment, Tenant};
 pub(super) const PATH: &str = "/stash";
 
 /// Makes a link to the file. Whoever has it has the file.
-pub(super) fn make(app: &App, file: &File) -> Result<Url> {
+pub(crate) fn make(app: &App, file: &File) -> Result<Url> {
     let until_ms = app.clock.now_ms() + LINK_LIFE_MS;
     let mut url = app.url(PATH);
     url.query_pairs_mut()

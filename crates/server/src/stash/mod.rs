@@ -4,12 +4,12 @@
 
 pub mod api;
 mod download;
-mod link;
+pub(crate) mod link;
 mod store;
 mod upload;
 
 pub(crate) use download::{find, read};
-pub(crate) use upload::{New, upload};
+pub(crate) use upload::{Into, New, is_id, new_id, replace, upload};
 
 use grantkeep_vault::Place;
 
@@ -47,7 +47,7 @@ pub struct File {
 
 impl File {
     /// What stands after the last slash.
-    fn name(&self) -> &str {
+    pub fn name(&self) -> &str {
         self.key.rsplit('/').next().unwrap_or_default()
     }
 
@@ -68,6 +68,16 @@ impl File {
 /// Takes all files of a user away, in the transaction that erases him.
 pub(crate) async fn forget_user(tx: &mut Tx, tenant: &Tenant, user: &UserId) -> Result<()> {
     Ok(store::delete_of_user(tx, tenant, user).await?)
+}
+
+/// The whole files of a user's stash, by name.
+pub(crate) async fn files(
+    app: &App,
+    tenant: &Tenant,
+    user: &UserId,
+    stash: &str,
+) -> Result<Vec<File>> {
+    Ok(store::of_stash(&app.db, tenant, user, (stash, app.clock.now_ms())).await?)
 }
 
 /// Takes a file away once its time is over.

@@ -116,6 +116,22 @@ pub(super) async fn find(
     Ok(row.map(|it| it.file(tenant)))
 }
 
+/// The whole files of a user's stash whose time is not over.
+pub(super) async fn of_stash(
+    db: &Db,
+    tenant: &Tenant,
+    user: &UserId,
+    (stash, now_ms): (&str, i64),
+) -> sqlx::Result<Vec<File>> {
+    let sql = "select id, user_id, stash_id, s3_key, bytes, chunks, expires_at_ms \
+               from stash_files where project_id = $1 and environment = $2 and user_id = $3 \
+               and stash_id = $4 and complete and expires_at_ms > $5 order by s3_key";
+    let rows: Vec<Row> = on!(db.read(), conn => sqlx::query_as(sql)
+        .bind(&tenant.project).bind(tenant.environment.as_str()).bind(user).bind(stash)
+        .bind(now_ms).fetch_all(conn).await?);
+    Ok(rows.into_iter().map(|it| it.file(tenant)).collect())
+}
+
 pub(super) async fn chunk(db: &Db, file: &File, nth: i64) -> sqlx::Result<Option<Vec<u8>>> {
     let sql = "select c.sealed from stash_chunks c join stash_files f on f.id = c.file_id \
                where f.project_id = $1 and f.environment = $2 and f.id = $3 and c.nth = $4";
@@ -128,6 +144,15 @@ pub(super) async fn delete(db: &Db, tenant: &Tenant, file: &FileId) -> sqlx::Res
     let sql = "delete from stash_files where project_id = $1 and environment = $2 and id = $3";
     on!(db.write(), conn => sqlx::query(sql)
         .bind(&tenant.project).bind(tenant.environment.as_str()).bind(file)
+        .execute(conn).await?.rows_affected());
+    Ok(())
+}
+
+/// Takes away the file of that key, if there is one.
+pub(super) async fn delete_named(db: &Db, tenant: &Tenant, key: &str) -> sqlx::Result<()> {
+    let sql = "delete from stash_files where project_id = $1 and environment = $2 and s3_key = $3";
+    on!(db.write(), conn => sqlx::query(sql)
+        .bind(&tenant.project).bind(tenant.environment.as_str()).bind(key)
         .execute(conn).await?.rows_affected());
     Ok(())
 }

@@ -9,17 +9,46 @@ use grantkeep_vault::{OwnerKey, token};
 use super::{CHUNK_BYTES, File, LIFE_MS, NAME_CHARS_MAX, store};
 use crate::app::App;
 use crate::error::{self, Error, Result};
-use crate::ids::FileId;
+use crate::ids::{FileId, ProjectId, UserId};
 use crate::outbox::{self, Job};
 use crate::tenant::Tenant;
 use crate::users;
+
+/// Which stash a file goes into.
+#[derive(Clone, Copy)]
+pub(crate) enum Into<'a> {
+    /// One of its own.
+    Fresh,
+    /// One that the user has.
+    Known(&'a str),
+    /// One that the user has, or that begins with this file: the id is ours.
+    Either(&'a str),
+}
+
+impl<'a> Into<'a> {
+    fn id(self) -> Option<&'a str> {
+        match self {
+            Self::Fresh => None,
+            Self::Known(id) | Self::Either(id) => Some(id),
+        }
+    }
+}
+
+/// The id of a stash that has no file yet.
+pub(crate) fn new_id() -> String {
+    token::hex("", 16).expose().to_owned()
+}
+
+/// Whether the text can be the id of a stash.
+pub(crate) fn is_id(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(is_hex)
+}
 
 /// What a caller says of a file.
 pub(crate) struct New<'a> {
     pub tenant: &'a Tenant,
     pub external_id: &'a str,
-    /// The stash that the file joins. `None`: one of its own.
-    pub stash: Option<&'a str>,
+    pub stash: Into<'a>,
     pub name: &'a str,
 }
 
@@ -48,12 +77,33 @@ pub(crate) async fn upload(
     arriving.await.map_err(|ended| Error::from(error::INTERNAL).logging(ended))?
 }
 
+/// Stores a file in the place of the one of its name, in a stash that is named.
+///
+/// # Errors
+/// As for [`upload`].
+pub(crate) async fn replace(
+    app: &Arc<App>,
+    new: New<'_>,
+    body: impl Stream<Item = Result<Bytes>> + Send + 'static,
+) -> Result<File> {
+    let user = users::find(&app.db, new.tenant, new.external_id).await?.ok_or(error::NOT_FOUND)?;
+    let stash = new.stash.id().unwrap_or_default();
+    let key = key(&new.tenant.project, &user.id, (stash, new.name));
+    store::delete_named(&app.db, new.tenant, &key).await?;
+    upload(app, new, body).await
+}
+
+/// What callers name a file by.
+fn key(project: &ProjectId, user: &UserId, (stash, name): (&str, &str)) -> String {
+    format!("1day/{project}/{user}/{stash}/u/{name}")
+}
+
 /// Writes the file down, and when it is to be taken away.
 async fn begin(app: &App, new: New<'_>) -> Result<File> {
     check_name(new.name)?;
-    let stash = match new.stash {
-        None => token::hex("", 16).expose().to_owned(),
-        Some(text) if text.len() == 32 && text.bytes().all(is_hex) => text.to_owned(),
+    let stash = match new.stash.id() {
+        None => new_id(),
+        Some(text) if is_id(text) => text.to_owned(),
         Some(_) => {
             return Err(error::INVALID_PARAMETER.saying("`stash_id` is not one of this server's."));
         }
@@ -61,7 +111,7 @@ async fn begin(app: &App, new: New<'_>) -> Result<File> {
     let now_ms = app.clock.now_ms();
     let mut tx = app.db.begin().await?;
     let user = users::ensure(&mut tx, new.tenant, new.external_id, now_ms).await?.id;
-    let joins = new.stash.is_some();
+    let joins = matches!(new.stash, Into::Known(_));
     if joins && !store::has_stash(&mut tx, new.tenant, &user, (&stash, now_ms)).await? {
         return Err(error::NOT_FOUND.saying("The user has no such stash."));
     }
@@ -69,7 +119,7 @@ async fn begin(app: &App, new: New<'_>) -> Result<File> {
     let file = File {
         id: FileId::mint(),
         tenant: new.tenant.clone(),
-        key: format!("1day/{project}/{user}/{stash}/u/{}", new.name),
+        key: key(project, &user, (&stash, new.name)),
         user,
         stash,
         bytes: 0,

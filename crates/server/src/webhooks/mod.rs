@@ -56,10 +56,13 @@ pub enum Topic {
     AccountRecovered,
     #[serde(rename = "account.deleted")]
     AccountDeleted,
+    /// A component wanted an account that the user has not connected, or that no longer works.
+    #[serde(rename = "account.needed")]
+    AccountNeeded,
 }
 
 impl Topic {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::ConnectionSuccess,
         Self::ConnectionError,
         Self::AccountRefreshFailed,
@@ -67,6 +70,7 @@ impl Topic {
         Self::AccountExpiring,
         Self::AccountRecovered,
         Self::AccountDeleted,
+        Self::AccountNeeded,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -78,6 +82,7 @@ impl Topic {
             Self::AccountExpiring => "account.expiring",
             Self::AccountRecovered => "account.recovered",
             Self::AccountDeleted => "account.deleted",
+            Self::AccountNeeded => "account.needed",
         }
     }
 

@@ -17,7 +17,7 @@ const HELD: &[(&str, &[&str])] = &[
         "1 every method of every client",
         &[
             "every_method_of_every_client_is_answered_as_strict_clients_want_it",
-            "components_are_empty_lists_and_whatever_would_run_one_says_so",
+            "components_that_are_not_there_are_missed_and_nothing_is_deployed",
             "a_file_comes_back_as_it_went_in_whatever_its_size",
             "every method sends what the wire asks for",
         ],
@@ -79,6 +79,20 @@ const HELD: &[(&str, &[&str])] = &[
             "h_01_other_peoples_verifiers_take_what_we_sign",
             "h-01 both signatures of the server are taken",
             "the_wires_webhook_has_the_wires_fields",
+        ],
+    ),
+    (
+        "9 strict clients can read every field of a component",
+        &["item_9_strict_clients_can_read_every_field"],
+    ),
+    (
+        "10 real components",
+        &[
+            "an_action_gives_what_it_returns_exports_and_logs",
+            "options_come_page_by_page_and_failures_are_among_the_errors",
+            "fields_that_a_choice_brings_are_remembered_for_a_day_for_their_user",
+            "files_of_a_stash_go_into_the_run_and_new_ones_come_out",
+            "what_code_throws_is_an_answer_and_not_a_failure_of_the_call",
         ],
     ),
     (

@@ -11,6 +11,7 @@ mod callers;
 mod canary;
 mod catalog_file;
 mod checklist;
+mod components;
 mod connect;
 mod custom_apps;
 mod demo;

@@ -1,0 +1,161 @@
+//! `grantkeep components run`: an action on a connected account, from the command line.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::components::{explained, project, values};
+use super::components_files::{Folder, read, walk};
+use super::{Failure, Shell, output};
+use crate::accounts;
+use crate::app::App;
+use crate::callers::{Actor, Caller, Origin};
+use crate::components::{
+    self, Asked, Component, Index, Indexed, Kind, Publication, Ran, Stashing, closure,
+};
+use crate::ids::ProjectId;
+use crate::scope::{Scope, Scopes};
+use crate::tenant::{Environment, Tenant};
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The component's key, or with `--local` a file or folder.
+    what: String,
+    /// Take the code from this machine's disk, without publishing it.
+    #[arg(long)]
+    local: bool,
+    #[arg(long, value_name = "ID")]
+    project: String,
+    #[arg(long, value_name = "NAME", default_value = "development",
+        value_parser = ["development", "production"])]
+    environment: String,
+    /// Your own id of the user [default: whose the first account is].
+    #[arg(long, value_name = "ID")]
+    user: Option<String>,
+    /// An account for a field: `slack=apn_...`. Repeat for more.
+    #[arg(long = "app", value_name = "FIELD=ACCOUNT")]
+    accounts: Vec<String>,
+    /// A value for a field: `text=hi`, or JSON. Repeat for more.
+    #[arg(long = "prop", value_name = "FIELD=VALUE")]
+    props: Vec<String>,
+    #[arg(long)]
+    version: Option<String>,
+}
+
+/// The person at the command line may do what a server may.
+fn operator() -> Caller {
+    Caller {
+        actor: Actor::Operator,
+        scopes: Scopes::of(&[Scope::Everything]),
+        project: None,
+        connect: None,
+        reach: None,
+    }
+}
+
+pub(super) async fn run(shell: &Shell, app: &Arc<App>, args: Args) -> Result<(), Failure> {
+    let project = project(app, &args.project).await?;
+    let environment = Environment::parse(&args.environment).unwrap_or(Environment::Development);
+    let tenant = Tenant { project: project.clone(), environment };
+    let mut configured = values(&args.props)?;
+    let mut user = args.user.clone();
+    for (name, account) in values(&args.accounts)? {
+        let id = account.as_str().unwrap_or_default().to_owned();
+        if user.is_none() {
+            user = Some(accounts::find(app, &tenant, &id, None).await?.external_id);
+        }
+        configured.insert(name, json!({ "authProvisionId": id }));
+    }
+    let user = user.unwrap_or_else(|| "cli".to_owned());
+    let local =
+        if args.local { Some(load(app, &project, Path::new(&args.what)).await?) } else { None };
+    let caller = operator();
+    let origin = Origin::default();
+    let asked = Asked {
+        tenant: &tenant,
+        external_id: &user,
+        caller: &caller,
+        origin: &origin,
+        kind: Kind::Actions,
+        key: &args.what,
+        version: args.version.as_deref(),
+        configured,
+        dynamic_props: None,
+    };
+    let ran = match local {
+        None => components::run(app, asked, Stashing::None).await,
+        Some(it) => components::run_found(app, (asked, it), Stashing::None).await,
+    };
+    show(shell, ran.map_err(explained)?)
+}
+
+/// A component that nobody published.
+async fn load(app: &Arc<App>, project: &ProjectId, path: &Path) -> Result<Component, Failure> {
+    let Folder { files, entry } = read(path)?;
+    let new = Publication { files, entry, ..Publication::default() };
+    components::unpublished(app, project, new).await.map_err(explained)
+}
+
+fn show(shell: &Shell, ran: Ran) -> Result<(), Failure> {
+    if shell.json {
+        output::json(&json!({ "exports": ran.exports, "os": ran.observations, "ret": ran.ret,
+            "outcome": ran.outcome }));
+    } else {
+        for it in ran.observations.iter().filter(|it| it.k != "error") {
+            output::note(&format!("{}: {}", it.k, it.msg.as_deref().unwrap_or_default()));
+        }
+        exports(&ran.exports);
+        if !ran.ret.is_null() {
+            output::json(&ran.ret);
+        }
+    }
+    match ran.failure {
+        None => Ok(()),
+        Some(failure) => {
+            let stack = ran.observations.last().and_then(|it| it.err.as_ref());
+            if let Some(stack) = stack.and_then(|it| it["stack"].as_str()) {
+                output::note(stack);
+            }
+            Err(Failure::Other(failure.to_string()))
+        }
+    }
+}
+
+fn exports(all: &Map<String, Value>) {
+    for (name, value) in all {
+        match value.as_str() {
+            Some(text) => output::line(&format!("{name}: {text}")),
+            None => output::line(&format!("{name}: {value}")),
+        }
+    }
+}
+
+/// What the components of a folder say of themselves, in the order of their paths.
+pub(super) async fn describe_all(app: &Arc<App>, root: &Path) -> Result<Index, Failure> {
+    let mut texts = std::collections::BTreeMap::new();
+    for path in walk(root)? {
+        let name: PathBuf = path.strip_prefix(root).unwrap_or(&path).to_owned();
+        texts.insert(name.to_string_lossy().into_owned(), std::fs::read_to_string(&path)?);
+    }
+    let mut all = Index::new();
+    for entry in texts.keys().filter(|it| is_component(it)) {
+        let paths = closure(entry, |it| texts.get(it).map(String::as_str));
+        let files = paths.into_iter().filter_map(|path| {
+            let text = texts.get(&path)?.clone();
+            Some((path, text.into()))
+        });
+        let new =
+            Publication { files: files.collect(), entry: entry.clone(), ..Publication::default() };
+        let component = components::describe(app, &new).await.map_err(explained)?;
+        all.push(Indexed { entry: entry.clone(), component });
+    }
+    Ok(all)
+}
+
+/// `slack/actions/send-message/send-message.mjs`: a folder, and in it a file of its name.
+fn is_component(path: &str) -> bool {
+    let parts: Vec<&str> = path.split('/').collect();
+    let [_, kind, folder, file] = parts.as_slice() else { return false };
+    ["actions", "sources"].contains(kind) && file.strip_suffix(".mjs") == Some(folder)
+}

@@ -1,0 +1,8 @@
+//! Components: published, listed, asked for their fields, and run in real workers.
+
+mod accounts;
+mod fields;
+mod files;
+mod publishing;
+mod running;
+mod shipped;
