@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
 
+use grantkeep_runtime::{Authority, HostCertificate};
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -16,7 +17,6 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_rustls::TlsAcceptor;
 use url::Host;
 
-use super::authority::{Authority, HostCertificate};
 use super::forward;
 use super::grants::{RunGrants, lock};
 use super::way::Way;
@@ -98,12 +98,9 @@ const NOT_HTTP: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r
     Code can reach the web by HTTP, over TLS on port 443.\r\n";
 
 /// The stream with the byte that was read from it.
-fn rewound<S: AsyncRead + AsyncWrite>(
-    first: [u8; 1],
-    stream: S,
-) -> impl AsyncRead + AsyncWrite + Send + Unpin + 'static
+fn rewound<S>(first: [u8; 1], stream: S) -> impl AsyncRead + AsyncWrite + Send + Unpin + 'static
 where
-    S: Send + Unpin + 'static,
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let (reader, writer) = tokio::io::split(stream);
     tokio::io::join(std::io::Cursor::new(first).chain(reader), writer)
