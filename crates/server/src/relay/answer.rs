@@ -109,26 +109,32 @@ impl Drop for Record {
     }
 }
 
-/// The answer as code gets it, its body still coming.
+/// Refuses an answer that is none, or too large, by its head.
 ///
 /// # Errors
 /// [`error::UPSTREAM_PROTOCOL`], [`error::UPSTREAM_TOO_LARGE`].
+pub(super) fn screen(app: &App, method: &Method, response: &Response<Incoming>) -> Result<()> {
+    if response.status().is_informational() {
+        return Err(error::UPSTREAM_PROTOCOL.logging("the app changed the protocol"));
+    }
+    let bytes_max = app.config.proxy_answer_bytes_max as u64;
+    let length = headers::length(response.headers()).filter(|_| *method != Method::HEAD);
+    if length.is_some_and(|it| it > bytes_max) {
+        return Err(error::UPSTREAM_TOO_LARGE.into());
+    }
+    Ok(())
+}
+
+/// The answer as code gets it, its body still coming.
 pub(super) fn pass(
     (mut record, method): (Record, &Method),
     response: Response<Incoming>,
     (slot, end): (Option<Slot>, Instant),
-) -> Result<Response<Body>, (Record, error::Error)> {
+) -> Response<Body> {
     let (mut head, incoming) = response.into_parts();
     let config = &record.app.config;
     let bytes_max = config.proxy_answer_bytes_max as u64;
-    if head.status.is_informational() {
-        let refusal = error::UPSTREAM_PROTOCOL.logging("the app changed the protocol");
-        return Err((record, refusal));
-    }
     let bodiless = *method == Method::HEAD || incoming.is_end_stream();
-    if !bodiless && headers::length(&head.headers).is_some_and(|it| it > bytes_max) {
-        return Err((record, error::UPSTREAM_TOO_LARGE.into()));
-    }
     let events = headers::is_events(&head.headers);
     let idle = config.proxy_idle_timeout_ms.duration();
     let events_end = Instant::now() + config.proxy_events_timeout_ms.duration();
@@ -153,7 +159,7 @@ pub(super) fn pass(
     let mut answer = Response::new(Body::new(Recorded { inner, exchanged, record }));
     *answer.status_mut() = head.status;
     *answer.headers_mut() = head.headers;
-    Ok(answer)
+    answer
 }
 
 fn restore(headers: &mut HeaderMap, needles: &Needles) {

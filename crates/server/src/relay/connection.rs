@@ -98,12 +98,9 @@ const NOT_HTTP: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r
     Code can reach the web by HTTP, over TLS on port 443.\r\n";
 
 /// The stream with the byte that was read from it.
-fn rewound<S: AsyncRead + AsyncWrite>(
-    first: [u8; 1],
-    stream: S,
-) -> impl AsyncRead + AsyncWrite + Send + Unpin + 'static
+fn rewound<S>(first: [u8; 1], stream: S) -> impl AsyncRead + AsyncWrite + Send + Unpin + 'static
 where
-    S: Send + Unpin + 'static,
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let (reader, writer) = tokio::io::split(stream);
     tokio::io::join(std::io::Cursor::new(first).chain(reader), writer)

@@ -16,7 +16,7 @@ use hyper::body::Incoming;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::answer::{Record, pass};
+use super::answer::{Record, pass, screen};
 use super::connection::Link;
 use super::grants::Granted;
 use super::load::{Load, Need};
@@ -61,17 +61,16 @@ pub(super) async fn forward(
         Ok(()) => send(link, &mut record, request).await,
         Err(error) => Err(error),
     };
-    let passed = match sent {
+    match sent {
         Ok((response, slot, end)) => pass((record, &method), response, (slot, end)),
-        Err(error) => Err((record, error)),
-    };
-    passed.unwrap_or_else(|(mut record, error)| {
-        record.failed(error.kind().code);
-        let mut response = error.into_response();
-        // The rest of the body would be taken for the next request.
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-        response
-    })
+        Err(error) => {
+            record.failed(error.kind().code);
+            let mut response = error.into_response();
+            // The rest of the body would be taken for the next request.
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            response
+        }
+    }
 }
 
 /// Refuses what is no plain request to the host of the connection.
@@ -134,6 +133,7 @@ async fn send(link: &Link, record: &mut Record, request: Request<Incoming>) -> R
     let end = Instant::now() + link.app.config.proxy_total_timeout_ms.duration();
     let mut sending = Sending { link, asked, owners, load, end, slot: None };
     let response = sending.run(record).await?;
+    screen(&link.app, &sending.asked.method, &response)?;
     Ok((response, sending.slot, end))
 }
 

@@ -2,8 +2,8 @@
 //! here its placeholders become credentials, on the way to the hosts of their own apps alone.
 //!
 //! 1. `way.rs` judges where a connection may go, before it is made.
-//! 2. `connection.rs` ends TLS towards the code, with a certificate of the worker's own
-//!    authority, and reads requests.
+//! 2. `connection.rs` ends TLS towards the code, with a certificate of the worker's own authority,
+//!    and reads requests.
 //! 3. `forward.rs` makes each of them anew: judged, with credentials put in (`replace.rs`), sent by
 //!    `egress.rs`, once more with a fresh token after a 401.
 //! 4. `answer.rs` passes the answer back, with placeholders where the app repeats a credential.
