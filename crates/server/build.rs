@@ -19,7 +19,8 @@ fn main() -> io::Result<()> {
     let mut text = String::from("&[\n");
     for path in paths(&root)? {
         let name = path.strip_prefix(&root).map_err(io::Error::other)?;
-        let line = writeln!(text, "({:?}, include_str!({:?})),", slashes(name), path);
+        let file = path.to_string_lossy();
+        let line = writeln!(text, "({:?}, include_str!({file:?})),", slashes(name));
         line.map_err(io::Error::other)?;
     }
     text.push(']');

@@ -38,29 +38,25 @@ fn file(path: &Path) -> Result<Folder, Failure> {
     loop {
         let before = texts.len();
         let wanted = std::cell::RefCell::new(Vec::new());
-        let found = closure(&entry, |name| match texts.get(name) {
-            Some(text) => text.as_deref(),
-            None => {
+        let found = closure(&entry, |name| {
+            let known = texts.get(name);
+            if known.is_none() {
                 wanted.borrow_mut().push(name.to_owned());
-                None
             }
+            known?.as_deref()
         });
         for name in wanted.into_inner() {
             let text = read(&name);
             texts.insert(name, text);
         }
         if texts.len() == before || found.len() > FILES_MAX {
-            return Ok(below_common(&entry, found.into_iter().collect(), &texts));
+            return Ok(below_common(&entry, &Vec::from_iter(found), &texts));
         }
     }
 }
 
 /// The files by their paths below the deepest folder that holds them all.
-fn below_common(
-    entry: &str,
-    paths: Vec<String>,
-    texts: &BTreeMap<String, Option<String>>,
-) -> Folder {
+fn below_common(entry: &str, paths: &[String], texts: &BTreeMap<String, Option<String>>) -> Folder {
     let folder = |path: &str| {
         path.rsplit_once('/').map(|(folder, _)| format!("{folder}/")).unwrap_or_default()
     };

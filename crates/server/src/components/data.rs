@@ -26,7 +26,7 @@ const NAME_CHARS_MAX: usize = 100;
 /// The store that is meant where none is named.
 const DEFAULT: &str = "default";
 /// Longest time to live, in seconds.
-const TTL_S_MAX: i64 = 10 * 366 * 86_400;
+const TTL_S_MAX: f64 = 10.0 * 366.0 * 86_400.0;
 
 /// The stores of one run's fields, and no others.
 #[derive(Default)]
@@ -177,7 +177,7 @@ async fn set(
         Value::Null => None,
         ttl => match ttl.as_f64() {
             #[allow(clippy::cast_possible_truncation, reason = "within bounds by the guard")]
-            Some(seconds) if seconds > 0.0 && seconds <= TTL_S_MAX as f64 => {
+            Some(seconds) if seconds > 0.0 && seconds <= TTL_S_MAX => {
                 Some(now_ms + (seconds * 1_000.0) as i64)
             }
             _ => return Err(wrong("A time to live is a number of seconds above 0.")),
