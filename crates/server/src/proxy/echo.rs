@@ -53,6 +53,7 @@ impl Needles {
         self.push(lower_escapes(&escaped).into_bytes(), instead);
         self.push(escaped.into_bytes(), instead);
         self.push(utf8_percent_encode(secret, SCRIPTS).to_string().into_bytes(), instead);
+        self.push(utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string().into_bytes(), instead);
         let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
         self.push(form.into_bytes(), instead);
         if let Ok(json) = serde_json::to_string(secret) {
