@@ -3,7 +3,7 @@
 use crate::{place, run};
 
 /// Seals nothing that is kept: the store goes with the folder.
-const ROOT_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+const ROOT_KEY: &str = "MtovqCWyX8w56KzK2iZn3m0PfrYkEI7RzH/xAytwX6Q=";
 
 /// Runs the program itself, which loads each component in a worker.
 pub fn describe() -> Result<bool, String> {

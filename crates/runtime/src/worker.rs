@@ -1,6 +1,10 @@
 //! One worker: from the start of its process to the code that it holds.
 
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -29,6 +33,17 @@ pub(crate) struct Worker {
     sandbox: Arc<Sandbox>,
 }
 
+/// Listens at a path of any length. A socket's name has 107 bytes at most, and where the folder is
+/// is not ours to say, so the kernel is shown the folder as a file that is open.
+fn listen(socket: &Path) -> io::Result<UnixListener> {
+    let (Some(folder), Some(name)) = (socket.parent(), socket.file_name()) else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    let open = File::open(folder)?;
+    let short = format!("/proc/self/fd/{}", open.as_raw_fd());
+    UnixListener::bind(Path::new(&short).join(name))
+}
+
 impl Worker {
     /// Starts one that holds no code, and returns when it has said hello.
     pub async fn start(
@@ -40,9 +55,8 @@ impl Worker {
         let authority = Arc::new(Authority::new().map_err(|it| failed(&it))?);
         let place = sandbox.place(authority.pem()).map_err(|it| failed(&it))?;
         let socket = place.socket();
-        let shown = socket.display();
-        let listener = UnixListener::bind(&socket)
-            .map_err(|it| Unavailable::Start(format!("{shown}: {it}; is the path too long?")))?;
+        let listener = listen(&socket)
+            .map_err(|it| Unavailable::Start(format!("{}: {it}", socket.display())))?;
         std::fs::set_permissions(&socket, PermissionsExt::from_mode(0o600))
             .and_then(|()| std::os::unix::fs::chown(&socket, place.uid, place.uid))
             .map_err(|it| failed(&it))?;

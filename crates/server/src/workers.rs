@@ -103,7 +103,9 @@ impl Home {
                 let _ = std::fs::remove_dir_all(&folder);
             }
         }
-        let folder = all.join(InstanceId::mint().as_str());
+        // Short, as a socket below it has a name of 107 bytes at most.
+        let id = InstanceId::mint();
+        let folder = all.join(id.as_str().split_at(InstanceId::PREFIX.len() + 6).0);
         std::fs::create_dir(&folder)?;
         let lock = std::fs::File::create_new(folder.join(LOCK))?;
         lock.lock()?;

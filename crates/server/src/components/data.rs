@@ -84,7 +84,7 @@ impl Stores {
                 Ok(Value::Bool(found.is_some()))
             }
             "set" => set(app, owner, (id, key()?), params).await,
-            "keys" => Ok(json!(store::keys(&app.db, id, now_ms).await?)),
+            "keys" => Ok(json!(store::names(&app.db, id, now_ms).await?)),
             "delete" => {
                 store::delete(&app.db, id, key()?).await?;
                 Ok(Value::Null)

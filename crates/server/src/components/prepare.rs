@@ -271,7 +271,8 @@ impl Prepared {
     /// a secret of the run.
     ///
     /// # Errors
-    /// [`error::CODE_UNAVAILABLE`], when nothing was run. What the code did wrong is in the outcome.
+    /// [`error::CODE_UNAVAILABLE`], when nothing was run. What the code did wrong is in the
+    /// outcome.
     pub async fn perform(&self, op: Op, host: RunHost) -> Result<Outcome> {
         let pool = self.app.workers.pool(&self.app.config).await?;
         let host = Arc::new(host);

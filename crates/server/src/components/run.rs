@@ -37,8 +37,8 @@ pub struct Ran {
 /// Runs it, and keeps what came of it. What its code does wrong is in the observations.
 ///
 /// # Errors
-/// Those of [`prepare_found`]; [`crate::error::TOO_MANY_RUNS`]; [`crate::error::CODE_UNAVAILABLE`], when
-/// nothing was run.
+/// Those of [`prepare_found`]; [`crate::error::TOO_MANY_RUNS`];
+/// [`crate::error::CODE_UNAVAILABLE`], when nothing was run.
 pub async fn run(app: &Arc<App>, asked: Asked<'_>, stashing: Stashing) -> Result<Ran> {
     let which = (asked.kind, asked.key, asked.version);
     let component = find(app, &asked.tenant.project, which).await?;

@@ -601,11 +601,15 @@ class Project(Model):
     """A project."""
 
     app_name: Optional[str]
+    #: Whether components' code sees placeholders in the place of credentials.
+    blind_tokens: bool
     #: The origin of its clients' redirect URIs; that of the server when null.
     callback_origin: Optional[str]
     #: The only hosts that your code may call here, beside those of the apps whose accounts it gets.
     #: Null: all that are public.
     code_hosts: Optional[List[str]]
+    #: Names of packages that mean ``@grantkeep/runtime`` in components' code.
+    component_packages: List[str]
     connect_require_key_auth_test: bool
     id: str
     name: str
@@ -615,7 +619,16 @@ class Project(Model):
     #: Where browsers are sent to be confirmed by your backend.
     verify_url: Optional[str]
 
-    _required = frozenset({"connect_require_key_auth_test", "id", "name", "scope_choice"})
+    _required = frozenset(
+        {
+            "blind_tokens",
+            "component_packages",
+            "connect_require_key_auth_test",
+            "id",
+            "name",
+            "scope_choice",
+        }
+    )
     _optional = frozenset(
         {
             "app_name",
@@ -687,6 +700,7 @@ WebhookTopic = Literal[
     "account.expiring",
     "account.recovered",
     "account.deleted",
+    "account.needed",
 ]
 
 
@@ -855,6 +869,103 @@ class ReloadedFields(Model):
     dynamicProps: Optional[Dict[str, Any]]
 
     _optional = frozenset({"observations", "errors", "dynamicProps"})
+
+
+class ComponentFile(Model):
+    """One file: its content as text, or in base64."""
+
+    base64: Optional[str]
+    #: Where it stands in the component's folder, such as ``common/api.mjs``.
+    path: str
+    text: Optional[str]
+
+    _required = frozenset({"path"})
+    _optional = frozenset({"base64", "text"})
+
+
+class ComponentView(Model):
+    """An action, or the source of a trigger."""
+
+    #: What is known of what it does: ``readOnlyHint``, ``destructiveHint`` and so on.
+    annotations: Optional[Dict[str, Any]]
+    #: ``action`` or ``trigger``.
+    component_type: Optional[str]
+    #: What it is configured with, in order.
+    configurable_props: List[Dict[str, Any]]
+    description: Optional[str]
+    #: The app's slug and the component's own, with a hyphen between them; ``~/`` begins a project's
+    #: own.
+    key: str
+    name: str
+    #: Whether it takes or makes files: ``optional``, ``required``, or null.
+    stash: Optional[str]
+    version: str
+
+    _required = frozenset({"configurable_props", "key", "name", "version"})
+    _optional = frozenset({"annotations", "component_type", "description", "stash"})
+
+
+class RunObservation(Model):
+    """A line of a log, or a failure."""
+
+    err: Optional[Dict[str, Any]]
+    #: Where it comes from, such as ``console.log``; ``error`` for what failed.
+    k: str
+    msg: Optional[str]
+    #: Milliseconds since 1970.
+    ts: int
+
+    _required = frozenset({"k", "ts"})
+    _optional = frozenset({"err", "msg"})
+
+
+class ComponentRun(Model):
+    """A run that is over. Secrets of the run are blacked out in all of it."""
+
+    #: ``action``, or what else it was run for.
+    about: str
+    #: Calls to apps, each with method, host, path, status and more.
+    calls: List[Dict[str, Any]]
+    #: The component's key.
+    component: str
+    #: Whether there was more than is kept.
+    cut: bool
+    duration_ms: int
+    ended_at: datetime
+    exports: Dict[str, Any]
+    id: str
+    os: List[RunObservation]
+    #: ``ok``, or what kind of failure it was: ``thrown``, ``timeout``, ``memory`` and so on.
+    outcome: str
+    ret: Optional[Dict[str, Any]]
+    started_at: datetime
+    #: This server's id of the user.
+    user_id: str
+    version: str
+
+    _read = {
+        "ended_at": when,
+        "os": many(RunObservation),
+        "started_at": when,
+    }
+    _required = frozenset(
+        {
+            "about",
+            "calls",
+            "component",
+            "cut",
+            "duration_ms",
+            "ended_at",
+            "exports",
+            "id",
+            "os",
+            "outcome",
+            "started_at",
+            "user_id",
+            "version",
+        }
+    )
+    _optional = frozenset({"ret"})
 
 
 class RunResult(Model):

@@ -99,7 +99,7 @@ pub(in crate::components) async fn size(
     Ok(on!(tx.conn(), conn => sqlx::query_as(sql).bind(store).fetch_one(conn).await?))
 }
 
-pub(in crate::components) async fn keys(
+pub(in crate::components) async fn names(
     db: &Db,
     store: &DataStoreId,
     now_ms: i64,

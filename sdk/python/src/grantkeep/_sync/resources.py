@@ -13,6 +13,9 @@ from ..models import (
     AppCategory,
     AppOverride,
     Component,
+    ComponentFile,
+    ComponentRun,
+    ComponentView,
     ConfiguredField,
     ConfirmedAccount,
     ConnectToken,
@@ -1154,8 +1157,10 @@ class Projects:
         self,
         *,
         app_name: Union[Optional[str], Unset] = UNSET,
+        blind_tokens: Union[Optional[bool], Unset] = UNSET,
         callback_origin: Union[Optional[str], Unset] = UNSET,
         code_hosts: Union[Optional[Sequence[str]], Unset] = UNSET,
+        component_packages: Union[Optional[Sequence[str]], Unset] = UNSET,
         connect_require_key_auth_test: Union[Optional[bool], Unset] = UNSET,
         name: Union[Optional[str], Unset] = UNSET,
         scope_choice: Union[Optional[bool], Unset] = UNSET,
@@ -1167,12 +1172,17 @@ class Projects:
 
         Args:
             app_name: The product's name as its users know it. Null takes it away.
+            blind_tokens: Whether components' code sees placeholders in the place of credentials:
+                only on the way to the app itself they become what they stand for. True for new
+                projects.
             callback_origin: The origin of its clients' redirect URIs: one of those that the
                 operator permits. All of them change with it, so register the new ones at the apps
                 first. Null: the server's own.
             code_hosts: The only hosts that your code may call here, beside those of the apps whose
                 accounts it gets: ``api.example.com``, or ``*.example.com`` for all below it. Empty: no
                 others. Null: all that are public.
+            component_packages: Names of packages that mean ``@grantkeep/runtime`` in components'
+                code.
             connect_require_key_auth_test: Whether keys that users enter are tried out before they
                 are stored.
             name: 1 to 120 visible characters; needed when a project is made.
@@ -1187,8 +1197,10 @@ class Projects:
             at,
             body={
                 "app_name": app_name,
+                "blind_tokens": blind_tokens,
                 "callback_origin": callback_origin,
                 "code_hosts": code_hosts,
+                "component_packages": component_packages,
                 "connect_require_key_auth_test": connect_require_key_auth_test,
                 "name": name,
                 "scope_choice": scope_choice,
@@ -1217,8 +1229,10 @@ class Projects:
         project_id: str,
         *,
         app_name: Union[Optional[str], Unset] = UNSET,
+        blind_tokens: Union[Optional[bool], Unset] = UNSET,
         callback_origin: Union[Optional[str], Unset] = UNSET,
         code_hosts: Union[Optional[Sequence[str]], Unset] = UNSET,
+        component_packages: Union[Optional[Sequence[str]], Unset] = UNSET,
         connect_require_key_auth_test: Union[Optional[bool], Unset] = UNSET,
         name: Union[Optional[str], Unset] = UNSET,
         scope_choice: Union[Optional[bool], Unset] = UNSET,
@@ -1230,12 +1244,17 @@ class Projects:
 
         Args:
             app_name: The product's name as its users know it. Null takes it away.
+            blind_tokens: Whether components' code sees placeholders in the place of credentials:
+                only on the way to the app itself they become what they stand for. True for new
+                projects.
             callback_origin: The origin of its clients' redirect URIs: one of those that the
                 operator permits. All of them change with it, so register the new ones at the apps
                 first. Null: the server's own.
             code_hosts: The only hosts that your code may call here, beside those of the apps whose
                 accounts it gets: ``api.example.com``, or ``*.example.com`` for all below it. Empty: no
                 others. Null: all that are public.
+            component_packages: Names of packages that mean ``@grantkeep/runtime`` in components'
+                code.
             connect_require_key_auth_test: Whether keys that users enter are tried out before they
                 are stored.
             name: 1 to 120 visible characters; needed when a project is made.
@@ -1250,8 +1269,10 @@ class Projects:
             at,
             body={
                 "app_name": app_name,
+                "blind_tokens": blind_tokens,
                 "callback_origin": callback_origin,
                 "code_hosts": code_hosts,
+                "component_packages": component_packages,
                 "connect_require_key_auth_test": connect_require_key_auth_test,
                 "name": name,
                 "scope_choice": scope_choice,
@@ -1798,6 +1819,101 @@ class Components:
             },
         )
         return self._transport.send(call, ReloadedFields, options)
+
+    def publish(
+        self,
+        *,
+        files: Sequence[ComponentFile],
+        entry: Union[Optional[str], Unset] = UNSET,
+        packages: Union[Optional[Sequence[str]], Unset] = UNSET,
+        permissions: Union[Optional[Sequence[str]], Unset] = UNSET,
+        options: Optional[CallOptions] = None,
+    ) -> ComponentView:
+        """Publishes a version of a component. Its code is loaded once, and says key, version and
+        fields; a version never changes, and the same again changes nothing.
+
+        Args:
+            entry: The file that is loaded first. Not needed where there is one only.
+            packages: Names of packages that mean ``@grantkeep/runtime`` in this code.
+            permissions: What it may do beyond others: ``raw-tokens`` shows its code credentials as
+                they are.
+        """
+        at = path(self._transport.settings, "/v1/connect/{project}/components")
+        call = Call(
+            "POST",
+            at,
+            body={
+                "entry": entry,
+                "files": files,
+                "packages": packages,
+                "permissions": permissions,
+            },
+        )
+        return self._transport.send(call, within("data", ComponentView), options)
+
+    def delete(
+        self,
+        key: str,
+        *,
+        options: Optional[CallOptions] = None,
+    ) -> None:
+        """Takes a component of the project's own away, with all its versions."""
+        at = path(self._transport.settings, "/v1/connect/{project}/components/{key}", key)
+        call = Call(
+            "DELETE",
+            at,
+        )
+        return self._transport.send(call, nothing, options)
+
+
+class Runs:
+    """What was run lately, for whom, and what came of it."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def list(
+        self,
+        *,
+        external_user_id: Union[str, Unset] = UNSET,
+        limit: Optional[int] = None,
+        after: Optional[str] = None,
+        before: Optional[str] = None,
+        options: Optional[CallOptions] = None,
+    ) -> Listing[ComponentRun]:
+        """Lists what was run lately, newest first: the last thousand of an environment are kept.
+
+        Args:
+            limit: Items on a page
+            after: A page's ``end_cursor``
+            before: A page's ``start_cursor``
+        """
+        at = path(self._transport.settings, "/v1/connect/{project}/runs")
+        call = Call(
+            "GET",
+            at,
+            query={
+                "external_user_id": external_user_id,
+                "limit": limit,
+                "after": after,
+                "before": before,
+            },
+        )
+        return Listing(self._transport, call, ComponentRun, options)
+
+    def retrieve(
+        self,
+        run_id: str,
+        *,
+        options: Optional[CallOptions] = None,
+    ) -> ComponentRun:
+        """Gives one run."""
+        at = path(self._transport.settings, "/v1/connect/{project}/runs/{run_id}", run_id)
+        call = Call(
+            "GET",
+            at,
+        )
+        return self._transport.send(call, within("data", ComponentRun), options)
 
 
 class Actions:
@@ -2581,6 +2697,7 @@ class Resources:
         self.webhooks = Webhooks(transport)
         self.project_environment = ProjectEnvironment(transport)
         self.components = Components(transport)
+        self.runs = Runs(transport)
         self.actions = Actions(transport)
         self.triggers = Triggers(transport)
         self.deployed_triggers = DeployedTriggers(transport)
