@@ -110,7 +110,7 @@ pub(crate) async fn deploy(
         webhook_url: url.as_deref(),
         workflow: workflow.as_deref(),
     };
-    let Deployed { trigger, signing_key } = super::deploy(&app, new, &call.origin).await?;
+    let Deployed { trigger, signing_key } = super::deploy(&app, new).await?;
     // Browsers never get a key.
     let key = signing_key.filter(|_| call.caller.connect.is_none());
     let key = key.map(|it| it.expose().to_owned());

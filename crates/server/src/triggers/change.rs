@@ -74,7 +74,11 @@ struct Aim<'a> {
     now: Configured,
     /// Timers that are set anew.
     timers: Vec<(Interface, Schedule)>,
-    active: bool,
+    /// How it is to stand, and whether somebody said so.
+    state: State,
+    wished: bool,
+    /// Whether it has other values from now on.
+    anew: bool,
 }
 
 async fn apply(
@@ -91,17 +95,22 @@ async fn apply(
         None => (former.clone(), Vec::new()),
         Some(values) => newly(&former, component.clone()?, &all, values)?,
     };
-    let active = change.active.unwrap_or_else(|| trigger.active());
-    let anew = change.configured.is_some();
-    let aim = Aim { app, caller, trigger, lease, seal, all, former, now, timers, active };
+    let state = match change.active {
+        Some(true) => State::Active,
+        Some(false) => State::Inactive,
+        None => trigger.state,
+    };
+    let (anew, wished) = (change.configured.is_some(), change.active.is_some());
+    let aim =
+        Aim { app, caller, trigger, lease, seal, all, former, now, timers, state, wished, anew };
     let session = Session::open(app, &aim.seal, trigger).await?;
     let fresh = match (trigger.kind, component) {
         (Emitter::Source, Ok(component)) => {
-            let fresh = aim.checked(component.clone(), anew).await?;
-            aim.end_former(component, &session, anew).await?;
+            let fresh = aim.checked(component.clone()).await?;
+            aim.end_former(component, &session).await?;
             fresh
         }
-        (_, Err(error)) if active => return Err(error),
+        (_, Err(error)) if state == State::Active => return Err(error),
         _ => None,
     };
     aim.write(change).await?;
@@ -148,10 +157,15 @@ impl Aim<'_> {
         code::ready(self.app, self.trigger, self.caller, (component, of, values)).await
     }
 
+    /// Whether its code begins, or begins anew.
+    fn starts(&self) -> bool {
+        self.state == State::Active && (self.anew || self.trigger.state != State::Active)
+    }
+
     /// The code with its new values, where they are needed: judged before anything is done.
-    async fn checked(&self, component: Component, anew: bool) -> Result<Option<Prepared>> {
-        let starts = self.active && (anew || self.trigger.state != State::Active);
-        if !starts && !anew {
+    async fn checked(&self, component: Component) -> Result<Option<Prepared>> {
+        let starts = self.starts();
+        if !starts && !self.anew {
             return Ok(None);
         }
         let ready = self.ready(component, false).await?;
@@ -159,11 +173,14 @@ impl Aim<'_> {
     }
 
     /// Has the code end what it began with its former values.
-    async fn end_former(&self, component: Component, session: &Session, anew: bool) -> Result<()> {
-        let state = self.trigger.state;
-        let began = matches!(state, State::Active | State::Paused);
-        let goes_on = self.active && state == State::Active && !anew;
-        if !began || goes_on {
+    async fn end_former(&self, component: Component, session: &Session) -> Result<()> {
+        let former = self.trigger.state;
+        let stops = match former {
+            State::Active => self.anew || self.state != State::Active,
+            State::Paused => self.wished,
+            State::Deploying | State::Inactive => false,
+        };
+        if !stops {
             return Ok(());
         }
         let done = async {
@@ -174,7 +191,7 @@ impl Aim<'_> {
         match done.await {
             Ok(_) => Ok(()),
             // Whoever switches it off wants it off; and what failed before may well fail again.
-            Err(error) if !self.active || state == State::Paused => {
+            Err(error) if self.state != State::Active || former == State::Paused => {
                 tracing::info!(trigger = %self.trigger.id, %error, "a deactivate hook failed");
                 Ok(())
             }
@@ -198,7 +215,7 @@ impl Aim<'_> {
             let due_at_ms = schedule.after(now_ms).unwrap_or(NEVER);
             interfaces::set_schedule(&mut tx, &it.id, (schedule, due_at_ms, now_ms)).await?;
         }
-        if self.active && self.trigger.state != State::Active {
+        if self.state == State::Active && self.trigger.state != State::Active {
             // What it missed while it was off, it missed.
             for it in self.all.iter().filter(|it| self.timers.iter().all(|(at, _)| at.id != it.id))
             {
@@ -207,7 +224,7 @@ impl Aim<'_> {
                 interfaces::set_due(&mut tx, &it.id, due_at_ms).await?;
             }
         }
-        if !self.active {
+        if self.state == State::Inactive {
             calls::clear(&mut tx, self.trigger).await?;
         }
         tx.commit().await?;
@@ -227,10 +244,12 @@ impl Aim<'_> {
                 Err(error) => return self.not_begun(error).await,
             }
         }
-        let state = if self.active { State::Active } else { State::Inactive };
         let good = Good { written: session.written(), emits, dedupe, silent: false };
-        let lease = Some(self.lease);
-        if commit::good(app, trigger, (lease, &Cause::Person, state), good).await? {
+        if fresh.is_none() && self.state == trigger.state {
+            return commit::idle(app, trigger, self.lease).await;
+        }
+        let how = (Some(self.lease), &Cause::Person, self.state);
+        if commit::good(app, trigger, how, good).await? {
             return Ok(());
         }
         Err(error::TRIGGER_BUSY.into())

@@ -12,7 +12,7 @@ use super::sealed::{Seal, Spot};
 use super::state::Session;
 use super::{Configured, EMITS_MAX, Interface, Trigger, Wakes};
 use crate::app::App;
-use crate::callers::{Actor, Caller};
+use crate::callers::{Actor, Caller, Origin};
 use crate::components::host::{Answering, Calls, RunHost};
 use crate::components::outcome::{Observation, Outcome};
 use crate::components::{self, Asked, Component, Filled, Kind, Prepared};
@@ -89,11 +89,12 @@ pub(super) async fn ready(
     caller: &Caller,
     (component, configured, values): (Component, &Configured, Map<String, Value>),
 ) -> Result<Prepared> {
-    let key = component.key.clone();
+    let (key, origin) = (component.key.clone(), Origin::default());
     let asked = Asked {
         tenant: &trigger.tenant,
         external_id: &trigger.external_id,
         caller,
+        origin: &origin,
         kind: Kind::Triggers,
         key: &key,
         version: None,

@@ -20,7 +20,6 @@ use super::{
 };
 use crate::app::App;
 use crate::audit::Event;
-use crate::callers::Origin;
 use crate::components::{self, Asked, Component, Filled, Place, Prepared, name_and_type};
 use crate::error::{self, Error, Result};
 use crate::ids::{Emitter, EmitterId};
@@ -125,9 +124,9 @@ pub(super) fn given(props: &[Value], configured: &Map<String, Value>) -> Map<Str
 /// # Errors
 /// As for [`components::prepare_with`]; [`error::INVALID_FIELD`]; [`error::URL_NOT_ALLOWED`];
 /// [`error::TOO_MANY`]; [`error::HOOK_FAILED`], and then nothing is left.
-pub async fn deploy(app: &Arc<App>, new: New<'_>, origin: &Origin) -> Result<Deployed> {
+pub async fn deploy(app: &Arc<App>, new: New<'_>) -> Result<Deployed> {
     let New { asked, .. } = &new;
-    let (tenant, caller) = (asked.tenant, asked.caller);
+    let (tenant, caller, origin) = (asked.tenant, asked.caller, asked.origin);
     let which = (asked.kind, asked.key, asked.version);
     let component = components::find(app, &tenant.project, which).await?;
     if let Some(id) = new.workflow {

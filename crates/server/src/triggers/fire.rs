@@ -113,8 +113,11 @@ pub(super) async fn source(
             _ => Trouble::of_code(code::observations(&done)),
         },
     };
-    if let Some(lease) = lease {
-        failed::failed(app, trigger, (lease, &cause), &trouble).await?;
+    match (lease, &cause) {
+        (None, _) => {}
+        // Who sent it is told, and it says nothing of the next request.
+        (Some(lease), Cause::Person) => commit::idle(app, trigger, lease).await?,
+        (Some(lease), _) => failed::failed(app, trigger, (lease, &cause), &trouble).await?,
     }
     Ok(Some(trouble))
 }

@@ -148,6 +148,15 @@ pub(super) async fn list(
     Ok((rows?, total))
 }
 
+/// Whether any is due: to look is cheaper than to claim in vain.
+pub(super) async fn any_due(db: &Db, now_ms: i64) -> sqlx::Result<bool> {
+    let sql = "select count(*) from (select id from triggers where state = 'active' and \
+               due_at_ms <= $1 and lease_until_ms <= $1 limit 1) due";
+    let count: i64 = on!(db.read(), conn => sqlx::query_scalar(sql).bind(now_ms)
+        .fetch_one(conn).await?);
+    Ok(count > 0)
+}
+
 /// Names a trigger that is due.
 #[derive(FromRow)]
 pub(super) struct Due {

@@ -79,6 +79,9 @@ pub async fn round(app: &Arc<App>) -> Result<usize> {
 }
 
 async fn take(app: &Arc<App>, flying: &mut Flying) -> Result<usize> {
+    if !store::any_due(&app.db, app.clock.now_ms()).await? {
+        return Ok(0);
+    }
     let room = NATIVE_AT_ONCE.saturating_sub(flying.native.len());
     let native = claim(app, false, room, &mut flying.native).await?;
     // Those that would only wait for a worker are left to other processes.
