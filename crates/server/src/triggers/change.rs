@@ -93,7 +93,7 @@ async fn apply(
     let component = code::component(app, trigger).await;
     let (now, timers) = match &change.configured {
         None => (former.clone(), Vec::new()),
-        Some(values) => newly(&former, component.clone()?, &all, values)?,
+        Some(values) => newly(&former, &component.clone()?, &all, values)?,
     };
     let state = match change.active {
         Some(true) => State::Active,
@@ -120,7 +120,7 @@ async fn apply(
 /// What it is configured with from now on, and the timers that change with it.
 fn newly(
     former: &Configured,
-    component: Component,
+    component: &Component,
     all: &[Interface],
     values: &Map<String, Value>,
 ) -> Result<(Configured, Vec<(Interface, Schedule)>)> {

@@ -102,7 +102,8 @@ pub(super) async fn ready(
         dynamic_props: None,
     };
     let dynamic = configured.dynamic.clone();
-    components::prepare_with(app, asked, component, (Filled::Whole, dynamic)).await
+    // Large ones, of which callers hold several.
+    Box::pin(components::prepare_with(app, asked, component, (Filled::Whole, dynamic))).await
 }
 
 /// One run, or several hooks after each other, of a trigger's code.
@@ -151,7 +152,7 @@ impl Running<'_> {
     async fn perform(&self, op: Op, answer: Option<oneshot::Sender<Said>>) -> Result<Outcome> {
         let _slot = components::runs_now(self.app, &self.trigger.tenant)?;
         let host = RunHost::new(self.prepared).answering(calls(self.session.clone(), answer));
-        let done = self.prepared.perform(op, host).await?;
+        let done = Box::pin(self.prepared.perform(op, host)).await?;
         metrics::counter!(
             "grantkeep_component_runs_total", "about" => "trigger", "outcome" => done.word()
         )

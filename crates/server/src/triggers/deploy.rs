@@ -146,7 +146,8 @@ pub async fn deploy(app: &Arc<App>, new: New<'_>) -> Result<Deployed> {
     values.extend(plans.iter().map(|it| it.value(app)));
     let asked = Asked { configured: values, dynamic_props: None, ..asked.clone() };
     let how = (Filled::Whole, configured.dynamic.clone());
-    let prepared = components::prepare_with(app, asked, component.clone(), how).await?;
+    let prepared = components::prepare_with(app, asked, component.clone(), how);
+    let prepared = Box::pin(prepared).await?;
     let (trigger, lease) = insert(app, &new, (&prepared, &configured), plans).await?;
     let event = Event::new("trigger.deploy", &caller.actor, origin)
         .tenant(tenant)

@@ -94,12 +94,20 @@ pub fn posts_of(receiver: &Receiver, id: &str) -> Vec<Post> {
     receiver.posts().into_iter().filter(|it| it.header("x-pd-emitter-id") == id).collect()
 }
 
+/// Bytes as two digits each.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut text, it| {
+        write!(text, "{it:02x}").unwrap();
+        text
+    })
+}
+
 /// Whether a signature of the older form is this key's.
 pub fn signed(post: &Post, key: &str) -> bool {
     let text = post.header("x-pd-signature");
     let at = text.split(',').next().unwrap().strip_prefix("t=").unwrap();
     let message = [format!("{at}.").as_bytes(), &post.body].concat();
     let made = grantkeep_vault::token::hmac_sha256(key.as_bytes(), &message);
-    let hex: String = made.iter().map(|it| format!("{it:02x}")).collect();
-    text.split(',').any(|it| it == format!("v1={hex}"))
+    text.split(',').any(|it| it == format!("v1={}", hex(&made)))
 }

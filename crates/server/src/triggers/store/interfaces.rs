@@ -29,17 +29,12 @@ impl TryFrom<Row> for Interface {
 
     fn try_from(row: Row) -> Result<Self, sqlx::Error> {
         let Row { id, due_at_ms, changed_at_ms, custom_response, .. } = row;
-        let wakes = match (row.key_hash, row.key_sealed) {
-            (Some(key_hash), Some(key_sealed)) => {
-                Wakes::Http { key_hash, key_sealed, custom_response }
-            }
-            _ => {
-                let schedule = Schedule::stored(row.interval_s, row.cron, row.timezone);
-                let schedule = schedule.ok_or_else(|| {
-                    sqlx::Error::Decode(format!("trigger_interfaces of {id}: no schedule").into())
-                })?;
-                Wakes::Timer { schedule, due_at_ms, changed_at_ms }
-            }
+        let wakes = if let (Some(key_hash), Some(key_sealed)) = (row.key_hash, row.key_sealed) {
+            Wakes::Http { key_hash, key_sealed, custom_response }
+        } else {
+            let schedule = Schedule::stored(row.interval_s, row.cron, row.timezone);
+            let bad = || sqlx::Error::Decode(format!("trigger_interfaces of {id}: when?").into());
+            Wakes::Timer { schedule: schedule.ok_or_else(bad)?, due_at_ms, changed_at_ms }
         };
         let (created_at_ms, updated_at_ms) = (row.created_at_ms, row.updated_at_ms);
         Ok(Self { id, prop: row.prop, wakes, created_at_ms, updated_at_ms })

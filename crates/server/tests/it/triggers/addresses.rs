@@ -33,7 +33,7 @@ async fn sent(world: &World, url: &str, (at, sign): (&str, &str), body: &str) ->
 
 fn sign(at: &str, body: &str) -> String {
     let made = grantkeep_vault::token::hmac_sha256(b"s3cret", format!("{at}.{body}").as_bytes());
-    made.iter().map(|it| format!("{it:02x}")).collect()
+    super::hex(&made)
 }
 
 #[tokio::test]
