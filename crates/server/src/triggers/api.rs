@@ -1,4 +1,4 @@
-//! `/v1/connect/{project}/triggers/deploy` and `/deployed-triggers`: what runs for a user by itself.
+//! `/v1/connect/{project}/triggers/deploy` and `/deployed-triggers`: what runs by itself.
 
 use std::sync::Arc;
 
@@ -85,8 +85,8 @@ pub(super) fn noted<W: Who, N: Need>(
         .user(&trigger.external_id)
 }
 
-/// Deploys a trigger for a user; each call makes a new one. Its code's `deploy` and `activate` hooks
-/// run before this is answered; when one fails, nothing is left.
+/// Deploys a trigger for a user; each call makes a new one. Its code's `deploy` and `activate`
+/// hooks run before this is answered; when one fails, nothing is left.
 #[utoipa::path(post, path = "/v1/connect/{project}/triggers/deploy", tag = "Deployed triggers",
     params(("project" = String, Path)), request_body = DeployWish,
     responses((status = 200, body = HeldTrigger),

@@ -33,8 +33,8 @@ pub struct Change {
     pub emit_on_deploy: Option<bool>,
 }
 
-/// Changes it. With other values, the `deactivate` hook runs with those of before and the `activate`
-/// hook with the new ones.
+/// Changes it. With other values, the `deactivate` hook runs with those of before and the
+/// `activate` hook with the new ones.
 ///
 /// # Errors
 /// As for deploying. When `deactivate` fails, nothing was changed; when `activate` fails, the

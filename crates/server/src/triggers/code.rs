@@ -124,8 +124,8 @@ impl Running<'_> {
     /// Runs the code on an event.
     ///
     /// # Errors
-    /// [`error::TOO_MANY_RUNS`] and [`error::CODE_UNAVAILABLE`], when nothing was run. What the code
-    /// did wrong is in the outcome.
+    /// [`error::TOO_MANY_RUNS`] and [`error::CODE_UNAVAILABLE`], when nothing was run. What the
+    /// code did wrong is in the outcome.
     pub async fn run(&self, woken: Woken) -> Result<Outcome> {
         let more = Map::from_iter([("event".to_owned(), woken.event)]);
         let op = Op::run(self.prepared.input(more));

@@ -17,8 +17,8 @@ use crate::ids::Emitter;
 /// be posted.
 ///
 /// # Errors
-/// [`error::HOOK_FAILED`], or why the code could not be run at all, unless `anyway`; then nothing was
-/// deleted. [`error::NOT_FOUND`] for whoever comes second.
+/// [`error::HOOK_FAILED`], or why the code could not be run at all, unless `anyway`; then nothing
+/// was deleted. [`error::NOT_FOUND`] for whoever comes second.
 pub async fn delete(
     app: &Arc<App>,
     caller: &Caller,

@@ -67,8 +67,8 @@ impl Plan {
 /// The interfaces that fields want.
 ///
 /// # Errors
-/// [`error::INVALID_FIELD`] for a timer that is none; [`error::NOT_IMPLEMENTED`] for a kind that this
-/// server does not have.
+/// [`error::INVALID_FIELD`] for a timer that is none; [`error::NOT_IMPLEMENTED`] for a kind that
+/// this server does not have.
 pub(super) fn plans(props: &[Value], configured: &Map<String, Value>) -> Result<Vec<Plan>> {
     let mut all = Vec::new();
     for prop in props {

@@ -173,8 +173,8 @@ impl Due {
     }
 }
 
-/// Takes the leases of up to `most` triggers that are due, with code or without. Two processes never
-/// take one at once.
+/// Takes the leases of up to `most` triggers that are due, with code or without. Two processes
+/// never take one at once.
 pub(super) async fn claim(
     db: &Db,
     sources: bool,

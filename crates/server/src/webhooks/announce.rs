@@ -139,8 +139,8 @@ fn origin(uri: &str) -> String {
     url::Url::parse(uri).map(|it| it.origin().ascii_serialization()).unwrap_or_default()
 }
 
-/// What stands before an event: no address, whose it is, and for whom. Neither id can hold a control
-/// character.
+/// What stands before an event: no address, whose it is, and for whom. Neither id can hold a
+/// control character.
 pub(super) fn head_of_event(emitter: &EmitterId, external_id: &str) -> String {
     format!("\t{emitter}\t{external_id}")
 }

@@ -140,8 +140,8 @@ pub async fn reset_of_emitter(app: &App, of: (&Tenant, &EmitterId), id: &str) ->
     find_of_emitter(app, of, id).await
 }
 
-/// What signs for an endpoint, to be shown to the product's servers: the wire has it so for those of
-/// triggers.
+/// What signs for an endpoint, to be shown to the product's servers: the wire has it so for those
+/// of triggers.
 pub async fn secret(app: &App, endpoint: &Endpoint) -> Result<Secret> {
     let found = endpoints::secrets(app, endpoint).await?.into_iter().next();
     found.ok_or_else(|| error::DECRYPT_FAILED.logging("a webhook has no secret"))

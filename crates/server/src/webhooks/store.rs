@@ -68,8 +68,8 @@ impl TryFrom<Row> for Endpoint {
 macro_rules! columns {
     () => {
         "id, project_id, environment, kind, url, topics, secret, former_secret, former_until_ms, \
-         version, state, state_since_ms, failures, last_error, sheds, created_at_ms, updated_at_ms, \
-         emitter_id"
+         version, state, state_since_ms, failures, last_error, sheds, created_at_ms, \
+         updated_at_ms, emitter_id"
     };
 }
 

@@ -3,7 +3,7 @@
 use sqlx::FromRow;
 
 use crate::db::{Db, Tx};
-use crate::ids::{EmitterId, ProjectId};
+use crate::ids::{Emitter, EmitterId, ProjectId};
 use crate::on;
 use crate::tenant::{Environment, Tenant};
 use crate::triggers::{Interface, NEVER, Schedule, Trigger, Wakes};
@@ -67,7 +67,7 @@ pub(in crate::triggers) async fn insert(
         }
         Wakes::Timer { .. } => (None, None, false),
     };
-    let kind = if hash.is_some() { "http" } else { "timer" };
+    let kind = if hash.is_some() { Emitter::Http } else { Emitter::Timer };
     let (schedule, due_at_ms) = match &it.wakes {
         Wakes::Timer { schedule, due_at_ms, .. } => (Some(schedule), *due_at_ms),
         Wakes::Http { .. } => (None, NEVER),
@@ -75,7 +75,7 @@ pub(in crate::triggers) async fn insert(
     let interval_s = schedule.and_then(Schedule::interval_s);
     let (cron, zone) = (schedule.and_then(Schedule::cron), schedule.map(Schedule::timezone));
     on!(tx.conn(), conn => sqlx::query(sql)
-        .bind(&it.id).bind(&trigger.id).bind(&it.prop).bind(kind).bind(hash).bind(sealed)
+        .bind(&it.id).bind(&trigger.id).bind(&it.prop).bind(kind.as_str()).bind(hash).bind(sealed)
         .bind(custom).bind(interval_s).bind(cron).bind(zone.unwrap_or_default())
         .bind(due_at_ms).bind(it.created_at_ms).execute(conn).await?.rows_affected());
     Ok(())

@@ -80,7 +80,7 @@ async fn an_account_that_no_longer_works_is_a_typed_failure() {
     for world in worlds().await {
         let rest = "props: { sim: { type: \"app\", app: \"sim_rotating\" }, timer: {
               type: \"$.interface.timer\", default: { intervalSeconds: 60 } } },
-          run() { this.$emit({ has: Object.keys(this.sim.$auth).includes('oauth_access_token') }); }";
+          run() { this.$emit({ has: 'oauth_access_token' in this.sim.$auth }); }";
         let key = world.source("needy", rest).await;
         let reply = world.try_deploy(&key, json!({}), json!({})).await;
         assert_eq!((reply.status.as_u16(), reply.code()), (400, "account_needed".into()));

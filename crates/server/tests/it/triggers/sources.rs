@@ -147,7 +147,8 @@ async fn a_source_keeps_60_kb_and_no_more() {
             const before = (await this.db.get('text'))?.length ?? null;
             await this.db.set('text', 'x'.repeat(50_000));
             let error = null;
-            try { await this.db.set('more', 'y'.repeat(20_000)); } catch (it) { error = it.message; }
+            try { await this.db.set('more', 'y'.repeat(20_000)); }
+            catch (it) { error = it.message; }
             this.$emit({ before, error, more: (await this.db.get('more')) ?? null });
           }";
         let key = world.source("full", rest).await;
