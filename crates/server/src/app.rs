@@ -85,6 +85,8 @@ pub struct App {
     pub(crate) exchanges: TaskTracker,
     /// Told when there is news to be sent.
     pub(crate) news: Notify,
+    /// Told when a trigger is due.
+    pub(crate) triggers_due: Notify,
     callers: Cache<[u8; 32], Caller>,
     /// What customers' own limits are, by the project that names them. `None`: there is none.
     own_limits: Cache<OwnLimit, Option<Quota>>,
@@ -160,6 +162,7 @@ impl App {
             meters: Meters::default(),
             exchanges: TaskTracker::new(),
             news: Notify::new(),
+            triggers_due: Notify::new(),
             callers,
             own_limits,
             projects,

@@ -70,6 +70,8 @@ kinds! {
     ACCOUNT_NEEDED = 400 "account_needed"
         "The component needs an account that the user has not connected, or that was not named. \
          `details.connect_link_url` leads to where it can be connected.";
+    HOOK_FAILED = 400 "hook_failed"
+        "A hook of the trigger's code failed. `details.observations` holds what it said.";
     CREDENTIALS_REFUSED = 400 "credentials_refused"
         "The app did not accept these credentials. Check them and try again.";
     OAUTH_CLIENT_MISSING = 400 "oauth_client_missing"
@@ -163,6 +165,12 @@ kinds! {
     UPSTREAM_TOO_LARGE = 502 "upstream_too_large" "The app's answer is larger than allowed.";
     SECRET_IN_RESPONSE = 502 "secret_in_response"
         "The app's answer held the credential, so it was withheld. The call was made.";
+    SOURCE_FAILED = 502 "source_failed"
+        "The trigger's code failed before it answered.";
+    TRIGGER_BUSY = 503 "trigger_busy"
+        "A run of this trigger goes on for too long to wait for it. Try again when it has ended.";
+    TRIGGER_PAUSED = 503 "trigger_paused"
+        "This trigger failed too often and was paused. Its product was told.";
     CODE_UNAVAILABLE = 503 "code_unavailable"
         "This server cannot run code just now. `grantkeep doctor` tells its operator why.";
     STORE_UNAVAILABLE = 503 "store_unavailable" "The store cannot be reached. Try again shortly.";

@@ -110,6 +110,9 @@ id!(
     /// One run of a component's code.
     RunId, "run_");
 id!(
+    /// A request that was answered and waits to be worked off by a trigger.
+    CallId, "call_");
+id!(
     /// Where code keeps a user's values for later runs.
     DataStoreId, "ds_");
 id!(
@@ -144,6 +147,78 @@ impl EventId {
 
 /// In the order of the characters' codes.
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// What can emit events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Emitter {
+    /// A component that was deployed.
+    Source,
+    /// An address.
+    Http,
+    /// A clock.
+    Timer,
+}
+
+impl Emitter {
+    pub const ALL: [Self; 3] = [Self::Source, Self::Http, Self::Timer];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Http => "http",
+            Self::Timer => "timer",
+        }
+    }
+
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Source => "dc_",
+            Self::Http => "hi_",
+            Self::Timer => "ti_",
+        }
+    }
+}
+
+/// What emits events, by name: its prefix says which kind it is.
+#[derive(
+    Clone,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    serde::Serialize,
+    serde::Deserialize,
+    sqlx::Type,
+    utoipa::ToSchema,
+)]
+#[sqlx(transparent)]
+#[serde(transparent)]
+#[schema(value_type = String)]
+pub struct EmitterId(String);
+
+impl EmitterId {
+    pub fn mint(kind: Emitter) -> Self {
+        Self(random(kind.prefix()))
+    }
+
+    /// `None` unless `text` has the prefix of a kind and only letters and digits after it.
+    pub fn parse(text: &str) -> Option<Self> {
+        let known = Emitter::ALL.iter().any(|it| well_formed(text, it.prefix()));
+        known.then(|| Self(text.to_owned()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for EmitterId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
 
 impl ComponentId {
     /// The id of a component that is in every server, so that it is the same in all of them.

@@ -52,6 +52,8 @@ pub mod relay;
 
 pub mod components;
 
+pub mod triggers;
+
 pub(crate) mod authn;
 pub(crate) mod cors;
 pub mod docs;

@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::middleware;
-use axum::routing::{delete, get, post};
+use axum::routing::{any, delete, get, post};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::{
     accounts, apps, authn, callback_origins, components, connect, cors, docs, error, health,
-    projects, proxy, sdk, stash, tokens, usage, users, webhooks,
+    projects, proxy, sdk, stash, tokens, triggers, usage, users, webhooks,
 };
 
 /// What the document says besides the routes.
@@ -95,7 +95,7 @@ fn files() -> OpenApiRouter<Arc<App>> {
 
 /// What can be run for a user: the same calls for each kind, with a project and without.
 fn actions_and_triggers() -> OpenApiRouter<Arc<App>> {
-    use components::api::{self, actions, components as both, triggers};
+    use components::api::{actions, components as both, triggers};
     use components::{api_publish, api_run, api_runs};
     OpenApiRouter::new()
         .routes(routes!(both::list, api_publish::publish))
@@ -113,9 +113,6 @@ fn actions_and_triggers() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(triggers::retrieve))
         .routes(routes!(triggers::configure))
         .routes(routes!(triggers::reload))
-        .routes(routes!(api::deploy))
-        .route("/v1/connect/{project}/components/triggers/deploy", post(api::deploy))
-        .route("/v1/connect/components/triggers/deploy", post(api::deploy))
         .route("/v1/connect/components", get(both::list))
         .route("/v1/connect/components/{*key}", get(both::retrieve))
         .route("/v1/connect/components/configure", post(both::configure))
@@ -129,27 +126,30 @@ fn actions_and_triggers() -> OpenApiRouter<Arc<App>> {
         .route("/v1/connect/triggers/{*key}", get(triggers::retrieve))
         .route("/v1/connect/triggers/configure", post(triggers::configure))
         .route("/v1/connect/triggers/props", post(triggers::reload))
-        .route("/v1/connect/triggers/deploy", post(api::deploy))
 }
 
 /// What runs for a user by itself. Signing keys are for servers, so their paths need a project.
 fn deployed() -> OpenApiRouter<Arc<App>> {
-    use components::api_deployed as api;
+    use triggers::{api, api_parts as parts};
     let one = get(api::retrieve).put(api::update).delete(api::delete);
-    let workflows = get(api::workflows).put(api::set_workflows);
-    let webhooks = get(api::webhooks).put(api::set_webhooks);
+    let workflows = get(parts::workflows).put(parts::set_workflows);
+    let webhooks = get(parts::webhooks).put(parts::set_webhooks);
     OpenApiRouter::new()
+        .routes(routes!(api::deploy))
+        .route("/v1/connect/{project}/components/triggers/deploy", post(api::deploy))
+        .route("/v1/connect/components/triggers/deploy", post(api::deploy))
+        .route("/v1/connect/triggers/deploy", post(api::deploy))
         .routes(routes!(api::list))
         .routes(routes!(api::retrieve, api::update, api::delete))
-        .routes(routes!(api::events))
-        .routes(routes!(api::workflows, api::set_workflows))
-        .routes(routes!(api::webhooks, api::set_webhooks))
-        .routes(routes!(api::webhook))
-        .routes(routes!(api::regenerate))
-        .routes(routes!(api::reset))
+        .routes(routes!(parts::events))
+        .routes(routes!(parts::workflows, parts::set_workflows))
+        .routes(routes!(parts::webhooks, parts::set_webhooks))
+        .routes(routes!(parts::webhook))
+        .routes(routes!(parts::regenerate))
+        .routes(routes!(parts::reset))
         .route("/v1/connect/deployed-triggers", get(api::list))
         .route("/v1/connect/deployed-triggers/{id}", one)
-        .route("/v1/connect/deployed-triggers/{id}/events", get(api::events))
+        .route("/v1/connect/deployed-triggers/{id}/events", get(parts::events))
         .route("/v1/connect/deployed-triggers/{id}/pipelines", workflows)
         .route("/v1/connect/deployed-triggers/{id}/webhooks", webhooks)
 }
@@ -250,6 +250,8 @@ fn open() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(connect::api::validate_token))
         .merge(connect_page())
         .route("/stash", get(stash::api::by_link))
+        .route("/v1/hooks/{key}", any(triggers::api_hooks::hook))
+        .route("/v1/hooks/{key}/{*rest}", any(triggers::api_hooks::hook))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/openapi.json", get(|| async { rendered().openapi() }))

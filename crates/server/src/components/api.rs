@@ -10,7 +10,7 @@ use super::configure::{Configured, Typed, configure};
 use super::outcome::Observation;
 use super::reload::reload;
 use super::wishes::ComponentWish;
-use super::{Asked, ComponentView, Filter, Kind, Registry, find, list, unbuilt};
+use super::{Asked, ComponentView, Filter, Kind, Registry, find, list};
 use crate::app::App;
 use crate::body::Json;
 use crate::callers::{Anyone, InTenant};
@@ -83,7 +83,7 @@ pub struct DynamicPropsView {
 }
 
 /// The call is about a project's components, and may be made.
-pub(super) fn here<N: Need>(call: &InTenant<Anyone, N>, kind: Kind) -> Result<()> {
+pub fn here<N: Need>(call: &InTenant<Anyone, N>, kind: Kind) -> Result<()> {
     if call.is_older_path() {
         return Err(error::NOT_FOUND.into());
     }
@@ -91,7 +91,7 @@ pub(super) fn here<N: Need>(call: &InTenant<Anyone, N>, kind: Kind) -> Result<()
 }
 
 /// What the wish asks for, and for whom.
-pub(super) fn asked<'a, N: Need>(
+pub(crate) fn asked<'a, N: Need>(
     call: &'a InTenant<Anyone, N>,
     kind: Kind,
     (wish, user): (&'a ComponentWish, &'a str),
@@ -109,7 +109,7 @@ pub(super) fn asked<'a, N: Need>(
     })
 }
 
-pub(super) fn one_of(query: &Query, name: &str, words: &[&str]) -> Result<()> {
+pub fn one_of(query: &Query, name: &str, words: &[&str]) -> Result<()> {
     match query.one(name)? {
         Some(word) if !words.contains(&word) => {
             let text = format!("`{name}` must be one of: {}.", words.join(", "));
@@ -275,13 +275,3 @@ macro_rules! calls {
 calls!(components, Components, "components", Nothing);
 calls!(actions, Actions, "actions", Actions);
 calls!(triggers, Triggers, "triggers", Triggers);
-
-/// Would deploy a trigger for a user. Not built yet; nothing is deployed.
-#[utoipa::path(post, path = "/v1/connect/{project}/triggers/deploy", tag = "Components",
-    params(("project" = String, Path)), request_body = serde_json::Value,
-    responses((status = 501, description = "Not built yet")),
-    security(("client" = []), ("connect" = [])))]
-pub(crate) async fn deploy(call: InTenant<Anyone, need::Triggers>) -> Result<()> {
-    here(&call, Kind::Triggers)?;
-    Err(unbuilt("The trigger was not deployed"))
-}

@@ -6,7 +6,6 @@
 
 mod account;
 pub mod api;
-pub mod api_deployed;
 pub mod api_publish;
 pub mod api_run;
 pub mod api_runs;
@@ -37,14 +36,17 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub use code::{describe, unpublished};
-pub use described::{Described, What, find_prop, name_and_type};
+pub use described::{Described, What, find_prop, name_and_type, shown};
 pub use files::{Files, closure};
 pub use find::{Filter, Registry, all, find, find_by_id, list};
-pub use past::{Run, runs};
-pub use prepare::{Asked, Filled, Prepared, prepare, prepare_found};
+pub use past::{Run, keep, runs};
+pub use prepare::{
+    Asked, Filled, Prepared, dynamic_props, prepare, prepare_found, prepare_with, unwrapped,
+};
 pub use publish::{Permission, Publication, Published, delete, publish};
 pub use run::{Ran, Stashing, run, run_found};
 pub use shipped::{Index, Indexed, index};
+pub(crate) use wishes::{ComponentWish, check_configured};
 
 use crate::app::App;
 use crate::error::{self, Error, Result};
@@ -186,31 +188,11 @@ impl From<&Component> for ComponentView {
     }
 }
 
-/// A trigger that was deployed for a user.
-#[derive(Serialize, utoipa::ToSchema)]
-pub struct DeployedView {
-    pub id: String,
-    /// The user's id.
-    pub owner_id: String,
-    pub component_id: String,
-    pub component_key: Option<String>,
-    #[schema(value_type = Vec<Object>)]
-    pub configurable_props: Vec<Value>,
-    #[schema(value_type = Object)]
-    pub configured_props: Value,
-    pub active: bool,
-    /// Seconds since 1970.
-    pub created_at: i64,
-    pub updated_at: i64,
-    pub name: String,
-    pub name_slug: String,
-}
-
 /// A place among the runs that one project may have under way.
 ///
 /// # Errors
 /// [`error::TOO_MANY_RUNS`], with `Retry-After`.
-fn runs_now(app: &App, tenant: &Tenant) -> Result<Slot<ProjectId>> {
+pub fn runs_now(app: &App, tenant: &Tenant) -> Result<Slot<ProjectId>> {
     let slot = app.workers.slots.take(&tenant.project);
     slot.ok_or_else(|| Error::from(error::TOO_MANY_RUNS).retry_after(1))
 }
@@ -222,15 +204,4 @@ fn missing() -> Error {
 /// A field of a request that cannot be used.
 fn field(name: &str, text: impl Into<String>) -> Error {
     error::INVALID_FIELD.saying(text.into()).with(serde_json::json!({ "field": name }))
-}
-
-/// What is not built. `what` says what did not happen.
-///
-/// Clients of the wire repeat every 5xx twice, with waits that double, unless `Retry-After` says
-/// otherwise. The zero has those that honour it do so at once, since waiting mends nothing. Some
-/// take only a wait above zero and fall back to their own, about three seconds in all; a greater
-/// number would not be shorter for them, and longer for the others.
-fn unbuilt(what: &str) -> Error {
-    let text = format!("{what}: this server does not run triggers yet.");
-    error::NOT_IMPLEMENTED.saying(text).retry_after(0)
 }

@@ -69,7 +69,7 @@ fn place<'a>(tenant: &'a Tenant, id: &'a RunId) -> Place<'a> {
 }
 
 /// Keeps what came of a run.
-pub(super) async fn keep(
+pub async fn keep(
     app: &Arc<App>,
     prepared: &Prepared,
     (id, about): (RunId, &str),

@@ -23,6 +23,7 @@ use crate::tenant::Tenant;
 use crate::{users, workers};
 
 /// What a caller asks for.
+#[derive(Clone)]
 pub struct Asked<'a> {
     pub tenant: &'a Tenant,
     pub external_id: &'a str,
@@ -89,11 +90,24 @@ pub async fn prepare_found(
     component: Component,
     filled: Filled,
 ) -> Result<Prepared> {
-    let user = user(app, asked.tenant, asked.external_id).await?;
     let dynamic = match asked.dynamic_props {
         None => None,
-        Some(id) => Some(remembered(app, asked.tenant, (&user, &component), id).await?),
+        Some(id) => {
+            let of = (asked.tenant, asked.external_id);
+            Some(dynamic_props(app, of, &component, id).await?)
+        }
     };
+    prepare_with(app, asked, component, (filled, dynamic)).await
+}
+
+/// The same where the fields that choices brought are at hand.
+pub async fn prepare_with(
+    app: &Arc<App>,
+    asked: Asked<'_>,
+    component: Component,
+    (filled, dynamic): (Filled, Option<Vec<Value>>),
+) -> Result<Prepared> {
+    let user = user(app, asked.tenant, asked.external_id).await?;
     let props = dynamic.clone().unwrap_or_else(|| component.described.props.clone());
     let settings = app.project_settings(&asked.tenant.project).await?.ok_or(error::NOT_FOUND)?;
     let raw = component.may(Permission::RawTokens) || !settings.blind_tokens;
@@ -148,7 +162,20 @@ async fn user(app: &App, tenant: &Tenant, external_id: &str) -> Result<UserId> {
     Ok(user.id)
 }
 
-/// The fields that this user's choices brought to this very version.
+/// The fields that a user's choices brought to this very version, as `props` gave them.
+///
+/// # Errors
+/// [`error::INVALID_FIELD`], for another user's too.
+pub async fn dynamic_props(
+    app: &App,
+    (tenant, external_id): (&Tenant, &str),
+    component: &Component,
+    id: &str,
+) -> Result<Vec<Value>> {
+    let user = user(app, tenant, external_id).await?;
+    remembered(app, tenant, (&user, component), id).await
+}
+
 async fn remembered(
     app: &App,
     tenant: &Tenant,
@@ -241,7 +268,7 @@ impl Filling<'_> {
 }
 
 /// A value without the label that clients keep beside it.
-fn unwrapped(value: &Value) -> &Value {
+pub fn unwrapped(value: &Value) -> &Value {
     value.get("__lv").map_or(value, |it| it.get("value").unwrap_or(it))
 }
 

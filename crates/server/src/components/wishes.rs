@@ -45,18 +45,27 @@ impl ComponentWish {
     /// The values, none of them larger than any field takes.
     pub fn configured(&self) -> Result<Map<String, Value>> {
         let configured = self.configured_props.clone().unwrap_or_default();
-        if configured.len() > CONFIGURED_MAX {
-            let text = format!("At most {CONFIGURED_MAX} fields are configured at once.");
-            return Err(field("configured_props", text));
-        }
-        for (name, value) in &configured {
-            if value.to_string().len() > CONFIGURED_BYTES_MAX {
-                let name: String = name.chars().filter(|it| !it.is_control()).take(80).collect();
-                let text =
-                    format!("The value of `{name}` has over {CONFIGURED_BYTES_MAX} bytes as JSON.");
-                return Err(field("configured_props", text));
-            }
-        }
+        check_configured(&configured)?;
         Ok(configured)
     }
+}
+
+/// None of the values is larger than any field takes, and they are not too many.
+///
+/// # Errors
+/// [`error::INVALID_FIELD`].
+pub(crate) fn check_configured(configured: &Map<String, Value>) -> Result<()> {
+    if configured.len() > CONFIGURED_MAX {
+        let text = format!("At most {CONFIGURED_MAX} fields are configured at once.");
+        return Err(field("configured_props", text));
+    }
+    for (name, value) in configured {
+        if value.to_string().len() > CONFIGURED_BYTES_MAX {
+            let name: String = name.chars().filter(|it| !it.is_control()).take(80).collect();
+            let text =
+                format!("The value of `{name}` has over {CONFIGURED_BYTES_MAX} bytes as JSON.");
+            return Err(field("configured_props", text));
+        }
+    }
+    Ok(())
 }

@@ -128,10 +128,12 @@ fn run(app: &Arc<App>, bound: serve::Bound, stop: &CancellationToken) -> Vec<Joi
     let refreshing = crate::accounts::run(Arc::clone(app), stop.clone());
     let connecting = crate::connect::run(Arc::clone(app), stop.clone());
     let telling = crate::webhooks::run(Arc::clone(app), stop.clone());
+    let triggering = crate::triggers::run(Arc::clone(app), stop.clone());
     vec![
         tokio::spawn(serving),
         tokio::spawn(jobs),
         tokio::spawn(telling),
+        tokio::spawn(triggering),
         tokio::spawn(refreshing),
         tokio::spawn(connecting),
     ]

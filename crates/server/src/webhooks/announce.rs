@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::clock::iso;
 use crate::db::Tx;
 use crate::error::Result;
-use crate::ids::{DeliveryId, MessageId, WebhookId};
+use crate::ids::{AccountId, DeliveryId, EmitterId, MessageId, WebhookId};
 use crate::keys::unreadable;
 use crate::tenant::Tenant;
 
@@ -43,7 +43,14 @@ pub async fn announce(app: &App, tx: &mut Tx, news: News<'_>) -> Result<()> {
             return Ok(());
         }
     };
-    let letter = Queued { message: MessageId::mint(), key, now_ms, news: &news };
+    let letter = Queued {
+        message: MessageId::mint(),
+        key,
+        now_ms,
+        tenant,
+        topic: news.topic.as_str(),
+        account: news.account,
+    };
     let body = text(&news, now_ms, false);
     for endpoint in &endpoints {
         let off = endpoint.state == Condition::Deactivated;
@@ -64,31 +71,34 @@ pub async fn announce(app: &App, tx: &mut Tx, news: News<'_>) -> Result<()> {
 }
 
 /// One piece of news, ready to be queued.
-struct Queued<'a> {
-    message: MessageId,
-    key: Arc<OwnerKey>,
-    now_ms: i64,
-    news: &'a News<'a>,
+pub(super) struct Queued<'a> {
+    pub message: MessageId,
+    pub key: Arc<OwnerKey>,
+    pub now_ms: i64,
+    pub tenant: &'a Tenant,
+    pub topic: &'a str,
+    pub account: Option<&'a AccountId>,
 }
 
 impl Queued<'_> {
-    async fn insert(
+    /// `head` is the address, if it is not the endpoint's own; of an event, see [`head_of_event`].
+    pub async fn insert(
         &self,
         tx: &mut Tx,
         endpoint: &WebhookId,
-        (uri, body): (&str, &str),
+        (head, body): (&str, &str),
         off: bool,
     ) -> Result<()> {
         let id = DeliveryId::mint();
-        let plain = SecretBytes::new(format!("{uri}\n{body}"));
-        let sealed = self.key.seal(&place(self.news.tenant, &id), plain.expose());
+        let plain = SecretBytes::new(format!("{head}\n{body}"));
+        let sealed = self.key.seal(&place(self.tenant, &id), plain.expose());
         let delivery = Delivery {
             id,
             message: self.message.clone(),
             endpoint: endpoint.clone(),
-            tenant: self.news.tenant.clone(),
-            topic: self.news.topic.as_str().to_owned(),
-            account: self.news.account.cloned(),
+            tenant: self.tenant.clone(),
+            topic: self.topic.to_owned(),
+            account: self.account.cloned(),
             sealed: Some(sealed),
             state: if off { Progress::Failed } else { Progress::Waiting },
             attempts: 0,
@@ -129,6 +139,12 @@ fn origin(uri: &str) -> String {
     url::Url::parse(uri).map(|it| it.origin().ascii_serialization()).unwrap_or_default()
 }
 
+/// What stands before an event: no address, whose it is, and for whom. Neither id can hold a
+/// control character.
+pub(super) fn head_of_event(emitter: &EmitterId, external_id: &str) -> String {
+    format!("\t{emitter}\t{external_id}")
+}
+
 /// What is posted, and where to, if it is not the endpoint's own address.
 pub(super) struct Opened {
     plain: SecretBytes,
@@ -141,8 +157,18 @@ impl Opened {
     }
 
     pub fn url<'a>(&'a self, endpoint: &'a Endpoint) -> &'a str {
-        let own = std::str::from_utf8(&self.plain.expose()[..self.body_at - 1]).unwrap_or_default();
+        let own = self.head().split('\t').next().unwrap_or_default();
         if own.is_empty() { &endpoint.url } else { own }
+    }
+
+    /// Of an event: what emitted it, and for which user.
+    pub fn emitted(&self) -> Option<(&str, &str)> {
+        let (_, rest) = self.head().split_once('\t')?;
+        rest.split_once('\t')
+    }
+
+    fn head(&self) -> &str {
+        std::str::from_utf8(&self.plain.expose()[..self.body_at - 1]).unwrap_or_default()
     }
 }
 

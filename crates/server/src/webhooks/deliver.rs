@@ -97,8 +97,12 @@ async fn attempt(app: &Arc<App>, endpoint: &Endpoint, delivery: &Delivery) -> Ou
         Ok(secrets) => secrets,
         Err(error) => return Outcome::Ours(error),
     };
-    let letter =
-        Letter { tenant: &delivery.tenant, message: &delivery.message, body: opened.body() };
+    let letter = Letter {
+        tenant: &delivery.tenant,
+        message: &delivery.message,
+        body: opened.body(),
+        emitted: opened.emitted(),
+    };
     match send(app, opened.url(endpoint), &letter, &secrets).await {
         Err(error) => Outcome::Unreached(error),
         Ok(answer) if answer.status.is_success() => Outcome::Delivered(answer.status.as_u16()),

@@ -51,7 +51,7 @@ pub async fn create(
     Ok((endpoint, secret))
 }
 
-fn blank(app: &App, tenant: &Tenant, kind: Kind, url: &str) -> Endpoint {
+pub(super) fn blank(app: &App, tenant: &Tenant, kind: Kind, url: &str) -> Endpoint {
     let now_ms = app.clock.now_ms();
     Endpoint {
         id: WebhookId::mint(),
@@ -70,10 +70,15 @@ fn blank(app: &App, tenant: &Tenant, kind: Kind, url: &str) -> Endpoint {
         sheds: 0,
         created_at_ms: now_ms,
         updated_at_ms: now_ms,
+        emitter: None,
     }
 }
 
-async fn first_secret(app: &App, tx: &mut Tx, endpoint: &mut Endpoint) -> Result<Secret> {
+pub(super) async fn first_secret(
+    app: &App,
+    tx: &mut Tx,
+    endpoint: &mut Endpoint,
+) -> Result<Secret> {
     let (project, now_ms) = (&endpoint.tenant.project, endpoint.created_at_ms);
     let key = app.keys.project_within(tx, project, now_ms).await?;
     let secret = sign::fresh_secret();
@@ -81,7 +86,7 @@ async fn first_secret(app: &App, tx: &mut Tx, endpoint: &mut Endpoint) -> Result
     Ok(secret)
 }
 
-fn check_url(app: &App, url: &str) -> Result<()> {
+pub(super) fn check_url(app: &App, url: &str) -> Result<()> {
     let judged = app.egress.check_tenant_url(url);
     judged.map(drop).map_err(|why| {
         error::URL_NOT_ALLOWED
@@ -157,7 +162,7 @@ pub async fn rotate(app: &Arc<App>, tenant: &Tenant, id: &str) -> Result<(Endpoi
     renew(app, endpoint).await
 }
 
-async fn renew(app: &App, mut endpoint: Endpoint) -> Result<(Endpoint, Secret)> {
+pub(super) async fn renew(app: &App, mut endpoint: Endpoint) -> Result<(Endpoint, Secret)> {
     let now_ms = app.clock.now_ms();
     let key = app.keys.project(&app.db, &endpoint.tenant.project).await?;
     let former = open(&key, &endpoint, SECRET, endpoint.secret.as_deref())?;

@@ -8,6 +8,7 @@ mod announce;
 pub mod api;
 pub mod api_default;
 mod deliver;
+mod emitters;
 mod endpoints;
 mod probe;
 mod replay;
@@ -21,6 +22,10 @@ mod work;
 use serde_json::Value;
 
 pub use announce::announce;
+pub use emitters::{
+    Emitted, emit, find_of_emitter, of_emitter, reset_of_emitter, rotate_of_emitter, secret,
+    set_of_emitter,
+};
 pub use endpoints::{
     Edit, create, default, delete, find, list, reset, rotate, rotate_default, set_default, update,
 };
@@ -28,7 +33,7 @@ pub use probe::{Probe, probe};
 pub use replay::{Which, deliveries, replay};
 pub use work::{round, run, tidy};
 
-use crate::ids::{AccountId, DeliveryId, MessageId, WebhookId};
+use crate::ids::{AccountId, DeliveryId, EmitterId, MessageId, WebhookId};
 use crate::tenant::Tenant;
 
 /// What there can be news of.
@@ -59,10 +64,13 @@ pub enum Topic {
     /// A component wanted an account that the user has not connected, or that no longer works.
     #[serde(rename = "account.needed")]
     AccountNeeded,
+    /// A deployed trigger failed so often in a row that it was paused.
+    #[serde(rename = "trigger.paused")]
+    TriggerPaused,
 }
 
 impl Topic {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::ConnectionSuccess,
         Self::ConnectionError,
         Self::AccountRefreshFailed,
@@ -71,6 +79,7 @@ impl Topic {
         Self::AccountRecovered,
         Self::AccountDeleted,
         Self::AccountNeeded,
+        Self::TriggerPaused,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -83,6 +92,7 @@ impl Topic {
             Self::AccountRecovered => "account.recovered",
             Self::AccountDeleted => "account.deleted",
             Self::AccountNeeded => "account.needed",
+            Self::TriggerPaused => "trigger.paused",
         }
     }
 
@@ -122,16 +132,19 @@ enum Kind {
     Default,
     /// The addresses of one origin that connect tokens name: they share a queue.
     Token,
+    /// One trigger's own: it gets that one's events.
+    Emitter,
 }
 
 impl Kind {
-    const ALL: [Self; 3] = [Self::Own, Self::Default, Self::Token];
+    const ALL: [Self; 4] = [Self::Own, Self::Default, Self::Token, Self::Emitter];
 
     fn as_str(self) -> &'static str {
         match self {
             Self::Own => "own",
             Self::Default => "default",
             Self::Token => "token",
+            Self::Emitter => "emitter",
         }
     }
 }
@@ -182,6 +195,8 @@ pub struct Endpoint {
     pub sheds: i64,
     pub created_at_ms: i64,
     pub updated_at_ms: i64,
+    /// The trigger whose events it gets.
+    emitter: Option<EmitterId>,
 }
 
 impl Endpoint {
@@ -189,9 +204,10 @@ impl Endpoint {
         self.kind == Kind::Default
     }
 
-    /// Whether it is one for people: not a queue of a connect token's addresses, not a mere secret.
+    /// Whether it is one for people: not a queue of a connect token's addresses, not a mere secret,
+    /// and not a trigger's, which has paths of its own.
     fn is_shown(&self) -> bool {
-        self.kind != Kind::Token && !self.url.is_empty()
+        !matches!(self.kind, Kind::Token | Kind::Emitter) && !self.url.is_empty()
     }
 
     fn wants(&self, topic: Topic) -> bool {

@@ -39,7 +39,7 @@ pub async fn probe(app: &Arc<App>, tenant: &Tenant, id: &str) -> Result<Probe> {
     let message = MessageId::mint();
     let data = json!({ "endpoint_id": endpoint.id });
     let body = wrapped("webhook.test", app.clock.now_ms(), &data);
-    let letter = Letter { tenant, message: &message, body: body.as_bytes() };
+    let letter = Letter { tenant, message: &message, body: body.as_bytes(), emitted: None };
     let began = Instant::now();
     let sent = send(app, &endpoint.url, &letter, &secrets).await;
     let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);

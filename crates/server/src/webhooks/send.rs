@@ -29,6 +29,8 @@ pub(super) struct Letter<'a> {
     pub tenant: &'a Tenant,
     pub message: &'a MessageId,
     pub body: &'a [u8],
+    /// Of an event: what emitted it, and for which user.
+    pub emitted: Option<(&'a str, &'a str)>,
 }
 
 /// What came back. Only the status says whether it was taken.
@@ -108,7 +110,13 @@ fn headers(letter: &Letter<'_>, secrets: &[Secret], now_ms: i64) -> Vec<(&'stati
     if let Some(signature) = sign::standard(secrets, id, at_s, letter.body) {
         headers.push(("webhook-signature", signature));
     }
-    let user = external_user(letter.body).filter(|it| !it.chars().any(char::is_control));
+    let user = match letter.emitted {
+        Some((emitter, user)) => {
+            headers.push(("x-pd-emitter-id", emitter.to_owned()));
+            Some(user.to_owned())
+        }
+        None => external_user(letter.body).filter(|it| !it.chars().any(char::is_control)),
+    };
     headers.extend(user.map(|it| ("x-pd-external-user-id", it)));
     headers
 }

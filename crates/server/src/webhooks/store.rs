@@ -6,7 +6,7 @@ use sqlx::FromRow;
 
 use super::{Condition, Endpoint, Kind};
 use crate::db::{Db, Tx};
-use crate::ids::{ProjectId, WebhookId};
+use crate::ids::{EmitterId, ProjectId, WebhookId};
 use crate::on;
 use crate::tenant::{Environment, Tenant};
 
@@ -29,6 +29,7 @@ struct Row {
     sheds: i64,
     created_at_ms: i64,
     updated_at_ms: i64,
+    emitter_id: Option<EmitterId>,
 }
 
 impl TryFrom<Row> for Endpoint {
@@ -59,6 +60,7 @@ impl TryFrom<Row> for Endpoint {
             sheds: row.sheds,
             created_at_ms: row.created_at_ms,
             updated_at_ms: row.updated_at_ms,
+            emitter: row.emitter_id,
         })
     }
 }
@@ -66,7 +68,8 @@ impl TryFrom<Row> for Endpoint {
 macro_rules! columns {
     () => {
         "id, project_id, environment, kind, url, topics, secret, former_secret, former_until_ms, \
-         version, state, state_since_ms, failures, last_error, sheds, created_at_ms, updated_at_ms"
+         version, state, state_since_ms, failures, last_error, sheds, created_at_ms, \
+         updated_at_ms, emitter_id"
     };
 }
 
@@ -83,8 +86,8 @@ pub(super) async fn all(db: &Db, tenant: &Tenant) -> sqlx::Result<Vec<Endpoint>>
     let sql = concat!(
         "select ",
         columns!(),
-        " from webhook_endpoints where project_id = $1 and environment = $2 \
-         order by created_at_ms, id"
+        " from webhook_endpoints where project_id = $1 and environment = $2 and \
+         kind <> 'emitter' order by created_at_ms, id"
     );
     read(on!(db.read(), conn => sqlx::query_as(sql)
         .bind(&tenant.project).bind(tenant.environment.as_str()).fetch_all(conn).await?))
@@ -96,7 +99,7 @@ pub(super) async fn all_within(tx: &mut Tx, tenant: &Tenant) -> sqlx::Result<Vec
         "select ",
         columns!(),
         " from webhook_endpoints where project_id = $1 and environment = $2 and \
-         kind <> 'token' order by id"
+         kind not in ('token', 'emitter') order by id"
     );
     read(on!(tx.conn(), conn => sqlx::query_as(sql)
         .bind(&tenant.project).bind(tenant.environment.as_str()).fetch_all(conn).await?))
@@ -118,6 +121,35 @@ pub(super) async fn find(
     row.map(Endpoint::try_from).transpose()
 }
 
+const OF_EMITTER: &str = concat!(
+    "select ",
+    columns!(),
+    " from webhook_endpoints where project_id = $1 and environment = $2 and emitter_id = $3 \
+     order by created_at_ms, id"
+);
+
+/// Those of one trigger, the oldest first.
+pub(super) async fn of_emitter(
+    db: &Db,
+    tenant: &Tenant,
+    emitter: &EmitterId,
+) -> sqlx::Result<Vec<Endpoint>> {
+    read(on!(db.read(), conn => sqlx::query_as(OF_EMITTER)
+        .bind(&tenant.project).bind(tenant.environment.as_str()).bind(emitter)
+        .fetch_all(conn).await?))
+}
+
+/// The same as the transaction sees them.
+pub(super) async fn of_emitter_within(
+    tx: &mut Tx,
+    tenant: &Tenant,
+    emitter: &EmitterId,
+) -> sqlx::Result<Vec<Endpoint>> {
+    read(on!(tx.conn(), conn => sqlx::query_as(OF_EMITTER)
+        .bind(&tenant.project).bind(tenant.environment.as_str()).bind(emitter)
+        .fetch_all(conn).await?))
+}
+
 pub(super) async fn default(db: &Db, tenant: &Tenant) -> sqlx::Result<Option<Endpoint>> {
     let sql = concat!(
         "select ",
@@ -133,14 +165,15 @@ pub(super) async fn default(db: &Db, tenant: &Tenant) -> sqlx::Result<Option<End
 pub(super) async fn insert(tx: &mut Tx, it: &Endpoint) -> sqlx::Result<bool> {
     let sql = "insert into webhook_endpoints (id, project_id, environment, kind, url, topics, \
                secret, former_until_ms, version, state, state_since_ms, failures, \
-               failing_since_ms, pause_until_ms, sheds, created_at_ms, updated_at_ms) \
-               values ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, $10, 0, 0, 0, 0, $10, $10) \
+               failing_since_ms, pause_until_ms, sheds, created_at_ms, updated_at_ms, emitter_id) \
+               values ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, $10, 0, 0, 0, 0, $10, $10, $11) \
                on conflict (project_id, environment) where kind = 'default' do nothing";
     let topics = topics_text(it)?;
     let done = on!(tx.conn(), conn => sqlx::query(sql)
         .bind(&it.id).bind(&it.tenant.project).bind(it.tenant.environment.as_str())
         .bind(it.kind.as_str()).bind(&it.url).bind(&topics).bind(&it.secret).bind(it.version)
-        .bind(it.state.as_str()).bind(it.created_at_ms).execute(conn).await?.rows_affected());
+        .bind(it.state.as_str()).bind(it.created_at_ms).bind(&it.emitter)
+        .execute(conn).await?.rows_affected());
     Ok(done == 1)
 }
 

@@ -17,7 +17,7 @@ const HELD: &[(&str, &[&str])] = &[
         "1 every method of every client",
         &[
             "every_method_of_every_client_is_answered_as_strict_clients_want_it",
-            "components_that_are_not_there_are_missed_and_nothing_is_deployed",
+            "components_that_are_not_there_are_missed_and_not_deployed",
             "a_file_comes_back_as_it_went_in_whatever_its_size",
             "every method sends what the wire asks for",
         ],
@@ -79,6 +79,7 @@ const HELD: &[(&str, &[&str])] = &[
             "h_01_other_peoples_verifiers_take_what_we_sign",
             "h-01 both signatures of the server are taken",
             "the_wires_webhook_has_the_wires_fields",
+            "events_go_to_the_triggers_addresses_or_else_to_the_default",
         ],
     ),
     (
@@ -93,6 +94,10 @@ const HELD: &[(&str, &[&str])] = &[
             "fields_that_a_choice_brings_are_remembered_for_a_day_for_their_user",
             "files_of_a_stash_go_into_the_run_and_new_ones_come_out",
             "what_code_throws_is_an_answer_and_not_a_failure_of_the_call",
+            "a_source_lives_from_deploy_to_delete",
+            "unique_remembers_a_hundred_and_forgets_the_oldest",
+            "greatest_lets_only_larger_numbers_through",
+            "last_lets_through_what_comes_after_the_last_one",
         ],
     ),
     (

@@ -36,6 +36,7 @@ mod scopes;
 mod stash;
 mod store;
 mod tidy;
+mod triggers;
 mod twins;
 mod usage;
 mod webhooks;

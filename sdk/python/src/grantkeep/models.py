@@ -701,6 +701,7 @@ WebhookTopic = Literal[
     "account.recovered",
     "account.deleted",
     "account.needed",
+    "trigger.paused",
 ]
 
 

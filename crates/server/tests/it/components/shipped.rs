@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use futures::{StreamExt, stream};
 use grantkeep::components::{Publication, describe, index};
 
 use crate::tidy::none;
 use crate::tidy::sources::{root, walk};
 use crate::world::World;
+
+/// Components that are loaded at once.
+const AT_ONCE: usize = 4;
 
 #[tokio::test]
 async fn the_index_says_what_the_shipped_components_say() {
@@ -22,12 +26,19 @@ async fn the_index_says_what_the_shipped_components_say() {
         matches!(parts.as_slice(), [_, "actions" | "sources", folder, file]
             if file.strip_suffix(".mjs") == Some(folder))
     };
+    let mut all = Vec::new();
     let known: BTreeMap<_, _> = index().into_iter().map(|it| (it.entry, it.component)).collect();
     for path in texts.keys().filter(entry) {
         let files = grantkeep::components::closure(path, |it| texts.get(it).map(String::as_str));
         let files = files.into_iter().map(|it| (it.clone(), texts[&it].clone().into())).collect();
-        let new = Publication { files, entry: path.clone(), ..Publication::default() };
-        match describe(&world.app, &new).await {
+        all.push(Publication { files, entry: path.clone(), ..Publication::default() });
+    }
+    let app = &world.app;
+    let described = stream::iter(&all).map(|it| async move { (it, describe(app, it).await) });
+    let mut described = described.buffered(AT_ONCE);
+    while let Some((new, found)) = described.next().await {
+        let path = &new.entry;
+        match found {
             Ok(found) if known.get(path) == Some(&found) => {}
             Ok(_) => stale.push(format!("{path}: run `cargo xtask components`")),
             Err(error) => stale.push(format!("{path}: {error}")),

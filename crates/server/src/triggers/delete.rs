@@ -1,0 +1,62 @@
+//! Deleting a deployed trigger.
+
+use std::sync::Arc;
+
+use super::code::{self, Running};
+use super::lease;
+use super::sealed::Seal;
+use super::state::Session;
+use super::store::{self, interfaces};
+use super::{State, Trigger, missing};
+use crate::app::App;
+use crate::callers::Caller;
+use crate::error::{self, Result};
+use crate::ids::Emitter;
+
+/// Has the code end what it began, and deletes the trigger with its events, keys and what waits to
+/// be posted.
+///
+/// # Errors
+/// [`error::HOOK_FAILED`], or why the code could not be run at all, unless `anyway`; then nothing
+/// was deleted. [`error::NOT_FOUND`] for whoever comes second.
+pub async fn delete(
+    app: &Arc<App>,
+    caller: &Caller,
+    trigger: &Trigger,
+    anyway: bool,
+) -> Result<()> {
+    let (trigger, lease) = lease::take(app, trigger).await?;
+    let done = lease::holding(app, &trigger, lease, end(app, caller, &trigger)).await;
+    let done = done.unwrap_or_else(|| Err(error::TRIGGER_BUSY.into()));
+    if let Err(error) = done {
+        if !anyway {
+            lease::give_back(app, &trigger, lease).await;
+            return Err(error);
+        }
+        tracing::info!(trigger = %trigger.id, %error, "deleted without its deactivate hook");
+    }
+    if store::delete(&app.db, &trigger).await? { Ok(()) } else { Err(missing()) }
+}
+
+async fn end(app: &Arc<App>, caller: &Caller, trigger: &Trigger) -> Result<()> {
+    if trigger.kind != Emitter::Source || trigger.state == State::Inactive {
+        return Ok(());
+    }
+    let component = match code::component(app, trigger).await {
+        Ok(component) => component,
+        // There is nothing left that could be run.
+        Err(error) if error.kind().status == 404 => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    if !component.described.hooks.iter().any(|it| it == "deactivate") {
+        return Ok(());
+    }
+    let seal = Seal::of(app, trigger).await?;
+    let configured = code::configured(&seal, trigger)?;
+    let all = interfaces::of(&app.db, trigger).await?;
+    let values = code::filled(app, &seal, configured.values.clone(), &all)?;
+    let prepared = code::ready(app, trigger, caller, (component, &configured, values)).await?;
+    let session = Session::open(app, &seal, trigger).await?;
+    let running = Running { app, trigger, prepared: &prepared, session: &session };
+    running.hook("deactivate").await.map(drop)
+}

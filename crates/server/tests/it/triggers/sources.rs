@@ -1,0 +1,210 @@
+//! Sources: their hooks, what wakes them, what they remember, and what they emit.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::{HOUR_MS, MINUTE_MS};
+use crate::world::worlds;
+
+/// Writes down what is called of it, and emits that at each run.
+const DIARY: &str = "props: { db: \"$.service.db\",
+    timer: { type: \"$.interface.timer\", default: { intervalSeconds: 60 } },
+    word: { type: \"string\", optional: true } },
+  methods: { async note(what) {
+    await this.db.set('diary', [...((await this.db.get('diary')) ?? []), what]);
+  } },
+  hooks: {
+    async deploy() {
+      await this.note('deploy');
+      this.$emit({ past: 2 }, { id: 'p2', ts: 2000, summary: 'second' });
+      this.$emit({ past: 1 }, { id: 'p1', ts: 1000, summary: 'first' });
+    },
+    async activate() { await this.note(`activate ${this.word}`); },
+    async deactivate() { await this.note('deactivate'); },
+  },
+  dedupe: \"unique\",
+  async run(event) {
+    const diary = await this.db.get('diary');
+    this.$emit({ past: 1 }, { id: 'p1' });
+    this.$emit({ diary, event, word: this.word }, { id: `run ${event?.timestamp}` });
+  }";
+
+fn diary(events: &[Value]) -> Value {
+    events.iter().rev().find_map(|it| it.get("diary")).cloned().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_source_lives_from_deploy_to_delete() {
+    for world in worlds().await {
+        let key = world.source("diary", DIARY).await;
+        let made = world.deploy(&key, json!({ "word": "a" }), json!({})).await;
+        assert_eq!(made["type"], "DeployedComponent", "{made}");
+        let id = made["id"].as_str().unwrap();
+        assert!(id.starts_with("dc_") && made["owner_id"].as_str().unwrap().starts_with("exu_"));
+        assert_eq!((&made["component_key"], &made["active"]), (&json!(key), &json!(true)));
+        assert_eq!(
+            (&made["name"], &made["name_slug"]),
+            (&json!("Test diary"), &json!("test-diary"))
+        );
+        let configured = json!({ "word": "a", "db": { "type": "$.service.db" },
+            "timer": { "intervalSeconds": 60 } });
+        assert_eq!(made["configured_props"], configured);
+        let past = world.events(id).await;
+        assert_eq!((&past[1]["e"], &past[1]["sum"]), (&json!({ "past": 1 }), &json!("first")));
+        assert_eq!((&past[0]["e"], &past[0]["ts"]), (&json!({ "past": 2 }), &json!(2000)));
+        world.fire_after(MINUTE_MS).await;
+        let all = world.emitted(id).await;
+        assert_eq!(all.len(), 3, "what it emitted before is not new: {all:?}");
+        assert_eq!(all[2]["event"]["interval_seconds"], 60);
+        assert_eq!(diary(&all), json!(["deploy", "activate a"]));
+        let change = json!({ "configured_props": { "word": "b" }, "name": "Mine" });
+        let changed = world.of_trigger(Method::PUT, id, "", change).await;
+        assert_eq!(changed.status, 200, "{changed:?}");
+        let data = changed.json()["data"].clone();
+        assert_eq!(
+            (&data["name"], &data["configured_props"]["word"]),
+            (&json!("Mine"), &json!("b"))
+        );
+        assert_eq!(data["configured_props"]["timer"]["intervalSeconds"], 60);
+        world.fire_after(MINUTE_MS).await;
+        let all = world.emitted(id).await;
+        assert_eq!(all.last().unwrap()["word"], "b");
+        assert_eq!(diary(&all), json!(["deploy", "activate a", "deactivate", "activate b"]));
+        world.of_trigger(Method::PUT, id, "", json!({ "active": false })).await;
+        world.fire_after(HOUR_MS).await;
+        assert_eq!(world.emitted(id).await.len(), 4, "it is off");
+        let on = world.of_trigger(Method::PUT, id, "", json!({ "active": true })).await;
+        assert_eq!(on.json()["data"]["active"], true, "{on:?}");
+        world.fire().await;
+        assert_eq!(world.emitted(id).await.len(), 4, "what it missed while it was off, it missed");
+        world.fire_after(MINUTE_MS).await;
+        let all = world.emitted(id).await;
+        let expected =
+            json!(["deploy", "activate a", "deactivate", "activate b", "deactivate", "activate b"]);
+        assert_eq!(diary(&all), expected);
+        let runs = world.get(&world.path("/runs?external_user_id=ada")).await.json();
+        assert!(runs["data"].as_array().unwrap().iter().any(|it| it["about"] == id), "{runs}");
+        let gone = world.of_trigger(Method::DELETE, id, "", Value::Null).await;
+        assert_eq!(gone.status, 204, "{gone:?}");
+        let missing = world.of_trigger(Method::GET, id, "", Value::Null).await;
+        assert_eq!(missing.status, 404);
+        for table in ["triggers", "trigger_interfaces", "trigger_states", "trigger_events"] {
+            assert_eq!(world.dump(table).await, "", "{table}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_code_finds_of_the_past_is_told_nobody_who_does_not_want_it() {
+    for world in worlds().await {
+        let key = world.source("diary", DIARY).await;
+        let made = world.deploy(&key, json!({}), json!({ "emit_on_deploy": false })).await;
+        let id = made["id"].as_str().unwrap();
+        assert_eq!((world.events(id).await.len(), &made["emit_on_deploy"]), (0, &json!(false)));
+        world.fire_after(MINUTE_MS).await;
+        let all = world.emitted(id).await;
+        assert_eq!(all.len(), 1, "and is not taken for new later: {all:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_hook_that_fails_leaves_nothing() {
+    for world in worlds().await {
+        for (nth, hook) in ["deploy", "activate"].into_iter().enumerate() {
+            let rest = format!(
+                "props: {{ http: \"$.interface.http\" }},
+                 hooks: {{ async {hook}() {{ throw new Error(`not ${{this.http.endpoint}}`); }} }},
+                 run() {{}}"
+            );
+            let key = world.source(&format!("bad{nth}"), &rest).await;
+            let reply = world.try_deploy(&key, json!({}), json!({})).await;
+            assert_eq!((reply.status.as_u16(), reply.code()), (400, "hook_failed".into()));
+            let body = reply.json();
+            assert_eq!(body["details"]["hook"], hook);
+            let said = body["error"].as_str().unwrap();
+            assert!(said.contains(&format!("not {}/v1/hooks/", world.url)), "{said}");
+            assert_eq!(world.dump("triggers").await, "");
+        }
+        let rest = "hooks: { async deactivate() { throw new Error('stays'); } }, run() {}";
+        let key = world.source("stays", rest).await;
+        let made = world.deploy(&key, json!({}), json!({})).await;
+        let id = made["id"].as_str().unwrap();
+        let kept = world.of_trigger(Method::DELETE, id, "", Value::Null).await;
+        assert_eq!((kept.status.as_u16(), kept.code()), (400, "hook_failed".into()));
+        assert_eq!(world.trigger(id).await["active"], true);
+        let rest = "?ignore_hook_errors=true";
+        let gone = world.of_trigger(Method::DELETE, id, rest, Value::Null).await;
+        assert_eq!(gone.status, 204, "{gone:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_source_keeps_60_kb_and_no_more() {
+    for world in worlds().await {
+        let rest = "props: { db: \"$.service.db\", timer: { type: \"$.interface.timer\",
+              default: { intervalSeconds: 60 } } },
+          async run() {
+            const before = (await this.db.get('text'))?.length ?? null;
+            await this.db.set('text', 'x'.repeat(50_000));
+            let error = null;
+            try { await this.db.set('more', 'y'.repeat(20_000)); }
+            catch (it) { error = it.message; }
+            this.$emit({ before, error, more: (await this.db.get('more')) ?? null });
+          }";
+        let key = world.source("full", rest).await;
+        let made = world.deploy(&key, json!({}), json!({})).await;
+        let id = made["id"].as_str().unwrap();
+        world.fire_after(MINUTE_MS).await;
+        world.fire_after(MINUTE_MS).await;
+        let all = world.emitted(id).await;
+        assert_eq!((&all[0]["before"], &all[1]["before"]), (&Value::Null, &json!(50_000)));
+        assert!(all[0]["error"].as_str().unwrap().contains("61440"), "{all:?}");
+        assert_eq!(all[0]["more"], Value::Null);
+        assert!(!world.dump("trigger_states").await.contains("xxxx"), "it is sealed");
+    }
+}
+
+#[tokio::test]
+async fn the_latest_hundred_events_are_kept() {
+    for world in worlds().await {
+        let rest = "props: { timer: { type: \"$.interface.timer\",
+              default: { intervalSeconds: 60 } } },
+          run() { for (let n = 0; n < 70; n += 1) this.$emit({ n }); }";
+        let key = world.source("many", rest).await;
+        let made = world.deploy(&key, json!({}), json!({})).await;
+        let id = made["id"].as_str().unwrap();
+        world.fire_after(MINUTE_MS).await;
+        world.fire_after(MINUTE_MS).await;
+        let all = world.emitted(id).await;
+        assert_eq!(all.len(), 100);
+        assert_eq!((&all[0], &all[99]), (&json!({ "n": 40 }), &json!({ "n": 69 })));
+        let three = world.of_trigger(Method::GET, id, "/events?n=3", Value::Null).await.json();
+        assert_eq!(three["data"].as_array().unwrap().len(), 3);
+        let now_s = world.app.clock.now_ms() / 1_000;
+        let path = format!("/v1/connect/usage?start_ts={}&end_ts={}", now_s - 3_600, now_s + 60);
+        let usage = world.call(Method::GET, &path, Some(&world.project.token), None).await.json();
+        let used = usage["data"].as_array().unwrap().iter();
+        let used: i64 = used.filter_map(|it| it["source_emit_credits_used"].as_i64()).sum();
+        assert_eq!(used, 140, "{usage}");
+    }
+}
+
+#[tokio::test]
+async fn a_user_who_is_erased_leaves_no_trigger() {
+    for world in worlds().await {
+        let key = world.source("diary", DIARY).await;
+        let made = world.deploy(&key, json!({}), json!({ "webhook_url": "https://w.example/" }));
+        let made = made.await;
+        let id = made["id"].as_str().unwrap();
+        let other = world.path(&format!("/deployed-triggers/{id}?external_user_id=grace"));
+        assert_eq!(world.get(&other).await.status, 404, "it is Ada's alone");
+        assert_eq!(world.delete(&world.path("/users/ada")).await.status, 204);
+        assert_eq!(world.of_trigger(Method::GET, id, "", Value::Null).await.status, 404);
+        world.fire_after(HOUR_MS).await;
+        for table in ["triggers", "trigger_interfaces", "trigger_states", "trigger_events"] {
+            assert_eq!(world.dump(table).await, "", "{table}");
+        }
+        let sql = "select count(*) from webhook_endpoints where kind = 'emitter'";
+        assert_eq!(world.count(sql).await, 0);
+    }
+}
