@@ -357,6 +357,23 @@ def _watched() -> Dict[str, Operation]:
     }
 
 
+def _workflows() -> Dict[str, Operation]:
+    """Steps that follow each other, and their runs."""
+    at, runs = "/v1/connect/{}/workflows", "/v1/connect/{}/workflow-runs"
+    named, run = ("workflow",), ("run_id",)
+    return {
+        f"GET {at}": Operation("workflows.list"),
+        f"POST {at}": Operation("workflows.deploy"),
+        f"GET {at}/{{}}": Operation("workflows.retrieve", named, unwrap="data"),
+        f"DELETE {at}/{{}}": Operation("workflows.delete", named),
+        f"POST {at}/{{}}/invoke": Operation("workflows.invoke", named, unwrap="data"),
+        f"GET {runs}": Operation("workflow_runs.list"),
+        f"GET {runs}/{{}}": Operation("workflow_runs.retrieve", run, unwrap="data"),
+        f"POST {runs}/{{}}/replay": Operation("workflow_runs.replay", run, unwrap="data"),
+        f"POST {runs}/{{}}/cancel": Operation("workflow_runs.cancel", run, unwrap="data"),
+    }
+
+
 OPERATIONS: Mapping[str, Operation] = {
     "GET /v1/connect/apps": Operation("apps.list"),
     "GET /v1/connect/apps/{}": Operation("apps.retrieve", ("app",), unwrap="data"),
@@ -398,6 +415,7 @@ OPERATIONS: Mapping[str, Operation] = {
         ),
     ),
     **_deployed(),
+    **_workflows(),
     **_watched(),
 }
 
@@ -432,6 +450,10 @@ MODELS: Mapping[str, str] = {
     "UserView": "User",
     "Validation": "TokenValidation",
     "WebhookView": "Webhook",
+    "WorkflowView": "Workflow",
+    "WorkflowRunView": "WorkflowRun",
+    "WholeRunView": "WholeWorkflowRun",
+    "PastStepView": "WorkflowStep",
     "Credits": "UsageSpan",
     "UsageView": "ProjectUsage",
     "RateLimitView": "RateLimit",
@@ -462,6 +484,8 @@ RESOURCES: Mapping[str, str] = {
     "triggers": "Triggers: components that wait for something to happen",
     "usage": "What was used",
     "users": "Your users, as far as they are known here",
+    "workflow_runs": "Runs of workflows, step by step",
+    "workflows": "Steps that follow each other, each named by its id or its name",
     "webhooks": "Endpoints for news, and what became of it; ``verify_webhook`` checks what arrives",
 }
 

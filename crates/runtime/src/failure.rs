@@ -18,6 +18,8 @@ pub struct Thrown {
     pub position: Option<Position>,
     /// A kind that callers may tell apart, such as `not_json` or `too_large`.
     pub code: Option<String>,
+    /// What `$.flow` was asked for before: a workflow may end by that.
+    pub flow: Option<serde_json::Value>,
 }
 
 /// A place in the code, from 1.

@@ -87,6 +87,8 @@ pub struct App {
     pub(crate) news: Notify,
     /// Told when a trigger is due.
     pub(crate) triggers_due: Notify,
+    /// Told when a workflow's run is due.
+    pub(crate) workflows_due: Notify,
     callers: Cache<[u8; 32], Caller>,
     /// What customers' own limits are, by the project that names them. `None`: there is none.
     own_limits: Cache<OwnLimit, Option<Quota>>,
@@ -163,6 +165,7 @@ impl App {
             exchanges: TaskTracker::new(),
             news: Notify::new(),
             triggers_due: Notify::new(),
+            workflows_due: Notify::new(),
             callers,
             own_limits,
             projects,

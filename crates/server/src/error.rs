@@ -70,6 +70,9 @@ kinds! {
     ACCOUNT_NEEDED = 400 "account_needed"
         "The component needs an account that the user has not connected, or that was not named. \
          `details.connect_link_url` leads to where it can be connected.";
+    WORKFLOW_BROKEN = 400 "workflow_broken"
+        "The workflow's file cannot be used. `details` names the line or the field.";
+    NO_RESPONSE = 400 "no_response" "No $.respond called in workflow";
     HOOK_FAILED = 400 "hook_failed"
         "A hook of the trigger's code failed. `details.observations` holds what it said.";
     CREDENTIALS_REFUSED = 400 "credentials_refused"
@@ -118,6 +121,11 @@ kinds! {
     FLOW_USED = 409 "flow_used"
         "This flow was confirmed or refused before. Each can be confirmed once.";
     CONNECTION_FAILED = 409 "connection_failed" "The account could not be connected.";
+    RUN_BUSY = 409 "run_busy"
+        "The run does not wait just now, or has ended.";
+    ACCOUNT_AMBIGUOUS = 409 "account_ambiguous"
+        "The user has several accounts of the app, and the workflow's rule is `only`. Name one in \
+         the step's props, or choose the rule `newest` or `oldest`.";
     REAUTH_REQUIRED = 409 "reauth_required"
         "The provider no longer accepts this grant. Let the user connect the account again.";
     NOTHING_TO_REFRESH = 409 "nothing_to_refresh"

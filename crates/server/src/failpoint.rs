@@ -33,6 +33,18 @@ pub const POINTS: [&str; 15] = [
     "recover.ended",
 ];
 
+/// Places that a step of a workflow comes by, in order.
+pub const WORKFLOW_POINTS: [&str; 4] = [
+    // The code of a step has not run.
+    "workflow.begun",
+    // It has, and nothing is written.
+    "workflow.done",
+    // It is written, and not committed.
+    "workflow.written",
+    // Committed; the next step is not begun.
+    "workflow.recorded",
+];
+
 /// Dies here by SIGKILL, if the environment says so.
 #[cfg(debug_assertions)]
 pub fn reached(point: &'static str) {
@@ -41,7 +53,8 @@ pub fn reached(point: &'static str) {
 
     static WANTED: OnceLock<Option<(String, u64)>> = OnceLock::new();
     static SEEN: AtomicU64 = AtomicU64::new(0);
-    debug_assert!(POINTS.contains(&point), "{point} is not in the list");
+    let known = POINTS.contains(&point) || WORKFLOW_POINTS.contains(&point);
+    debug_assert!(known, "{point} is not in the list");
     let wanted = WANTED.get_or_init(|| {
         let text = crate::config::variable("FAILPOINT")?;
         let (name, nth) = text.split_once(':').unwrap_or((&text, "1"));

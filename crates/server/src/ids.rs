@@ -113,6 +113,12 @@ id!(
     /// A request that was answered and waits to be worked off by a trigger.
     CallId, "call_");
 id!(
+    /// A workflow.
+    WorkflowId, "p_");
+id!(
+    /// One run of a workflow.
+    WorkflowRunId, "wfr_");
+id!(
     /// Where code keeps a user's values for later runs.
     DataStoreId, "ds_");
 id!(

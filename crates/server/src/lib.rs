@@ -43,6 +43,7 @@ pub mod apps;
 pub mod stash;
 pub mod tokens;
 pub mod webhooks;
+pub mod workflows;
 
 pub mod accounts;
 

@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::{
     accounts, apps, authn, callback_origins, components, connect, cors, docs, error, health,
-    projects, proxy, sdk, stash, tokens, triggers, usage, users, webhooks,
+    projects, proxy, sdk, stash, tokens, triggers, usage, users, webhooks, workflows,
 };
 
 /// What the document says besides the routes.
@@ -80,6 +80,7 @@ fn guarded() -> OpenApiRouter<Arc<App>> {
         .merge(proxied())
         .merge(actions_and_triggers())
         .merge(deployed())
+        .merge(flows())
         .merge(files())
 }
 
@@ -126,6 +127,19 @@ fn actions_and_triggers() -> OpenApiRouter<Arc<App>> {
         .route("/v1/connect/triggers/{*key}", get(triggers::retrieve))
         .route("/v1/connect/triggers/configure", post(triggers::configure))
         .route("/v1/connect/triggers/props", post(triggers::reload))
+}
+
+/// Steps that follow each other, and their runs.
+fn flows() -> OpenApiRouter<Arc<App>> {
+    use workflows::{api, api_runs as runs};
+    OpenApiRouter::new()
+        .routes(routes!(api::list, api::create))
+        .routes(routes!(api::retrieve, api::delete))
+        .routes(routes!(api::invoke))
+        .routes(routes!(runs::list))
+        .routes(routes!(runs::retrieve))
+        .routes(routes!(runs::replay))
+        .routes(routes!(runs::cancel))
 }
 
 /// What runs for a user by itself. Signing keys are for servers, so their paths need a project.
@@ -252,6 +266,10 @@ fn open() -> OpenApiRouter<Arc<App>> {
         .route("/stash", get(stash::api::by_link))
         .route("/v1/hooks/{key}", any(triggers::api_hooks::hook))
         .route("/v1/hooks/{key}/{*rest}", any(triggers::api_hooks::hook))
+        .route("/v1/workflows/resume/{key}", post(workflows::api_entry::resume))
+        .route("/v1/workflows/cancel/{key}", post(workflows::api_entry::cancel))
+        .route("/v1/workflows/{key}", any(workflows::api_entry::called))
+        .route("/v1/workflows/{key}/{*rest}", any(workflows::api_entry::called))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/openapi.json", get(|| async { rendered().openapi() }))

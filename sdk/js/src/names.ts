@@ -15,10 +15,12 @@ const OPAQUE = new Set([
   'context',
   'dynamicProps',
   'e',
+  'event',
   'exports',
   'options',
   'os',
   'observations',
+  'props',
   'ret',
 ]);
 const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/;

@@ -37,6 +37,7 @@ import type {
   WebhookEndpointOptions,
   WebhookTest,
 } from './types.js';
+import { WorkflowRuns, Workflows } from './workflows.js';
 
 const VERSION = '0.1.0';
 /** Accounts that are deleted at once by `userAccounts.deleteAll`. */
@@ -85,6 +86,8 @@ export class BackendClient {
   readonly actions: Actions;
   readonly triggers: Triggers;
   readonly deployedTriggers: DeployedTriggers;
+  readonly workflows: Workflows;
+  readonly workflowRuns: WorkflowRuns;
   readonly fileStash: FileStash;
   readonly usage: Usage;
   readonly rateLimits: RateLimits;
@@ -120,6 +123,8 @@ export class BackendClient {
     this.actions = new Actions(named);
     this.triggers = new Triggers(named);
     this.deployedTriggers = new DeployedTriggers(named);
+    this.workflows = new Workflows(named);
+    this.workflowRuns = new WorkflowRuns(named);
     this.fileStash = new FileStash(named);
     this.usage = new Usage(named);
     this.rateLimits = new RateLimits(scope);

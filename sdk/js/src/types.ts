@@ -600,3 +600,69 @@ export interface TriggerWebhook {
   signingKeySet: boolean;
   active?: boolean;
 }
+
+/** Steps that follow each other. */
+export interface Workflow {
+  id: string;
+  name: string;
+  /** New runs are of this version. */
+  version: number;
+  /** Where it is called; null where it has no address. */
+  endpointUrl: string | null;
+  /** How callers of its address prove who they are. */
+  auth: 'none' | 'bearer' | 'oauth' | null;
+  steps: Record<string, unknown>[];
+  createdAt: Date;
+  updatedAt: Date;
+}
+
+export interface DeployedWorkflow {
+  data: Workflow;
+  /** Whether it was not there already, the same. */
+  fresh: boolean;
+  /** What callers of its address prove themselves with. Shown once, when it is made. */
+  bearerToken: string | null;
+}
+
+export interface WorkflowRun {
+  id: string;
+  workflowId: string;
+  version: number;
+  externalUserId: string;
+  /** What started it. */
+  cause: string;
+  ofRun: string | null;
+  state: 'queued' | 'running' | 'waiting' | 'ended';
+  /** Once it has ended: `ok`, `exit`, `failed`, `cancelled`, `expired` or `not_run`. */
+  outcome: string | null;
+  createdAt: Date;
+  startedAt: Date | null;
+  endedAt: Date | null;
+  durationMs: number | null;
+}
+
+/** A run with its timeline. Secrets of the run are blacked out in all of it. */
+export interface WholeWorkflowRun extends WorkflowRun {
+  event: unknown;
+  reason: string | null;
+  error: Record<string, unknown> | null;
+  steps: WorkflowStep[];
+}
+
+export interface WorkflowStep {
+  name: string;
+  state: 'ok' | 'skipped' | 'failed';
+  /** How often its code was run for it. */
+  tries: number;
+  startedAt: Date;
+  endedAt: Date;
+  durationMs: number;
+  props: Record<string, unknown>;
+  /** Which accounts it got, and by which rule. */
+  accounts: Record<string, unknown>[];
+  exports: Record<string, unknown>;
+  os: Record<string, unknown>[];
+  error: Record<string, unknown> | null;
+  /** Calls to apps, each with method, host, path, status and more. */
+  calls: Record<string, unknown>[];
+}

@@ -138,6 +138,19 @@ Object.assign(METHODS, {
   [`POST ${D}/{}/webhooks/{}/reset_delivery_state`]: (c) =>
     c.deployedTriggers.resetWebhookDeliveryState('dc_1', 'wh_1', 'u'),
 });
+const W = `${P}/workflows`;
+const R = `${P}/workflow-runs`;
+Object.assign(METHODS, {
+  [`GET ${W}`]: (c) => c.workflows.list().then(),
+  [`POST ${W}`]: (c) => c.workflows.deploy({ files: [{ path: 'workflow.yaml', text: '' }] }),
+  [`GET ${W}/{}`]: (c) => c.workflows.retrieve('hello'),
+  [`DELETE ${W}/{}`]: (c) => c.workflows.delete('hello'),
+  [`POST ${W}/{}/invoke`]: (c) => c.workflows.invoke('hello', { externalUserId: 'u' }),
+  [`GET ${R}`]: (c) => c.workflowRuns.list({ workflow: 'hello' }).then(),
+  [`GET ${R}/{}`]: (c) => c.workflowRuns.retrieve('wfr_1'),
+  [`POST ${R}/{}/replay`]: (c) => c.workflowRuns.replay('wfr_1'),
+  [`POST ${R}/{}/cancel`]: (c) => c.workflowRuns.cancel('wfr_1'),
+});
 
 const ANSWER = { data: [], page_info: {}, workflow_ids: [] };
 

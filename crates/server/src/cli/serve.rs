@@ -13,6 +13,7 @@ use crate::config::{Config, LogFormat, Origin, Secret};
 use crate::telemetry::Telemetry;
 use crate::{
     accounts, boot, connect, jobs, projects, proxy, router, serve, triggers, usage, webhooks,
+    workflows,
 };
 
 /// The root key that the development profile makes, in the data folder.
@@ -70,12 +71,16 @@ async fn listen(app: &Arc<App>, bound: serve::Bound) -> Result<(), Failure> {
     let connecting = tokio::spawn(connect::run(Arc::clone(app), stop.clone()));
     let telling = tokio::spawn(webhooks::run(Arc::clone(app), stop.clone()));
     let triggering = tokio::spawn(triggers::run(Arc::clone(app), stop.clone()));
+    let flowing = tokio::spawn(workflows::run(Arc::clone(app), stop.clone()));
     let summing = tokio::spawn(proxy::run(Arc::clone(app), stop.clone()));
     let metering = tokio::spawn(usage::run(Arc::clone(app), stop.clone()));
     let forgetting = tokio::spawn(projects::run(Arc::clone(app), stop.clone()));
     let outcome = bound.run(router::router(app), serve::stop_signal()).await;
     stop.cancel();
-    let all = [working, refreshing, connecting, telling, triggering, summing, metering, forgetting];
+    let all = [
+        working, refreshing, connecting, telling, triggering, flowing, summing, metering,
+        forgetting,
+    ];
     let rest = futures::future::join_all(all);
     let _ = tokio::time::timeout(app.config.drain_timeout_ms.duration(), rest).await;
     // No call is under way any more: these are the last counts.

@@ -36,7 +36,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub use code::{describe, unpublished};
-pub use described::{Described, What, find_prop, name_and_type, shown};
+pub use described::{Described, What, app_of, find_prop, name_and_type, shown};
 pub use files::{Files, closure};
 pub use find::{Filter, Registry, all, find, find_by_id, list};
 pub use past::{Run, keep, runs};

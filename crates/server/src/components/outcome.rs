@@ -89,6 +89,7 @@ pub(super) fn cleaned(scrubber: &Scrubber, failure: Failure) -> Failure {
         it.name = scrubber.text(it.name);
         it.message = scrubber.text(it.message);
         it.stack = it.stack.map(|it| scrubber.text(it));
+        it.flow = it.flow.map(|it| scrubber.value(it));
         it
     };
     match failure {

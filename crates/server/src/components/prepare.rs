@@ -294,6 +294,11 @@ impl Prepared {
         input
     }
 
+    /// Calls to apps that its code made so far.
+    pub fn calls(&self) -> Vec<Value> {
+        self.guard.calls().into_iter().collect()
+    }
+
     /// Has a worker do one thing, and gathers what it says meanwhile. Nothing that comes out holds
     /// a secret of the run.
     ///

@@ -129,8 +129,10 @@ fn run(app: &Arc<App>, bound: serve::Bound, stop: &CancellationToken) -> Vec<Joi
     let connecting = crate::connect::run(Arc::clone(app), stop.clone());
     let telling = crate::webhooks::run(Arc::clone(app), stop.clone());
     let triggering = crate::triggers::run(Arc::clone(app), stop.clone());
+    let flowing = crate::workflows::run(Arc::clone(app), stop.clone());
     vec![
         tokio::spawn(serving),
+        tokio::spawn(flowing),
         tokio::spawn(jobs),
         tokio::spawn(telling),
         tokio::spawn(triggering),

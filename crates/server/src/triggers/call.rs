@@ -9,7 +9,7 @@ use super::REQUEST_BYTES_MAX;
 use crate::error::{self, Result};
 
 /// A request to an address.
-pub(super) struct Request {
+pub(crate) struct Request {
     pub method: Method,
     /// What comes after the address, beginning with a slash.
     pub path: String,
@@ -21,7 +21,7 @@ pub(super) struct Request {
 
 /// # Errors
 /// [`error::BODY_TOO_LARGE`].
-pub(super) async fn read(body: Body) -> Result<Bytes> {
+pub(crate) async fn read(body: Body) -> Result<Bytes> {
     let read = axum::body::to_bytes(body, REQUEST_BYTES_MAX).await;
     read.map_err(|_| {
         let text =

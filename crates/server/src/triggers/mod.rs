@@ -32,10 +32,12 @@ mod work;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub(crate) use call::{Request, read};
 pub use change::{Change, change};
 pub use delete::delete;
 pub use deploy::{Deployed, New, deploy};
 pub use page::{events, find, list, set_workflows, workflows};
+pub(crate) use respond::{Said, guarded};
 pub use schedule::Schedule;
 pub use work::{round, run, tidy};
 

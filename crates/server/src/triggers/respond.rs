@@ -32,7 +32,7 @@ const REFUSED: [&str; 16] = [
 
 /// What code said.
 #[derive(Debug)]
-pub(super) struct Said {
+pub(crate) struct Said {
     status: StatusCode,
     headers: Vec<(HeaderName, HeaderValue)>,
     body: Vec<u8>,
@@ -91,7 +91,7 @@ fn headers(given: &Value) -> Vec<(HeaderName, HeaderValue)> {
 
 /// An answer that can do nothing at our origin, and that every page may read: the address is the
 /// only credential, and cookies count for nothing here.
-pub(super) fn guarded(mut answer: Response<Body>) -> Response<Body> {
+pub(crate) fn guarded(mut answer: Response<Body>) -> Response<Body> {
     let set = [
         (header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),

@@ -41,5 +41,6 @@ mod twins;
 mod usage;
 mod webhooks;
 mod wire;
+mod workflows;
 #[allow(dead_code, reason = "what one kind of test does not need, another does")]
 mod world;

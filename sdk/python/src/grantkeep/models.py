@@ -1093,6 +1093,198 @@ class TriggerWebhooks(Model):
     _required = frozenset({"webhook_urls", "webhooks"})
 
 
+class Workflow(Model):
+    """A workflow."""
+
+    #: How callers of its address prove who they are: ``none``, ``bearer`` or ``oauth``.
+    auth: Optional[str]
+    created_at: datetime
+    #: Where it is called; null where it has no address.
+    endpoint_url: Optional[str]
+    id: str
+    name: str
+    #: Its steps, each with ``name`` and what it runs.
+    steps: List[Dict[str, Any]]
+    updated_at: datetime
+    #: New runs are of this version.
+    version: int
+
+    _read = {
+        "created_at": when,
+        "updated_at": when,
+    }
+    _required = frozenset({"created_at", "id", "name", "steps", "updated_at", "version"})
+    _optional = frozenset({"auth", "endpoint_url"})
+
+
+class WorkflowFile(Model):
+    """One file, as text."""
+
+    #: Where it stands in the workflow's folder, such as ``steps/notify.mjs``.
+    path: str
+    text: str
+
+    _required = frozenset({"path", "text"})
+
+
+class DeployedWorkflow(Model):
+    """What was deployed."""
+
+    #: The token that callers of its address prove themselves with. Shown once, when it is made.
+    bearer_token: Optional[str]
+    data: Workflow
+    #: Whether it was not there already, the same.
+    fresh: bool
+
+    _read = {
+        "data": Workflow,
+    }
+    _required = frozenset({"data", "fresh"})
+    _optional = frozenset({"bearer_token"})
+
+
+class WorkflowRun(Model):
+    """A run."""
+
+    #: What started it: ``http``, ``call``, ``flow``, ``error`` or ``replay``.
+    cause: str
+    created_at: datetime
+    duration_ms: Optional[int]
+    ended_at: Optional[datetime]
+    external_user_id: str
+    id: str
+    #: The run that it repeats, or whose failure or step started it.
+    of_run: Optional[str]
+    #: Once it has ended: ``ok``, ``exit``, ``failed``, ``cancelled``, ``expired``, or ``not_run``.
+    outcome: Optional[str]
+    started_at: Optional[datetime]
+    #: ``queued``, ``running``, ``waiting`` or ``ended``.
+    state: str
+    version: int
+    workflow_id: str
+
+    _read = {
+        "created_at": when,
+        "ended_at": when,
+        "started_at": when,
+    }
+    _required = frozenset(
+        {
+            "cause",
+            "created_at",
+            "external_user_id",
+            "id",
+            "state",
+            "version",
+            "workflow_id",
+        }
+    )
+    _optional = frozenset({"duration_ms", "ended_at", "of_run", "outcome", "started_at"})
+
+
+class WorkflowStep(Model):
+    """A step that is over. Secrets of the run are blacked out in all of it."""
+
+    #: Which accounts it got, and by which rule.
+    accounts: List[Dict[str, Any]]
+    #: Calls to apps, each with method, host, path, status and more.
+    calls: List[Dict[str, Any]]
+    duration_ms: int
+    ended_at: datetime
+    error: Optional[Dict[str, Any]]
+    exports: Dict[str, Any]
+    name: str
+    os: List[RunObservation]
+    #: What it was configured with.
+    props: Dict[str, Any]
+    started_at: datetime
+    #: ``ok``, ``skipped`` or ``failed``.
+    state: str
+    #: How often its code was run for it.
+    tries: int
+
+    _read = {
+        "ended_at": when,
+        "os": many(RunObservation),
+        "started_at": when,
+    }
+    _required = frozenset(
+        {
+            "accounts",
+            "calls",
+            "duration_ms",
+            "ended_at",
+            "exports",
+            "name",
+            "os",
+            "props",
+            "started_at",
+            "state",
+            "tries",
+        }
+    )
+    _optional = frozenset({"error"})
+
+
+class WholeWorkflowRun(Model):
+    """A run with all that is known of it."""
+
+    #: What started it: ``http``, ``call``, ``flow``, ``error`` or ``replay``.
+    cause: str
+    created_at: datetime
+    duration_ms: Optional[int]
+    ended_at: Optional[datetime]
+    external_user_id: str
+    id: str
+    #: The run that it repeats, or whose failure or step started it.
+    of_run: Optional[str]
+    #: Once it has ended: ``ok``, ``exit``, ``failed``, ``cancelled``, ``expired``, or ``not_run``.
+    outcome: Optional[str]
+    started_at: Optional[datetime]
+    #: ``queued``, ``running``, ``waiting`` or ``ended``.
+    state: str
+    version: int
+    workflow_id: str
+    error: Optional[Dict[str, Any]]
+    #: What started it.
+    event: Optional[Dict[str, Any]]
+    #: Why it ended.
+    reason: Optional[str]
+    #: Its steps that are over, in their order.
+    steps: List[WorkflowStep]
+
+    _read = {
+        "created_at": when,
+        "ended_at": when,
+        "started_at": when,
+        "steps": many(WorkflowStep),
+    }
+    _required = frozenset(
+        {
+            "cause",
+            "created_at",
+            "external_user_id",
+            "id",
+            "state",
+            "version",
+            "workflow_id",
+            "steps",
+        }
+    )
+    _optional = frozenset(
+        {
+            "duration_ms",
+            "ended_at",
+            "of_run",
+            "outcome",
+            "started_at",
+            "error",
+            "event",
+            "reason",
+        }
+    )
+
+
 class UsageSpan(Model):
     """What was used within a span of time, in credits."""
 

@@ -21,6 +21,7 @@ from ..models import (
     ConnectToken,
     CustomApp,
     DeployedTrigger,
+    DeployedWorkflow,
     Discovery,
     Erasure,
     FreezeState,
@@ -45,6 +46,10 @@ from ..models import (
     WebhookEndpoint,
     WebhookTest,
     WebhookTopic,
+    WholeWorkflowRun,
+    Workflow,
+    WorkflowFile,
+    WorkflowRun,
 )
 from ..transport import Transport
 from .listing import Listing
@@ -2542,6 +2547,202 @@ class DeployedTriggers:
         return self._transport.send(call, within("data", TriggerWebhook), options)
 
 
+class Workflows:
+    """Steps that follow each other, each named by its id or its name."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def list(
+        self,
+        *,
+        limit: Optional[int] = None,
+        after: Optional[str] = None,
+        before: Optional[str] = None,
+        options: Optional[CallOptions] = None,
+    ) -> Listing[Workflow]:
+        """Lists a project's workflows, newest first.
+
+        Args:
+            limit: Items on a page
+            after: A page's ``end_cursor``
+            before: A page's ``start_cursor``
+        """
+        at = path(self._transport.settings, "/v1/connect/{project}/workflows")
+        call = Call(
+            "GET",
+            at,
+            query={
+                "limit": limit,
+                "after": after,
+                "before": before,
+            },
+        )
+        return Listing(self._transport, call, Workflow, options)
+
+    def deploy(
+        self,
+        *,
+        files: Sequence[WorkflowFile],
+        options: Optional[CallOptions] = None,
+    ) -> DeployedWorkflow:
+        """Deploys a workflow, or the next version of one of that name. The same again changes
+        nothing.
+        """
+        at = path(self._transport.settings, "/v1/connect/{project}/workflows")
+        call = Call(
+            "POST",
+            at,
+            body={
+                "files": files,
+            },
+        )
+        return self._transport.send(call, DeployedWorkflow, options)
+
+    def retrieve(
+        self,
+        workflow: str,
+        *,
+        options: Optional[CallOptions] = None,
+    ) -> Workflow:
+        """Gives one, by its id or name."""
+        at = path(self._transport.settings, "/v1/connect/{project}/workflows/{workflow}", workflow)
+        call = Call(
+            "GET",
+            at,
+        )
+        return self._transport.send(call, within("data", Workflow), options)
+
+    def delete(
+        self,
+        workflow: str,
+        *,
+        options: Optional[CallOptions] = None,
+    ) -> None:
+        """Deletes one with all its versions and runs. What is under way ends after its step."""
+        at = path(self._transport.settings, "/v1/connect/{project}/workflows/{workflow}", workflow)
+        call = Call(
+            "DELETE",
+            at,
+        )
+        return self._transport.send(call, nothing, options)
+
+    def invoke(
+        self,
+        workflow: str,
+        *,
+        event: Union[Optional[Mapping[str, Any]], Unset] = UNSET,
+        external_user_id: Union[Optional[str], Unset] = UNSET,
+        options: Optional[CallOptions] = None,
+    ) -> WorkflowRun:
+        """Starts a run. It is answered as soon as the run is stored.
+
+        Args:
+            event: What its steps see as ``steps.trigger.event``.
+        """
+        at = path(
+            self._transport.settings,
+            "/v1/connect/{project}/workflows/{workflow}/invoke",
+            workflow,
+        )
+        call = Call(
+            "POST",
+            at,
+            body={
+                "event": event,
+                "external_user_id": external_user_id,
+            },
+        )
+        return self._transport.send(call, within("data", WorkflowRun), options)
+
+
+class WorkflowRuns:
+    """Runs of workflows, step by step."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def list(
+        self,
+        *,
+        workflow: Optional[str] = None,
+        limit: Optional[int] = None,
+        after: Optional[str] = None,
+        before: Optional[str] = None,
+        options: Optional[CallOptions] = None,
+    ) -> Listing[WorkflowRun]:
+        """Lists runs of an environment, newest first.
+
+        Args:
+            workflow: Id or name of a workflow
+            limit: Items on a page
+            after: A page's ``end_cursor``
+            before: A page's ``start_cursor``
+        """
+        at = path(self._transport.settings, "/v1/connect/{project}/workflow-runs")
+        call = Call(
+            "GET",
+            at,
+            query={
+                "workflow": workflow,
+                "limit": limit,
+                "after": after,
+                "before": before,
+            },
+        )
+        return Listing(self._transport, call, WorkflowRun, options)
+
+    def retrieve(
+        self,
+        run_id: str,
+        *,
+        options: Optional[CallOptions] = None,
+    ) -> WholeWorkflowRun:
+        """Gives one with its timeline: what each step got, gave, logged and called."""
+        at = path(self._transport.settings, "/v1/connect/{project}/workflow-runs/{run_id}", run_id)
+        call = Call(
+            "GET",
+            at,
+        )
+        return self._transport.send(call, within("data", WholeWorkflowRun), options)
+
+    def replay(
+        self,
+        run_id: str,
+        *,
+        options: Optional[CallOptions] = None,
+    ) -> WorkflowRun:
+        """Starts a run with the event of another one, of the workflow as it is now."""
+        at = path(
+            self._transport.settings,
+            "/v1/connect/{project}/workflow-runs/{run_id}/replay",
+            run_id,
+        )
+        call = Call(
+            "POST",
+            at,
+        )
+        return self._transport.send(call, within("data", WorkflowRun), options)
+
+    def cancel(
+        self,
+        run_id: str,
+        *,
+        options: Optional[CallOptions] = None,
+    ) -> WorkflowRun:
+        """Ends a run. What its steps did stays done."""
+        at = path(
+            self._transport.settings,
+            "/v1/connect/{project}/workflow-runs/{run_id}/cancel",
+            run_id,
+        )
+        call = Call(
+            "POST",
+            at,
+        )
+        return self._transport.send(call, within("data", WorkflowRun), options)
+
+
 class Usage:
     """What was used."""
 
@@ -2701,5 +2902,7 @@ class Resources:
         self.actions = Actions(transport)
         self.triggers = Triggers(transport)
         self.deployed_triggers = DeployedTriggers(transport)
+        self.workflows = Workflows(transport)
+        self.workflow_runs = WorkflowRuns(transport)
         self.usage = Usage(transport)
         self.rate_limits = RateLimits(transport)

@@ -1,0 +1,108 @@
+//! `/v1/workflows/{key}`: the addresses of workflows, and those that resume or cancel a run.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::http::header::{self, HeaderValue};
+use axum::http::{Method, Response, StatusCode};
+use axum::response::IntoResponse;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::receive::{receive, receiver, sent};
+use crate::app::App;
+use crate::callers::Origin;
+use crate::error::Result;
+use crate::triggers::{self, Request as Call, guarded};
+
+#[derive(Deserialize)]
+pub(crate) struct Named {
+    key: String,
+    #[serde(default)]
+    rest: String,
+}
+
+/// Takes a request of any method. What it means is the workflow's matter.
+pub(crate) async fn called(
+    State(app): State<Arc<App>>,
+    Path(Named { key, rest }): Path<Named>,
+    origin: Origin,
+    request: Request,
+) -> Response<Body> {
+    if request.method() == Method::OPTIONS {
+        return preflight(&request);
+    }
+    match taken(&app, (&key, &rest), origin, request).await {
+        Ok(answer) => answer,
+        Err(error) => guarded(error.into_response()),
+    }
+}
+
+async fn taken(
+    app: &Arc<App>,
+    (key, rest): (&str, &str),
+    origin: Origin,
+    request: Request,
+) -> Result<Response<Body>> {
+    let (head, body) = request.into_parts();
+    let to = receiver(app, key, &head.headers).await?;
+    let call = Call {
+        method: head.method,
+        path: format!("/{rest}"),
+        uri: head.uri,
+        headers: head.headers,
+        body: triggers::read(body).await?,
+        client_ip: origin.ip.map(|it| it.to_string()),
+    };
+    receive(app, to, call).await
+}
+
+/// Pages of any origin may call: cookies count for nothing here.
+fn preflight(request: &Request) -> Response<Body> {
+    let mut answer = StatusCode::NO_CONTENT.into_response();
+    let headers = answer.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    let methods = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
+    if let Some(asked) = request.headers().get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, asked.clone());
+    }
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+    guarded(answer)
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Key {
+    key: String,
+}
+
+/// Resumes a run that waits, with what is sent. A link that is only looked at changes nothing.
+pub(crate) async fn resume(
+    State(app): State<Arc<App>>,
+    Path(Key { key }): Path<Key>,
+    request: Request,
+) -> Response<Body> {
+    let done = async {
+        let body = triggers::read(request.into_body()).await?;
+        super::resume(&app, &key, sent(&body)).await
+    };
+    told(done.await.map(|run| ("resumed", run.id.as_str().to_owned())))
+}
+
+/// Ends a run that waits.
+pub(crate) async fn cancel(
+    State(app): State<Arc<App>>,
+    Path(Key { key }): Path<Key>,
+) -> Response<Body> {
+    let done = super::cancel_behind(&app, &key).await;
+    told(done.map(|run| ("cancelled", run.id.as_str().to_owned())))
+}
+
+fn told(done: Result<(&'static str, String)>) -> Response<Body> {
+    let answer = match done {
+        Ok((what, run)) => axum::Json(json!({ "status": what, "run_id": run })).into_response(),
+        Err(error) => error.into_response(),
+    };
+    guarded(answer)
+}

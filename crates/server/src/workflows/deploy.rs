@@ -1,0 +1,311 @@
+//! Deploying a workflow: its file is read, the code of its steps is loaded once, and a version is
+//! made that never changes. Runs that are under way go on with theirs.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use grantkeep_vault::{OwnerKey, Place as SealPlace, Secret, token};
+
+use super::file::{self, DoesDraft, Draft, StepDraft, Texts};
+use super::store::{self, Address};
+use super::{Auth, Definition, Does, Entry, Step, WORKFLOWS_MAX, Workflow, missing, refused};
+use crate::app::App;
+use crate::components::{self, Component, Files, Kind, Place, Publication, What};
+use crate::error::{self, Error, Result};
+use crate::ids::{ComponentId, ProjectId, WorkflowId};
+use crate::keys::unreadable;
+use crate::paging::{Page, PageInfo};
+
+/// Random bytes of the secret part of an address.
+const KEY_BYTES: usize = 16;
+/// What addresses' secret parts begin with: clients know an address by it.
+const KEY_PREFIX: &str = "eo";
+/// What a workflow's own bearer tokens begin with.
+const BEARER_PREFIX: &str = "gkw";
+/// The file that is loaded first of a step's own code. It gives the code what it may use without an
+/// import, and makes an action of it.
+const ENTRY: &str = "workflow-step.mjs";
+const ENTRY_CODE: &str = "\
+import './workflow-names.mjs';
+import it from './step.mjs';
+const found = typeof it === 'function' ? { run: it } : it;
+const plain = found !== null && typeof found === 'object' && found.type === undefined;
+export default plain ? Object.create(found, { type: { value: 'action' } }) : found;
+";
+const NAMES: &str = "workflow-names.mjs";
+const NAMES_CODE: &str = "\
+for (const name of ['defineComponent', 'defineAction', 'defineApp', 'defineSource']) {
+  globalThis[name] ??= (it) => it;
+}
+";
+const STEP: &str = "step.mjs";
+
+/// What came of it.
+pub struct Deployed {
+    pub workflow: Workflow,
+    pub definition: Definition,
+    /// Whether it was not there already, the same.
+    pub fresh: bool,
+    /// Its own bearer token, when it was made just now. Never shown again.
+    pub bearer: Option<Secret>,
+}
+
+/// Deploys a workflow, or the next version of it.
+///
+/// # Errors
+/// [`error::WORKFLOW_BROKEN`]; [`error::COMPONENT_BROKEN`] with the place in a step's code;
+/// [`error::NOT_FOUND`] for a component that is not there; [`error::TOO_MANY`].
+pub async fn deploy(app: &Arc<App>, project: &ProjectId, files: &Texts) -> Result<Deployed> {
+    let texts = files.clone();
+    let draft = tokio::task::spawn_blocking(move || file::read(&texts)).await;
+    let draft = draft.map_err(|it| error::INTERNAL.logging(it))??;
+    let text = serde_json::to_string(files).map_err(|it| error::INTERNAL.logging(it))?;
+    let digest = hex(&token::digest(&text));
+    let former = store::by_name(&app.db, project, &draft.name).await?;
+    if let Some(former) = &former
+        && store::digest(&app.db, former).await?.as_deref() == Some(&*digest)
+    {
+        let definition = definition(app, former, former.version).await?;
+        let workflow = former.clone();
+        return Ok(Deployed { workflow, definition, fresh: false, bearer: None });
+    }
+    let definition = loaded(app, project, draft).await?;
+    write(app, project, (former, definition), &digest).await
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+async fn loaded(app: &Arc<App>, project: &ProjectId, draft: Draft) -> Result<Definition> {
+    let mut steps = Vec::with_capacity(draft.steps.len());
+    for it in draft.steps {
+        let StepDraft { name, does, props, condition, retries, account, timeout_ms } = it;
+        let does = match does {
+            DoesDraft::Component { key, version } => known(app, project, (key, version)).await,
+            DoesDraft::Code(text) => code(app, project, text).await,
+        };
+        let does = does.map_err(|error| at_step(&name, &error))?;
+        steps.push(Step { name, does, props, condition, retries, account, timeout_ms });
+    }
+    Ok(Definition {
+        name: draft.name,
+        entry: draft.entry,
+        environment: draft.environment,
+        user: draft.user,
+        account: draft.account,
+        on_error: draft.on_error,
+        concurrency: draft.concurrency,
+        throttle: draft.throttle,
+        steps,
+    })
+}
+
+/// The same error, with the step that it is about.
+fn at_step(name: &str, error: &Error) -> Error {
+    let mut details = error.details().cloned().unwrap_or_else(|| serde_json::json!({}));
+    details["step"] = name.into();
+    refused(error.kind(), format!("step `{name}`: {}", error.text())).with(details)
+}
+
+/// A version is chosen once, when the workflow is deployed. What is shipped has one version at a
+/// time.
+async fn known(
+    app: &Arc<App>,
+    project: &ProjectId,
+    (key, version): (String, Option<String>),
+) -> Result<Does> {
+    let which = (Kind::Actions, key.as_str(), version.as_deref());
+    let found = components::find(app, project, which).await?;
+    let version = matches!(found.place, Place::Published).then_some(found.version).or(version);
+    Ok(Does::Component { key, version })
+}
+
+async fn code(app: &Arc<App>, project: &ProjectId, text: String) -> Result<Does> {
+    let publication = Publication {
+        files: code_files(&text),
+        entry: ENTRY.to_owned(),
+        permissions: Vec::new(),
+        aliases: Vec::new(),
+    };
+    let component = components::unpublished(app, project, publication).await?;
+    let usable = component.what() == What::Action && component.described.run;
+    if !usable {
+        let text = "The default export is no action: it must be a function, or an object with a \
+                    `run`, whose `type`, if it has one, is `action`.";
+        return Err(refused(error::COMPONENT_BROKEN, text));
+    }
+    let described = Box::new(component.described.as_ref().clone());
+    Ok(Does::Code { id: component.id, text, described })
+}
+
+fn code_files(text: &str) -> Files {
+    Files::from([
+        (ENTRY.to_owned(), Bytes::from_static(ENTRY_CODE.as_bytes())),
+        (NAMES.to_owned(), Bytes::from_static(NAMES_CODE.as_bytes())),
+        (STEP.to_owned(), Bytes::from(text.to_owned())),
+    ])
+}
+
+/// The component that a step runs.
+pub(super) async fn component(
+    app: &Arc<App>,
+    project: &ProjectId,
+    step: &Step,
+) -> Result<Component> {
+    match &step.does {
+        Does::Component { key, version } => {
+            components::find(app, project, (Kind::Actions, key, version.as_deref())).await
+        }
+        Does::Code { id, text, described } => Ok(Component {
+            id: ComponentId::clone(id),
+            key: step.name.clone(),
+            version: described.version.clone().unwrap_or_default(),
+            described: Arc::new(described.as_ref().clone()),
+            entry: ENTRY.to_owned(),
+            permissions: Vec::new(),
+            aliases: Vec::new(),
+            place: Place::At(code_files(text)),
+            created_at_ms: 0,
+        }),
+    }
+}
+
+async fn write(
+    app: &Arc<App>,
+    project: &ProjectId,
+    (former, definition): (Option<Workflow>, Definition),
+    digest: &str,
+) -> Result<Deployed> {
+    let now_ms = app.clock.now_ms();
+    let mut tx = app.db.begin().await?;
+    let key = app.keys.project_for_sealing(&mut tx, project, now_ms).await?;
+    let mut workflow = if let Some(former) = former {
+        former
+    } else {
+        if store::count(&mut tx, project).await? >= WORKFLOWS_MAX {
+            let text = format!("A project has at most {WORKFLOWS_MAX} workflows.");
+            return Err(refused(error::TOO_MANY, text));
+        }
+        let new = new(project, &definition.name, now_ms);
+        store::insert(&mut tx, &new).await?;
+        new
+    };
+    let auth = match definition.entry {
+        Entry::Http { auth, .. } => Some(auth),
+        Entry::Call => None,
+    };
+    // An address stays the same while the workflow has one.
+    let address_key = match (auth, workflow.key_sealed.take()) {
+        (None, _) => None,
+        (Some(_), Some(sealed)) => Some(opened(&key, &workflow, &sealed)?),
+        (Some(_), None) => Some(token::hex(KEY_PREFIX, KEY_BYTES)),
+    };
+    let sealed = address_key.as_ref().map(|it| sealed(&key, &workflow, it));
+    let hash = address_key.as_ref().map(|it| token::digest(it.expose()));
+    let (bearer, bearer_hash) = match (auth, workflow.bearer_hash.take()) {
+        (Some(Auth::Bearer), None) => {
+            let bearer = token::key(BEARER_PREFIX);
+            let hash = token::digest(bearer.expose()).to_vec();
+            (Some(bearer), Some(hash))
+        }
+        (Some(Auth::Bearer), kept) => (None, kept),
+        _ => (None, None),
+    };
+    let address = Address {
+        auth,
+        key_hash: hash.as_ref().map(<[u8; 32]>::as_slice),
+        key_sealed: sealed.as_deref(),
+        bearer_hash: bearer_hash.as_deref(),
+    };
+    let version = store::raise(&mut tx, &workflow, &address, now_ms).await?;
+    let text = serde_json::to_string(&definition).map_err(|it| error::INTERNAL.logging(it))?;
+    store::insert_version(&mut tx, (&workflow.id, version), (&text, digest), now_ms).await?;
+    tx.commit().await?;
+    workflow.version = version;
+    workflow.auth = auth;
+    workflow.key_sealed = sealed;
+    workflow.bearer_hash = bearer_hash;
+    workflow.updated_at_ms = now_ms;
+    Ok(Deployed { workflow, definition, fresh: true, bearer })
+}
+
+fn new(project: &ProjectId, name: &str, now_ms: i64) -> Workflow {
+    Workflow {
+        id: WorkflowId::mint(),
+        project: project.clone(),
+        name: name.to_owned(),
+        version: 0,
+        auth: None,
+        key_sealed: None,
+        bearer_hash: None,
+        created_at_ms: now_ms,
+        updated_at_ms: now_ms,
+    }
+}
+
+fn place(it: &Workflow) -> SealPlace<'_> {
+    SealPlace {
+        project: it.project.as_str(),
+        environment: "",
+        table: "workflows",
+        record: it.id.as_str(),
+        column: "key_sealed",
+        version: 0,
+    }
+}
+
+fn sealed(key: &OwnerKey, it: &Workflow, secret: &Secret) -> Vec<u8> {
+    key.seal(&place(it), secret.expose().as_bytes())
+}
+
+fn opened(key: &OwnerKey, it: &Workflow, sealed: &[u8]) -> Result<Secret> {
+    key.open_text(&place(it), sealed).map_err(unreadable)
+}
+
+/// Where a workflow is called. `None`: it has no address.
+pub(super) async fn address(app: &App, it: &Workflow) -> Result<Option<String>> {
+    let Some(sealed) = &it.key_sealed else { return Ok(None) };
+    let key = app.keys.project(&app.db, &it.project).await?;
+    let key = opened(&key, it, sealed)?;
+    Ok(Some(app.url(&format!("/v1/workflows/{}", key.expose())).into()))
+}
+
+/// One version of a workflow, as it is run.
+pub(super) async fn definition(app: &App, it: &Workflow, version: i64) -> Result<Definition> {
+    let found = store::definition(&app.db, &it.project, (&it.id, version)).await?;
+    found.ok_or_else(missing)
+}
+
+/// By its id or its name.
+///
+/// # Errors
+/// [`error::NOT_FOUND`].
+pub async fn find(app: &App, project: &ProjectId, named: &str) -> Result<Workflow> {
+    let found = match WorkflowId::parse(named) {
+        Some(id) => store::find(&app.db, project, &id).await?,
+        None => None,
+    };
+    match found {
+        Some(found) => Ok(found),
+        None => store::by_name(&app.db, project, named).await?.ok_or_else(missing),
+    }
+}
+
+/// One page, newest first.
+pub async fn list(app: &App, project: &ProjectId, page: Page) -> Result<(Vec<Workflow>, PageInfo)> {
+    let (found, total) = store::list(&app.db, project, &page).await?;
+    Ok(page.answer(&app.cursors, found, total, Workflow::boundary))
+}
+
+/// Takes it away with all its versions and runs. What was under way ends.
+///
+/// # Errors
+/// [`error::NOT_FOUND`].
+pub async fn delete(app: &App, it: &Workflow) -> Result<()> {
+    if store::delete(&app.db, it).await? { Ok(()) } else { Err(missing()) }
+}

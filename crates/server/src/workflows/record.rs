@@ -1,0 +1,140 @@
+//! What came of a step, written in one transaction with how the run stands after it.
+
+use std::sync::Arc;
+
+use grantkeep_vault::token;
+use serde_json::json;
+
+use super::begin::{Cause, Start, stored};
+use super::sealed::{Memory, Seal};
+use super::store::runs::{self, Standing};
+use super::store::steps::{self, StepRow};
+use super::{DEPTH_MAX, Definition, Outcome, Run, State, Workflow, store};
+use crate::app::App;
+use crate::error::Result;
+
+/// How a run stands next.
+pub(super) struct Next {
+    pub memory: Memory,
+    pub state: State,
+    pub outcome: Option<Outcome>,
+    pub step: i64,
+    pub failures: i64,
+    pub reruns: i64,
+    pub due_at_ms: i64,
+    /// A step that is over.
+    pub recorded: Option<StepRow>,
+}
+
+impl Next {
+    /// The run goes on at once, as it stands.
+    pub fn same(run: &Run, memory: Memory, now_ms: i64) -> Self {
+        Self {
+            memory,
+            state: State::Running,
+            outcome: None,
+            step: run.step,
+            failures: run.failures,
+            reruns: run.reruns,
+            due_at_ms: now_ms,
+            recorded: None,
+        }
+    }
+
+    pub fn ended(mut self, outcome: Outcome, reason: Option<String>) -> Self {
+        self.state = State::Ended;
+        self.outcome = Some(outcome);
+        self.memory.reason = reason;
+        self.memory.waits = None;
+        self.due_at_ms = i64::MAX;
+        self
+    }
+}
+
+/// Writes it, if the run is still the one that was read; with a fence, for whoever has the lease,
+/// who keeps it to go on. `false`: another took over, and nothing was written.
+pub(super) async fn write(
+    app: &Arc<App>,
+    (run, fence): (&Run, Option<i64>),
+    (seal, definition): (&Seal, &Definition),
+    next: Next,
+) -> Result<bool> {
+    let after = match (next.outcome, &definition.on_error) {
+        (Some(Outcome::Failed), Some(name)) => about_failure(app, run, name, &next).await?,
+        _ => None,
+    };
+    let now_ms = app.clock.now_ms();
+    let going = next.state == State::Running && fence.is_some();
+    let hash = token::digest(&next.memory.key);
+    let sealed = seal.seal_memory(&run.id, run.revision + 1, &next.memory)?;
+    let standing = Standing {
+        state: next.state,
+        outcome: next.outcome.map(Outcome::as_str),
+        step: next.step,
+        failures: next.failures,
+        reruns: next.reruns,
+        sealed: &sealed,
+        resume_hash: next.outcome.is_none().then_some(hash.as_slice()),
+        due_at_ms: next.due_at_ms,
+        keep: going,
+        now_ms,
+    };
+    let mut tx = app.db.begin().await?;
+    if !runs::settle(&mut tx, run, fence, &standing).await? {
+        return Ok(false);
+    }
+    if let Some(row) = &next.recorded {
+        steps::insert(&mut tx, run, row).await?;
+    }
+    if let Some((workflow, start)) = after {
+        let whom = (run.user.clone(), run.external_id.clone());
+        stored(app, &mut tx, &workflow, (start, run.tenant.clone()), whom).await?;
+    }
+    if next.recorded.is_some() {
+        crate::failpoint::reached("workflow.written");
+    }
+    tx.commit().await?;
+    if next.recorded.is_some() {
+        crate::failpoint::reached("workflow.recorded");
+    }
+    if let Some(outcome) = next.outcome {
+        metrics::counter!("grantkeep_workflow_runs_total", "outcome" => outcome.as_str())
+            .increment(1);
+    }
+    if !going {
+        // Another may have its turn now.
+        app.workflows_due.notify_one();
+    }
+    Ok(true)
+}
+
+/// The run that a failure starts: once, for the same user.
+async fn about_failure(
+    app: &Arc<App>,
+    run: &Run,
+    name: &str,
+    next: &Next,
+) -> Result<Option<(Workflow, Start)>> {
+    let depth = next.memory.depth + 1;
+    let found = store::by_name(&app.db, &run.tenant.project, name).await?;
+    let Some(workflow) = found.filter(|_| depth <= DEPTH_MAX) else {
+        tracing::warn!(run = %run.id, workflow = name, "a failed run starts no other");
+        return Ok(None);
+    };
+    let event = json!({
+        "workflow_id": run.workflow,
+        "run_id": run.id,
+        "error": next.memory.error,
+        "event": next.memory.event,
+        "external_user_id": run.external_id,
+    });
+    let start = Start {
+        cause: Cause::Error(run.id.clone()),
+        event,
+        external_id: None,
+        environment: None,
+        depth,
+        idle: false,
+    };
+    Ok(Some((workflow, start)))
+}

@@ -1,0 +1,256 @@
+//! A run that is due: step after step under one lease, each recorded before the next.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::record::{self, Next};
+use super::sealed::{Given, Memory, Seal, Wait};
+use super::step::{Done, Failed, Ran, Turn, so_far};
+use super::store::runs;
+use super::store::steps::StepRow;
+use super::{
+    Definition, Outcome, RETRY_WAIT_MS_MAX, Run, State, Step, Throttle, begin, missing, store,
+};
+use crate::app::App;
+use crate::error::Result;
+
+/// How long a run is put off that it is not the turn of.
+const NOT_YET_MS: i64 = 1_000;
+
+/// A run as it was read, with what is needed to go on with it.
+struct Going {
+    run: Run,
+    seal: Seal,
+    memory: Memory,
+    definition: Definition,
+}
+
+/// Goes on with a run until it ends, waits, or belongs to another.
+///
+/// # Errors
+/// Of the store: nothing more was written, and the run is due again once its lease ends.
+pub(super) async fn go_on(app: &Arc<App>, run: Run, fence: i64) -> Result<()> {
+    let project = &run.tenant.project;
+    let of = (&run.workflow, run.version);
+    let definition = store::definition(&app.db, project, of).await?.ok_or_else(missing)?;
+    let (tenant, id) = (run.tenant.clone(), run.id.clone());
+    let mut now = run;
+    let mut definition = Some(definition);
+    loop {
+        let seal = Seal::of(app, &now).await?;
+        let memory = seal.memory(&now)?;
+        let Some(it) = definition.take() else { return Ok(()) };
+        let mut going = Going { run: now, seal, memory, definition: it };
+        if !going.turn(app, fence).await? {
+            return Ok(());
+        }
+        definition = Some(going.definition);
+        let Some(next) = runs::find(&app.db, &tenant, &id).await? else { return Ok(()) };
+        if next.state != State::Running {
+            return Ok(());
+        }
+        now = next;
+    }
+}
+
+impl Going {
+    /// One turn. `false`: this process is done with the run for now.
+    async fn turn(&mut self, app: &Arc<App>, fence: i64) -> Result<bool> {
+        let now_ms = app.clock.now_ms();
+        match (self.run.state, self.memory.waits) {
+            (State::Ended, _) => return Ok(false),
+            (State::Waiting, Some(Wait::Suspend)) => {
+                let reason = "Nobody resumed it in time.".to_owned();
+                let next = self.same(now_ms).ended(Outcome::Expired, Some(reason));
+                return self.write(app, fence, next).await;
+            }
+            (State::Queued | State::Waiting, _) => return self.admitted(app, fence).await,
+            (State::Running, _) => {}
+        }
+        let nth = usize::try_from(self.run.step).unwrap_or(usize::MAX);
+        let Some(step) = self.definition.steps.get(nth).cloned() else {
+            let next = self.same(now_ms).ended(Outcome::Ok, None);
+            return self.write(app, fence, next).await;
+        };
+        let turn = Turn {
+            app,
+            run: &self.run,
+            definition: &self.definition,
+            step: &step,
+            memory: &self.memory,
+            steps: so_far(app, &self.seal, &self.run, &self.memory).await?,
+        };
+        let next = match turn.perform().await? {
+            Done::Later(at_ms) => {
+                runs::put_off(&app.db, &self.run, fence, at_ms).await?;
+                return Ok(false);
+            }
+            Done::Skipped => self.over(&step, ("skipped", now_ms, now_ms), &Given::default())?,
+            Done::Ran(ran) => {
+                crate::failpoint::reached("workflow.done");
+                self.after(&step, *ran)?
+            }
+        };
+        self.write(app, fence, next).await
+    }
+
+    async fn write(&self, app: &Arc<App>, fence: i64, next: Next) -> Result<bool> {
+        let how = (&self.seal, &self.definition);
+        record::write(app, (&self.run, Some(fence)), how, next).await
+    }
+
+    fn same(&self, now_ms: i64) -> Next {
+        Next::same(&self.run, self.memory.clone(), now_ms)
+    }
+
+    /// Lets the run go on, if as many may be under way. One that waits for a place stays what it
+    /// is.
+    async fn admitted(&self, app: &Arc<App>, fence: i64) -> Result<bool> {
+        let now_ms = app.clock.now_ms();
+        if let Some(at_ms) = self.not_yet(app, fence, now_ms).await? {
+            runs::put_off(&app.db, &self.run, fence, at_ms).await?;
+            return Ok(false);
+        }
+        let mut next = self.same(now_ms);
+        if next.memory.waits.take() == Some(Wait::Delay) {
+            next.memory.key = begin::new_key();
+        }
+        self.write(app, fence, next).await
+    }
+
+    /// When it can be looked again whether it is the run's turn. `None`: it is, and its place is
+    /// taken.
+    async fn not_yet(&self, app: &Arc<App>, fence: i64, now_ms: i64) -> Result<Option<i64>> {
+        let Definition { concurrency, throttle, .. } = &self.definition;
+        if concurrency.is_none() && throttle.is_none() {
+            return Ok(None);
+        }
+        let (project, workflow) = (&self.run.tenant.project, &self.run.workflow);
+        let mut tx = app.db.begin().await?;
+        let Some(window) = store::lock(&mut tx, project, workflow).await? else {
+            return Ok(Some(now_ms + NOT_YET_MS));
+        };
+        if let Some(most) = concurrency {
+            let under_way = runs::count(&mut tx, project, (workflow, State::Running)).await?;
+            if under_way >= i64::from(*most) {
+                return Ok(Some(now_ms + NOT_YET_MS));
+            }
+        }
+        if let (Some(it), State::Queued) = (throttle, self.run.state) {
+            match counted(*it, window, now_ms) {
+                Err(at_ms) => return Ok(Some(at_ms)),
+                Ok(window) => store::set_window(&mut tx, project, workflow, window).await?,
+            }
+        }
+        runs::take_place(&mut tx, &self.run, fence).await?;
+        tx.commit().await?;
+        Ok(None)
+    }
+
+    /// How the run stands after a step was run.
+    fn after(&self, step: &Step, ran: Ran) -> Result<Next> {
+        let times = (ran.started_ms, ran.ended_ms);
+        let kind = ran.flow["kind"].as_str().unwrap_or_default().to_owned();
+        let ends = matches!(kind.as_str(), "exit" | "end");
+        if let (Some(failed), false) = (&ran.failed, ends) {
+            return self.failed(step, (failed, &ran.given), times);
+        }
+        let ms = ran.flow["ms"].as_i64().unwrap_or(1);
+        let most = ran.flow["retries"].as_i64().unwrap_or_default();
+        if kind == "rerun" && self.run.reruns < most {
+            let mut next = self.same(ran.ended_ms).waiting(Wait::Rerun, ran.ended_ms + ms);
+            next.memory.context = ran.flow["context"].clone();
+            next.memory.callback = Value::Null;
+            next.reruns += 1;
+            return Ok(next.answering(ran.responded));
+        }
+        let word = if ran.failed.is_some() { "failed" } else { "ok" };
+        let next = self.over(step, (word, times.0, times.1), &ran.given)?.answering(ran.responded);
+        Ok(match kind.as_str() {
+            "exit" => next.ended(Outcome::Exit, text(&ran.flow["reason"])),
+            "end" => next.ended(Outcome::Exit, text(&ran.flow["message"])),
+            "suspend" => next.waiting(Wait::Suspend, ran.ended_ms.saturating_add(ms)),
+            "delay" => next.waiting(Wait::Delay, ran.ended_ms.saturating_add(ms)),
+            _ => next,
+        })
+    }
+
+    /// The step is recorded, and the next one comes.
+    fn over(
+        &self,
+        step: &Step,
+        (state, started_at_ms, ended_at_ms): (&str, i64, i64),
+        given: &Given,
+    ) -> Result<Next> {
+        let nth = self.run.step;
+        let row = StepRow {
+            nth,
+            name: step.name.clone(),
+            state: state.to_owned(),
+            tries: self.run.failures + 1,
+            started_at_ms,
+            ended_at_ms,
+            sealed: self.seal.seal_given(&self.run.id, nth, given)?,
+        };
+        let mut next = self.same(ended_at_ms);
+        next.step = nth + 1;
+        next.failures = 0;
+        next.reruns = 0;
+        next.memory.context = Value::Null;
+        next.memory.callback = Value::Null;
+        next.recorded = Some(row);
+        Ok(next)
+    }
+
+    fn failed(
+        &self,
+        step: &Step,
+        (failed, given): (&Failed, &Given),
+        (started_ms, ended_ms): (i64, i64),
+    ) -> Result<Next> {
+        let failures = self.run.failures;
+        if failed.passing && failures < i64::from(step.retries.times) {
+            let doubled = failures.clamp(0, 16).cast_unsigned();
+            let wait_ms = (step.retries.wait_ms << doubled).min(RETRY_WAIT_MS_MAX);
+            let mut next = self.same(ended_ms).waiting(Wait::Retry, ended_ms + wait_ms);
+            next.failures = failures + 1;
+            return Ok(next);
+        }
+        let mut next = self.over(step, ("failed", started_ms, ended_ms), given)?;
+        next.memory.error = Some(failed.error.clone());
+        let reason = format!("Step `{}` failed.", step.name);
+        Ok(next.ended(Outcome::Failed, Some(reason)))
+    }
+}
+
+impl Next {
+    fn waiting(mut self, what: Wait, until_ms: i64) -> Self {
+        self.state = State::Waiting;
+        self.memory.waits = Some(what);
+        self.due_at_ms = until_ms;
+        self
+    }
+
+    /// The first answer is the one that counts.
+    fn answering(mut self, responded: Vec<Value>) -> Self {
+        if let (None, Some(first)) = (&self.memory.respond, responded.into_iter().next()) {
+            self.memory.respond_now = first["immediate"] == true;
+            self.memory.respond = Some(first);
+        }
+        self
+    }
+}
+
+fn text(value: &Value) -> Option<String> {
+    value.as_str().map(str::to_owned)
+}
+
+/// The window with one more run in it, or when there is a place again.
+fn counted(it: Throttle, (from_ms, runs): (i64, i64), now_ms: i64) -> Result<(i64, i64), i64> {
+    let end_ms = from_ms.saturating_add(it.per_ms);
+    if now_ms >= end_ms {
+        return Ok((now_ms, 1));
+    }
+    if runs < i64::from(it.runs) { Ok((from_ms, runs + 1)) } else { Err(end_ms) }
+}

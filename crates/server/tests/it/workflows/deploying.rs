@@ -1,0 +1,46 @@
+//! Deploying, listing and deleting.
+
+use serde_json::json;
+
+use crate::world::worlds;
+
+const HELLO: &str = "name: hello
+trigger: { call: {} }
+steps:
+  - name: greet
+    code: |
+      export default ({ steps }) => `Hello ${steps.trigger.event.name}`;
+";
+
+#[tokio::test]
+async fn a_workflow_is_deployed_again_as_another_version_and_deleted() {
+    for world in worlds().await {
+        let first = world.workflow(HELLO).await;
+        assert_eq!((&first["version"], &first["endpoint_url"]), (&json!(1), &json!(null)));
+        let same = world.try_workflow(HELLO).await.json();
+        assert_eq!((&same["fresh"], &same["data"]["version"]), (&json!(false), &json!(1)));
+        let next = world.workflow(&HELLO.replace("Hello", "Bye")).await;
+        assert_eq!((&next["id"], &next["version"]), (&first["id"], &json!(2)));
+        let list = world.get(&world.path("/workflows")).await.json();
+        assert_eq!(list["page_info"]["total_count"], 1);
+        let path = world.path("/workflows/hello");
+        assert_eq!(world.get(&path).await.json()["data"]["id"], first["id"]);
+        assert_eq!(world.delete(&path).await.status, 204);
+        assert_eq!(world.get(&path).await.status, 404);
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_workflow_is_told_with_its_place() {
+    for world in worlds().await {
+        let reply = world.try_workflow(&HELLO.replace("steps:", "stpes:")).await;
+        assert_eq!((reply.status.as_u16(), reply.code()), (400, "workflow_broken".to_owned()));
+        assert_eq!(reply.json()["details"]["position"]["line"], 3, "{reply:?}");
+        let reply = world.try_workflow(&HELLO.replace("=> `", "=> > `")).await;
+        assert_eq!((reply.status.as_u16(), reply.code()), (400, "component_broken".to_owned()));
+        assert_eq!(reply.json()["details"]["step"], "greet", "{reply:?}");
+        assert_eq!(reply.json()["details"]["position"]["file"], "step.mjs", "{reply:?}");
+        let missing = "name: a\ntrigger: { call: {} }\nsteps: [{ name: b, component: no-such }]\n";
+        assert_eq!(world.try_workflow(missing).await.status, 404);
+    }
+}
