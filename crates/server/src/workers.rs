@@ -59,8 +59,25 @@ impl Workers {
     /// # Errors
     /// [`error::CODE_UNAVAILABLE`], which says what is missing on this machine.
     pub async fn pool(&self, config: &Config) -> Result<&Pool> {
-        let (pool, _) = self.pool.get_or_try_init(|| start(config)).await?;
+        let warm = config.code_warm as usize;
+        let (pool, _) = self.pool.get_or_try_init(|| start(config, warm)).await?;
         Ok(pool)
+    }
+
+    /// Has the log say what code runs in, by one worker that is ended at once. Where code has run
+    /// already, it was said then.
+    pub async fn announce(&self, config: &Config) {
+        if self.pool.initialized() {
+            return;
+        }
+        if let Err(why) = node(config).await {
+            tracing::info!("components cannot be run: {why}");
+            return;
+        }
+        match start(config, 0).await {
+            Ok(begun) => end(&begun).await,
+            Err(error) => tracing::warn!("components cannot be run: {}", error.text()),
+        }
     }
 
     /// The code of a version, remembered since it never changes.
@@ -78,11 +95,15 @@ impl Workers {
 
     /// Ends all of them.
     pub async fn shutdown(&self) {
-        if let Some((pool, home)) = self.pool.get() {
-            pool.shutdown().await;
-            let _ = tokio::fs::remove_dir_all(&home.folder).await;
+        if let Some(begun) = self.pool.get() {
+            end(begun).await;
         }
     }
+}
+
+async fn end((pool, home): &(Pool, Home)) {
+    pool.shutdown().await;
+    let _ = tokio::fs::remove_dir_all(&home.folder).await;
 }
 
 /// The folder of this process's workers. While the lock is held, nobody clears it away.
@@ -94,7 +115,8 @@ struct Home {
 impl Home {
     /// Makes one, and clears those of processes that are gone.
     fn make(config: &Config) -> std::io::Result<Self> {
-        let all = config.data_dir.join(FOLDER);
+        // Workers have other working folders.
+        let all = std::path::absolute(&config.data_dir)?.join(FOLDER);
         std::fs::create_dir_all(&all)?;
         for entry in std::fs::read_dir(&all)? {
             let folder = entry?.path();
@@ -115,10 +137,11 @@ impl Home {
 
 /// Where packages are kept.
 pub(crate) fn packages_folder(config: &Config) -> PathBuf {
-    config.data_dir.join(PACKAGES_FOLDER)
+    let data = std::path::absolute(&config.data_dir);
+    data.unwrap_or_else(|_| config.data_dir.clone()).join(PACKAGES_FOLDER)
 }
 
-async fn start(config: &Config) -> Result<(Pool, Home)> {
+async fn start(config: &Config, warm: usize) -> Result<(Pool, Home)> {
     let (node, _) = node(config).await.map_err(|why| error::CODE_UNAVAILABLE.saying(why))?;
     let home = Home::make(config).map_err(|it| error::CODE_UNAVAILABLE.logging(it))?;
     let sandbox = match config.code_sandbox {
@@ -133,13 +156,13 @@ async fn start(config: &Config) -> Result<(Pool, Home)> {
         confine: confine(),
         folder: home.folder.join("pool"),
         workers_max: config.code_workers_max as usize,
-        warm: config.code_warm as usize,
+        warm,
         idle_max: config.code_idle_ms.duration(),
         limits: limits(config),
     };
     let pool = Pool::start(settings).await.map_err(|why| unavailable(&why))?;
     let Profile { name, lacks, because, .. } = pool.profile();
-    tracing::info!(profile = name, "workers for components are ready");
+    tracing::info!(profile = name, "components run in `{name}`");
     for lack in lacks {
         tracing::warn!(profile = name, because = because.as_deref(), "workers: {lack}");
     }

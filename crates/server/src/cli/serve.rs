@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
@@ -18,6 +19,8 @@ use crate::{
 
 /// The root key that the development profile makes, in the data folder.
 const DEV_KEY_FILE: &str = "dev-root.key";
+/// To try a sandbox takes a process, which a start should not wait for.
+const SANDBOX_SAID_AFTER: Duration = Duration::from_secs(1);
 
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  grantkeep serve --dev        # try it on this machine\n  \
@@ -75,11 +78,12 @@ async fn listen(app: &Arc<App>, bound: serve::Bound) -> Result<(), Failure> {
     let summing = tokio::spawn(proxy::run(Arc::clone(app), stop.clone()));
     let metering = tokio::spawn(usage::run(Arc::clone(app), stop.clone()));
     let forgetting = tokio::spawn(projects::run(Arc::clone(app), stop.clone()));
+    let announcing = tokio::spawn(announce(Arc::clone(app), stop.clone()));
     let outcome = bound.run(router::router(app), serve::stop_signal()).await;
     stop.cancel();
     let all = [
         working, refreshing, connecting, telling, triggering, flowing, summing, metering,
-        forgetting,
+        forgetting, announcing,
     ];
     let rest = futures::future::join_all(all);
     let _ = tokio::time::timeout(app.config.drain_timeout_ms.duration(), rest).await;
@@ -88,6 +92,15 @@ async fn listen(app: &Arc<App>, bound: serve::Bound) -> Result<(), Failure> {
         tracing::error!(%error, "the last seconds of usage are lost");
     }
     Ok(outcome?)
+}
+
+/// Says what the code of components runs in, once the start is over.
+async fn announce(app: Arc<App>, stop: CancellationToken) {
+    let saying = async {
+        tokio::time::sleep(SANDBOX_SAID_AFTER).await;
+        app.workers.announce(&app.config).await;
+    };
+    stop.run_until_cancelled_owned(saying).await;
 }
 
 /// Takes the development key into use where the configuration names none, so that other commands
