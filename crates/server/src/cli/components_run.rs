@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use grantkeep_runtime::Failure as Failed;
 use serde_json::{Map, Value, json};
 
 use super::components::{explained, project, values};
@@ -117,7 +118,10 @@ fn show(shell: &Shell, ran: Ran) -> Result<(), Failure> {
             if let Some(stack) = stack.and_then(|it| it["stack"].as_str()) {
                 output::note(stack);
             }
-            Err(Failure::Other(failure.to_string()))
+            Err(Failure::Other(match failure {
+                Failed::Thrown(it) | Failed::Load(it) => components::placed(&it),
+                other => other.to_string(),
+            }))
         }
     }
 }

@@ -89,24 +89,29 @@ fn failed(failure: &Failure) -> Error {
         Failure::Unavailable(why) => workers::unavailable(why),
         Failure::Load(thrown) | Failure::Thrown(thrown) => {
             let Thrown { name, message, stack, position, .. } = &**thrown;
-            let place = position.as_ref().map(|it| {
-                let file = it.file.trim_start_matches("/code/");
-                json!({ "file": file, "line": it.line, "column": it.column })
-            });
-            let at = position.as_ref().map(|it| {
-                let file = it.file.trim_start_matches("/code/");
-                format!("{file}:{}:{}: ", it.line, it.column)
-            });
-            let at = at.unwrap_or_default();
-            error::COMPONENT_BROKEN
-                .saying(format!("{at}{name}: {message}"))
-                .with(json!({ "name": name, "message": message, "position": place,
-                    "stack": stack }))
+            let place = position.as_ref().map(
+                |it| json!({ "file": own_path(&it.file), "line": it.line, "column": it.column }),
+            );
+            error::COMPONENT_BROKEN.saying(placed(thrown)).with(json!({
+                "name": name, "message": message, "position": place, "stack": stack }))
         }
         other => error::COMPONENT_BROKEN
             .saying(format!("The code cannot be loaded: {other}."))
             .with(json!({ "name": other.code() })),
     }
+}
+
+/// What was thrown, its place first, as compilers say it.
+pub fn placed(thrown: &Thrown) -> String {
+    let Thrown { name, message, position, .. } = thrown;
+    let at = position.as_ref();
+    let at = at.map(|it| format!("{}:{}:{}: ", own_path(&it.file), it.line, it.column));
+    format!("{}{name}: {message}", at.unwrap_or_default())
+}
+
+/// A file of the component, as whoever wrote it names it.
+fn own_path(file: &str) -> &str {
+    file.trim_start_matches("/code/")
 }
 
 /// The names that mean our package, with those that hold for all of the project's components.

@@ -35,7 +35,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 
-pub use code::{describe, unpublished};
+pub use code::{describe, placed, unpublished};
 pub use described::{Described, What, app_of, find_prop, name_and_type, shown};
 pub use files::{Files, closure};
 pub use find::{Filter, Registry, all, find, find_by_id, list};
