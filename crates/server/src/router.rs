@@ -72,7 +72,7 @@ fn guarded() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(accounts::api_health::refresh_now))
         .routes(routes!(accounts::api::revocation))
         .routes(routes!(accounts::api::delete_by_app))
-        .routes(routes!(accounts::api::list_of_user, accounts::api::delete_user))
+        .routes(routes!(accounts::api::list_of_user, triggers::api_erase::delete_user))
         .routes(routes!(accounts::api::erasure))
         .merge(accounts_without_project())
         .merge(catalogue())
@@ -208,7 +208,7 @@ fn news() -> OpenApiRouter<Arc<App>> {
 fn accounts_without_project() -> OpenApiRouter<Arc<App>> {
     use accounts::{api, api_health, api_older};
     let one = get(api::retrieve).patch(api_health::change).delete(api::delete);
-    let user = get(api::list_of_user).delete(api::delete_user);
+    let user = get(api::list_of_user).delete(triggers::api_erase::delete_user);
     OpenApiRouter::new()
         .route("/v1/connect/accounts", get(api::list).post(api::create))
         .route("/v1/connect/accounts/{account}", one)

@@ -304,30 +304,6 @@ pub(crate) async fn list_of_user(
     Ok(axum::Json(views(&app, &call, accounts, secrets).await?))
 }
 
-/// Erases a user: all his accounts, his connect tokens, and the key that sealed what is stored of
-/// him. His grants are revoked in the background. A user with more than 500 accounts is gone at
-/// once for every caller, and what is stored of him within the hour: the answer is 202, and names
-/// an erasure that tells how far it is.
-#[utoipa::path(delete, path = "/v1/connect/{project}/users/{*rest}", tag = "Users",
-    params(("project" = String, Path),
-        ("*rest" = String, Path, description = "Your own id of the user"),
-        ("x-pd-environment" = String, Header), ("revoke" = Option<bool>, Query)),
-    responses((status = 204), (status = 202, body = ErasureView),
-        (status = 404, description = "No such user")),
-    security(("client" = []), ("connect" = [])))]
-pub(crate) async fn delete_user(
-    State(app): State<Arc<App>>,
-    call: InTenant<Anyone, need::UsersWrite>,
-    Path(Rest { rest }): Path<Rest>,
-    query: Query,
-) -> Result<Response> {
-    let user = call.only_user(Some(&rest))?.ok_or(error::NOT_FOUND)?;
-    let Some(begun) = super::delete_user(&app, by(&call, &query)?, &user).await? else {
-        return Ok(StatusCode::NO_CONTENT.into_response());
-    };
-    Ok((StatusCode::ACCEPTED, axum::Json(ErasureView::from(begun))).into_response())
-}
-
 /// Says how far the erasure of a user with many accounts is.
 #[utoipa::path(get, path = "/v1/connect/{project}/erasures/{id}", tag = "Users",
     params(("project" = String, Path), ("id" = String, Path),
@@ -346,7 +322,7 @@ pub(crate) async fn erasure(
     Ok(axum::Json(super::erasure(&app, &call.tenant, &id).await?.into()))
 }
 
-fn by<'a, W: Who, N: Need>(call: &'a InTenant<W, N>, query: &Query) -> Result<By<'a>> {
+pub(crate) fn by<'a, W: Who, N: Need>(call: &'a InTenant<W, N>, query: &Query) -> Result<By<'a>> {
     Ok(By {
         tenant: &call.tenant,
         actor: &call.caller.actor,

@@ -7,6 +7,7 @@
 //! so a run that fails or dies is made again and loses nothing.
 
 pub mod api;
+pub mod api_erase;
 pub mod api_hooks;
 pub mod api_parts;
 mod call;
@@ -16,6 +17,7 @@ mod commit;
 mod dedupe;
 mod delete;
 mod deploy;
+mod erase;
 mod failed;
 mod fire;
 mod lease;
@@ -36,6 +38,7 @@ pub(crate) use call::{Request, read};
 pub use change::{Change, change};
 pub use delete::delete;
 pub use deploy::{Deployed, New, deploy};
+pub use erase::erase_user;
 pub use page::{events, find, list, set_workflows, workflows};
 pub(crate) use respond::{Said, guarded};
 pub use schedule::Schedule;

@@ -148,6 +148,19 @@ pub(super) async fn list(
     Ok((rows?, total))
 }
 
+/// The sources of a user whose code may have begun something.
+pub(super) async fn sources_of(
+    db: &Db,
+    tenant: &Tenant,
+    external_id: &str,
+) -> sqlx::Result<Vec<Trigger>> {
+    let sql = select!("u.external_id = $3 and t.kind = 'source' and t.state <> 'inactive'");
+    let rows: Vec<Row> = on!(db.read(), conn => sqlx::query_as(sql)
+        .bind(&tenant.project).bind(tenant.environment.as_str()).bind(external_id)
+        .fetch_all(conn).await?);
+    rows.into_iter().map(Trigger::try_from).collect()
+}
+
 /// Whether any is due: to look is cheaper than to claim in vain.
 pub(super) async fn any_due(db: &Db, now_ms: i64) -> sqlx::Result<bool> {
     let sql = "select count(*) from (select id from triggers where state = 'active' and \

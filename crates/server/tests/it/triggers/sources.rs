@@ -4,6 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{HOUR_MS, MINUTE_MS};
+use crate::proxy::lab::{KEY, labs};
 use crate::world::worlds;
 
 /// Writes down what is called of it, and emits that at each run.
@@ -206,5 +207,63 @@ async fn a_user_who_is_erased_leaves_no_trigger() {
         }
         let sql = "select count(*) from webhook_endpoints where kind = 'emitter'";
         assert_eq!(world.count(sql).await, 0);
+    }
+}
+
+/// What the code began at the app with the user's account, it ends with it.
+#[tokio::test]
+async fn erasing_a_user_has_his_sources_end_what_they_began() {
+    for lab in labs().await {
+        let world = &lab.world;
+        let rest = "props: { raw: { type: \"app\", app: \"raw\" }, base: \"string\" },
+          methods: { tell(what) {
+            const authorization = `Bearer ${this.raw.$auth.api_key}`;
+            return fetch(`${this.base}/${what}`, { method: 'POST', headers: { authorization } });
+          } },
+          hooks: {
+            async activate() { await this.tell('subscribe'); },
+            async deactivate() {
+              await this.tell('unsubscribe');
+              if (this.base.endsWith('/bad')) throw new Error('not over');
+            },
+          },
+          run() {}";
+        let key = world.source("subscriber", rest).await;
+        for name in ["one", "two", "bad", "off"] {
+            let base = format!("http://{}/base/{name}", lab.upstream.address);
+            let props = json!({ "raw": { "authProvisionId": lab.account }, "base": base });
+            let made = world.deploy(&key, props, json!({})).await;
+            if name == "off" {
+                let id = made["id"].as_str().unwrap();
+                world.of_trigger(Method::PUT, id, "", json!({ "active": false })).await;
+            }
+        }
+        let seen = || lab.upstream.seen().into_iter().map(|it| it.line).collect::<Vec<_>>();
+        let before = seen().len();
+        assert_eq!(before, 5, "{:?}", seen());
+        assert_eq!(world.delete(&world.path("/users/ada")).await.status, 204);
+        let mut told = seen().split_off(before);
+        told.sort();
+        let line = |name: &str| format!("POST /base/{name}/unsubscribe HTTP/1.1");
+        assert_eq!(told, [line("bad"), line("one"), line("two")]);
+        let last = lab.upstream.last();
+        assert_eq!(last.header("authorization"), Some(format!("Bearer {KEY}").as_str()));
+        assert_eq!(world.dump("triggers").await, "");
+        assert_eq!(world.delete(&world.path("/users/ada")).await.status, 404);
+    }
+}
+
+#[tokio::test]
+async fn a_project_that_is_deleted_leaves_no_trigger() {
+    for world in worlds().await {
+        let key = world.source("diary", DIARY).await;
+        world.deploy(&key, json!({}), json!({})).await;
+        let path = format!("/v1/connect/projects/{}", world.project.id);
+        let gone = world.call(Method::DELETE, &path, Some(&world.project.token), None).await;
+        assert_eq!(gone.status, 204, "{gone:?}");
+        world.fire_after(HOUR_MS).await;
+        for table in ["triggers", "trigger_interfaces", "trigger_states", "trigger_events"] {
+            assert_eq!(world.dump(table).await, "", "{table}");
+        }
     }
 }

@@ -333,10 +333,11 @@ class AsyncUsers:
         revoke: Optional[bool] = None,
         options: Optional[CallOptions] = None,
     ) -> Optional[Erasure]:
-        """Erases a user: all his accounts, his connect tokens, and the key that sealed what is
-        stored of him. His grants are revoked in the background. A user with more than 500 accounts
-        is gone at once for every caller, and what is stored of him within the hour: the answer is
-        202, and names an erasure that tells how far it is.
+        """Erases a user: all his accounts, his triggers, his connect tokens, and the key that
+        sealed what is stored of him. Before that the ``deactivate`` hooks of his triggers run, for
+        10 seconds at most. His grants are revoked in the background. A user with more than 500
+        accounts is gone at once for every caller, and what is stored of him within the hour: the
+        answer is 202, and names an erasure that tells how far it is.
         """
         at = path(
             self._transport.settings,
