@@ -23,6 +23,7 @@ mod name_server;
 mod oauth_apps;
 mod openapi;
 mod pages;
+mod pretend;
 mod projects;
 mod proxy;
 mod rebinding;

@@ -1,6 +1,7 @@
 //! Deployed triggers: sources in real workers, addresses and timers, and what becomes of events.
 
 mod addresses;
+mod every_source;
 mod failing;
 mod native;
 mod sources;
