@@ -1,9 +1,11 @@
 //! Components: published, listed, asked for their fields, and run in real workers.
 
 mod accounts;
+mod command_line;
 mod every_action;
 mod fields;
 mod files;
+mod packages;
 mod publishing;
 mod running;
 mod shipped;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::publishing::action;
 use crate::proxy::lab::labs;
+use crate::receiver::Receiver;
 use crate::world::worlds;
 
 const WANTS: &str = "props: { raw: { type: \"app\", app: \"raw\" } }, run() { return 1; }";
@@ -85,5 +86,43 @@ async fn an_account_that_is_missing_or_dead_is_an_error_with_a_link() {
         let run = world.path("/actions/run");
         let reply = world.call(Method::POST, &run, Some(&connect), Some(body)).await;
         assert_eq!(reply.json()["details"]["connect_link_url"], Value::Null);
+    }
+}
+
+/// Of all the runs that miss it, one is news.
+#[tokio::test]
+async fn a_product_is_told_once_that_an_account_is_needed() {
+    for world in worlds().await {
+        let receiver = Receiver::start().await;
+        world.endpoint(&receiver.url).await;
+        let rest = "props: { it: { type: \"app\", app: \"sim_rotating\" } }, run() { return 1; }";
+        let key = world.published(&action("want", "0.0.1", rest)).await;
+        for _ in 0..3 {
+            assert_eq!(world.run_action(&key, json!({})).await.code(), "account_needed");
+        }
+        world.deliver().await;
+        let needed = || {
+            let all = receiver.posts().into_iter().map(|it| it.json());
+            all.filter(|it| it["type"] == "account.needed").collect::<Vec<_>>()
+        };
+        let [news] = &needed()[..] else { panic!("{:?}", needed()) };
+        let data = &news["data"];
+        assert_eq!((&data["app"], &data["component"]), (&json!("sim_rotating"), &json!(key)));
+        assert_eq!((&data["external_user_id"], &data["account_id"]), (&json!("ada"), &Value::Null));
+        // Another user's is other news, and so is one that broke.
+        let body = json!({ "id": key, "external_user_id": "grace", "configured_props": {} });
+        let reply = world.post(&world.path("/actions/run"), body).await;
+        assert_eq!(reply.code(), "account_needed");
+        let account = world.expired("rotating", "linus").await;
+        world.provider.revoke_user_grants("rotating", "linus");
+        let props = json!({ "it": { "authProvisionId": account.id } });
+        let body = json!({ "id": key, "external_user_id": "linus", "configured_props": props });
+        let reply = world.post(&world.path("/actions/run"), body).await;
+        assert_eq!(reply.code(), "reauth_required");
+        world.deliver().await;
+        let users: Vec<_> =
+            needed().iter().map(|it| it["data"]["external_user_id"].clone()).collect();
+        assert_eq!(users, ["ada", "grace", "linus"]);
+        assert_eq!(needed()[2]["data"]["account_id"], account.id.as_str());
     }
 }
