@@ -39,6 +39,12 @@ pub const PROXY_ADDED_MS: f64 = 0.3;
 pub const FLATNESS: f64 = 1.3;
 /// Calls of a provider for callers of one expired account at once.
 pub const REFRESH_CALLS: f64 = 1.0;
+/// That a run adds to the median of the same function in a resident process, in milliseconds.
+pub const RUN_ADDED_MS: f64 = 5.0;
+/// At 16 connections.
+pub const RUNS_PER_SECOND: f64 = 300.0;
+/// The first run of a user.
+pub const FIRST_RUN_MS: f64 = 250.0;
 pub const IDLE_MIB: f64 = 40.0;
 pub const START_MS: f64 = 100.0;
 /// Thirty times what a self-hosted broker of the same kind did on a machine of two cores, tuned:

@@ -21,6 +21,8 @@ pub struct Shot {
     pub count: u64,
     pub headers: Vec<(String, String)>,
     pub body_bytes: usize,
+    /// Sent in the place of such bytes.
+    pub json: Option<String>,
 }
 
 /// What came of one round.
@@ -50,10 +52,16 @@ impl Shot {
         for (name, value) in &self.headers {
             headers.extend([name.as_str(), ": ", value, "\\r\\n"]);
         }
-        let length = if self.body_bytes > 0 {
-            format!("Content-Length: {}\\r\\n", self.body_bytes)
-        } else {
-            String::new()
+        let length = match &self.json {
+            Some(text) => {
+                format!("Content-Type: application/json\\r\\nContent-Length: {}\\r\\n", text.len())
+            }
+            None if self.body_bytes > 0 => format!("Content-Length: {}\\r\\n", self.body_bytes),
+            None => String::new(),
+        };
+        let body = match &self.json {
+            Some(text) => format!("'{text}'"),
+            None => format!("string.rep('x', {})", self.body_bytes),
         };
         let (before, after) = self.path.split_once("{}").unwrap_or((&self.path, ""));
         let number = if self.path.contains("{}") {
@@ -62,11 +70,11 @@ impl Shot {
             "''".to_owned()
         };
         let host = self.url.trim_start_matches("http://");
-        let (method, bytes) = (self.method, self.body_bytes);
+        let method = self.method;
         format!(
             "local head = '{method} {before}'\n\
              local tail = '{after} HTTP/1.1\\r\\nHost: {host}\\r\\n{headers}{length}\\r\\n' \
-             .. string.rep('x', {bytes})\n\
+             .. {body}\n\
              local nth = 0\n\
              function setup(thread) nth = nth + 1; thread:set('seed', nth) end\n\
              function init(args) math.randomseed(os.time() * 7 + seed) end\n\

@@ -31,6 +31,16 @@ struct Line {
     percent: Option<f64>,
 }
 
+/// What came of running an action.
+pub struct Runs {
+    /// Connections, the resident process, the server.
+    pub rounds: Vec<(u32, [Round; 2])>,
+    /// The first run of a user, in milliseconds, and the same where no process waits.
+    pub first: f64,
+    pub from_nothing: f64,
+    pub worker_mib: f64,
+}
+
 #[derive(Serialize)]
 pub struct Record {
     date: String,
@@ -133,6 +143,23 @@ impl Record {
         } else {
             self.others.push((what, ms, "ms"));
         }
+    }
+
+    pub fn runs(&mut self, it: &Runs) {
+        for (connections, [bare, ours]) in &it.rounds {
+            let contenders = [("resident Node", *bare), ("Grantkeep", *ours)];
+            self.lines("run", *connections, contenders, *bare);
+            let (added, mark) = ((ours.p50_us - bare.p50_us) / 1e3, goals::RUNS_PER_SECOND);
+            self.judged.push(if *connections == JUDGED_AT {
+                at_least("runs of an action", ours.per_second, "/s", (mark, mark))
+            } else {
+                at_most("a run adds, p50 at 1", added, "ms", goals::RUN_ADDED_MS)
+            });
+        }
+        self.judged.push(at_most("a user's first run", it.first, "ms", goals::FIRST_RUN_MS));
+        let cold = "a user's first run, no process ready".to_owned();
+        self.others.push((cold, it.from_nothing, "ms"));
+        self.others.push(("memory of an idle worker".to_owned(), it.worker_mib, "MiB"));
     }
 
     pub fn memory(&mut self, idle: f64, most: f64) {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use grantkeep::accounts::{self, Binding, Credentials, NewGrant};
 use grantkeep::app::App;
 use grantkeep::apps::{self, Edit};
@@ -21,6 +22,10 @@ use grantkeep_torture::outside::Outside;
 use grantkeep_torture::server::{Recipe, Server, Start};
 use grantkeep_torture::trouble::{Doing, Result, Trouble};
 use grantkeep_vault::{RootKey, Secret, token};
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
 use sqlx::{Connection, PgConnection};
 use tempfile::TempDir;
 
@@ -131,10 +136,16 @@ impl Stage {
 
     /// Starts the server, and waits for its first good answer.
     pub async fn start(&self) -> Result<Running> {
+        self.start_with(&[]).await
+    }
+
+    /// The same with more settings.
+    pub async fn start_with(&self, more: &[(&str, String)]) -> Result<Running> {
         let port = free_port()?;
         let address = format!("127.0.0.1:{port}");
         let url = format!("http://{address}");
-        let settings = self.settings.iter().cloned();
+        let more = more.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+        let settings = self.settings.iter().cloned().chain(more);
         let settings = settings.chain([("listen".to_owned(), address)]);
         let recipe = Recipe {
             program: self.program.clone(),
@@ -182,7 +193,37 @@ impl Stage {
             count: self.accounts,
             headers: headers.into_iter().map(|(name, it)| (name.to_owned(), it)).collect(),
             body_bytes: 0,
+            json: None,
         }
+    }
+
+    /// A call below the project, with JSON.
+    pub fn posting(&self, url: &str, path: &str, json: String) -> Shot {
+        let path = format!("/v1/connect/{}/{path}", self.tenant.project);
+        Shot { json: Some(json), ..self.shot(url, "POST", path) }
+    }
+
+    /// One such call, and its answer.
+    ///
+    /// # Errors
+    /// Any answer that is not a good one.
+    pub async fn post(&self, url: &str, path: &str, body: &Value) -> Result<Value> {
+        let shot = self.posting(url, path, body.to_string());
+        let mut request = hyper::Request::post(format!("{url}{}", shot.path));
+        for (name, value) in &shot.headers {
+            request = request.header(name, value);
+        }
+        let request = request.header("content-type", "application/json");
+        let request = request.body(Full::new(Bytes::from(body.to_string()))).doing("a request")?;
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        let answer = client.request(request).await.doing("the server")?;
+        let status = answer.status();
+        let said = answer.into_body().collect().await.doing("the answer")?.to_bytes();
+        if !status.is_success() {
+            let said = String::from_utf8_lossy(&said).into_owned();
+            return Err(Trouble(format!("{path} answered {status}: {said}")));
+        }
+        serde_json::from_slice(&said).doing("the answer")
     }
 
     /// A folder that lives as long as this.

@@ -23,7 +23,7 @@ pub async fn measure(stage: &Stage, record: &mut Record) -> Result<()> {
 }
 
 /// A line of `/proc/<pid>/status` (proc(5)), which is in KiB.
-fn mebibytes(pid: u32, line: &str) -> Result<f64> {
+pub(super) fn mebibytes(pid: u32, line: &str) -> Result<f64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).doing("/proc")?;
     let value = status.lines().find_map(|it| it.strip_prefix(line)).doing(line)?;
     let kibibytes: f64 = value.trim().trim_end_matches(" kB").parse().doing(line)?;

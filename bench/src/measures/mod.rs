@@ -4,6 +4,7 @@ mod memory;
 mod page;
 mod proxy;
 mod refresh;
+mod run;
 mod start;
 mod vend;
 
@@ -18,7 +19,7 @@ use crate::record::Record;
 use crate::stage::{Engine, Stage, Wanted};
 use crate::upstream::Upstream;
 
-const NAMES: [&str; 6] = ["vend", "proxy", "refresh", "start", "memory", "page"];
+const NAMES: [&str; 7] = ["vend", "proxy", "run", "refresh", "start", "memory", "page"];
 /// Accounts of the small store.
 const FEW: u64 = 1_000;
 
@@ -86,7 +87,7 @@ impl Plan {
 /// Measures all that the plan wants, one after the other: they share the cores.
 pub async fn all(plan: &Plan, record: &mut Record) -> Result<()> {
     let upstream = Upstream::start(None).await?;
-    let stores = ["vend", "proxy", "start", "memory"].into_iter().any(|it| plan.wants(it));
+    let stores = ["vend", "proxy", "run", "start", "memory"].into_iter().any(|it| plan.wants(it));
     for engine in plan.engines().into_iter().filter(|_| stores) {
         let few = plan.stage(&upstream, (engine, FEW, false)).await?;
         if engine == Engine::Sqlite {
@@ -96,6 +97,10 @@ pub async fn all(plan: &Plan, record: &mut Record) -> Result<()> {
             if plan.wants("proxy") {
                 note("proxy");
                 proxy::measure(plan, (&few, &upstream), record).await?;
+            }
+            if plan.wants("run") {
+                note("runs of an action");
+                run::measure(plan, &few, record).await?;
             }
         }
         if plan.wants("vend") || plan.wants("start") {

@@ -29,6 +29,7 @@ pub async fn measure(
             count: 1,
             headers: Vec::new(),
             body_bytes,
+            json: None,
         };
         let (direct, plain) = (straight(&upstream.url()), straight(&nginx.url));
         for connections in CONNECTIONS {
