@@ -30,9 +30,10 @@ pub async fn erase_user(
     external_id: &str,
 ) -> Result<Option<Erasure>> {
     let ending = end_all(app, caller, by.tenant, external_id);
-    match tokio::time::timeout(WAIT, ending).await {
-        Ok(done) => done?,
-        Err(_) => tracing::warn!("a user is erased whose `deactivate` hooks are not over"),
+    if let Ok(done) = tokio::time::timeout(WAIT, ending).await {
+        done?;
+    } else {
+        tracing::warn!("a user is erased whose `deactivate` hooks are not over");
     }
     accounts::delete_user(app, by, external_id).await
 }
