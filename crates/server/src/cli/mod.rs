@@ -26,6 +26,9 @@ mod project_usage;
 mod serve;
 mod terminal;
 mod webhook;
+mod workflows;
+mod workflows_files;
+mod workflows_show;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -89,6 +92,9 @@ enum Command {
     /// Publish actions and sources, and try them.
     #[command(subcommand)]
     Components(components::Command),
+    /// Deploy workflows, run them, and look at what ran.
+    #[command(subcommand)]
+    Workflows(workflows::Command),
     /// List, show and revoke connected accounts.
     #[command(subcommand)]
     Accounts(accounts::Command),
@@ -205,6 +211,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Apps(command) => apps::run(&shell, command).await,
         Command::Catalog(command) => catalog::run(&shell, command),
         Command::Components(command) => components::run(&shell, command).await,
+        Command::Workflows(command) => workflows::run(&shell, command).await,
         Command::Accounts(command) => accounts::run(&shell, command).await,
         Command::Webhook(command) => webhook::run(&shell, command).await,
         Command::Freeze(args) => freeze::run(&shell, args).await,

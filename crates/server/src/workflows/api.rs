@@ -68,7 +68,8 @@ pub struct BegunRun {
     pub data: WorkflowRunView,
 }
 
-async fn shown(app: &App, it: &Workflow) -> Result<WorkflowView> {
+/// A workflow as callers see it.
+pub(crate) async fn shown(app: &App, it: &Workflow) -> Result<WorkflowView> {
     let definition = deploy::definition(app, it, it.version).await?;
     let address = deploy::address(app, it).await?;
     Ok(WorkflowView::of(it, &definition, address))

@@ -19,6 +19,7 @@ use crate::paging::{Listed, Page};
 use crate::path::Id;
 use crate::query::Query;
 use crate::scope::need;
+use crate::tenant::Tenant;
 
 /// One run.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -58,10 +59,18 @@ pub(crate) async fn retrieve(
     call: InTenant<Server, need::ProjectsRead>,
     Id(id): Id,
 ) -> Result<axum::Json<HeldWorkflowRun>> {
-    let run = super::run_of(&app, &call.tenant, &id).await?;
-    let memory = past::memory(&app, &run).await?;
-    let steps = super::steps_of(&app, &run).await?;
-    Ok(axum::Json(HeldWorkflowRun { data: WholeRunView::of(&run, memory, steps) }))
+    Ok(axum::Json(HeldWorkflowRun { data: whole(&app, &call.tenant, &id).await? }))
+}
+
+/// A run with its timeline.
+///
+/// # Errors
+/// [`error::NOT_FOUND`].
+pub(crate) async fn whole(app: &App, tenant: &Tenant, id: &str) -> Result<WholeRunView> {
+    let run = super::run_of(app, tenant, id).await?;
+    let memory = past::memory(app, &run).await?;
+    let steps = super::steps_of(app, &run).await?;
+    Ok(WholeRunView::of(&run, memory, steps))
 }
 
 fn noted(call: &InTenant<Server, need::WorkflowInvoke>, action: &'static str, run: &Run) -> Event {
@@ -80,22 +89,30 @@ pub(crate) async fn replay(
     call: InTenant<Server, need::WorkflowInvoke>,
     Id(id): Id,
 ) -> Result<(StatusCode, axum::Json<BegunRun>)> {
-    let former = super::run_of(&app, &call.tenant, &id).await?;
-    let memory = past::memory(&app, &former).await?;
-    let found = store::find(&app.db, &call.tenant.project, &former.workflow).await?;
+    let run = again(&app, &call.tenant, &id).await?;
+    let event = noted(&call, "workflow.replay", &run);
+    app.audit.record(event.detail(json!({ "of": id }))).await?;
+    Ok((StatusCode::ACCEPTED, axum::Json(BegunRun { data: (&run).into() })))
+}
+
+/// Starts a run with the event of another one.
+///
+/// # Errors
+/// [`error::NOT_FOUND`], and those of starting a run.
+pub(crate) async fn again(app: &Arc<App>, tenant: &Tenant, id: &str) -> Result<Run> {
+    let former = super::run_of(app, tenant, id).await?;
+    let memory = past::memory(app, &former).await?;
+    let found = store::find(&app.db, &tenant.project, &former.workflow).await?;
     let workflow = found.ok_or(error::NOT_FOUND)?;
     let start = Start {
         cause: Cause::Replay(former.id.clone()),
         event: memory.event,
         external_id: Some(former.external_id.clone()),
-        environment: Some(call.tenant.environment),
+        environment: Some(tenant.environment),
         depth: 0,
         idle: false,
     };
-    let run = begin(&app, &workflow, start).await?;
-    let event = noted(&call, "workflow.replay", &run);
-    app.audit.record(event.detail(json!({ "of": former.id }))).await?;
-    Ok((StatusCode::ACCEPTED, axum::Json(BegunRun { data: (&run).into() })))
+    begin(app, &workflow, start).await
 }
 
 /// Ends a run. What its steps did stays done.

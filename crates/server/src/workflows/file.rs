@@ -18,7 +18,7 @@ const NAME_CHARS_MAX: usize = 64;
 /// Names that `steps` has already.
 const TAKEN: [&str; 2] = ["trigger", "__proto__"];
 /// Files that say what a workflow is.
-pub(super) const NAMES: [&str; 2] = ["workflow.yaml", "workflow.yml"];
+pub const NAMES: [&str; 2] = ["workflow.yaml", "workflow.yml"];
 
 /// Files by their path.
 pub(super) type Texts = BTreeMap<String, String>;
@@ -148,16 +148,23 @@ pub(super) fn read(files: &Texts) -> Result<Draft> {
         return Err(wrong("files", text));
     }
     let found = NAMES.iter().find_map(|name| Some((*name, files.get(*name)?)));
-    if let Some((name, text)) = found {
+    let mut others = files.iter().filter(|(path, _)| is_yaml(path));
+    let only = others.next().filter(|_| others.next().is_none());
+    if let Some((name, text)) = found.or(only.map(|(path, text)| (&**path, text))) {
         return Reading { files, whole: parse(name, text)? }.draft();
     }
     match files.iter().next() {
         Some((path, text)) if files.len() == 1 && is_code(path) => single(path, text),
-        Some((path, text)) if files.len() == 1 && is_yaml(path) => {
-            Reading { files, whole: parse(path, text)? }.draft()
-        }
         _ => Err(wrong("files", "there must be a workflow.yaml, or one file of code and no other")),
     }
+}
+
+/// The files of code that a workflow's file names. What else is wrong with it is told when it is
+/// deployed.
+pub fn named_files(text: &str) -> Vec<String> {
+    let whole: Value = serde_saphyr::from_str(text).unwrap_or_default();
+    let steps = whole["steps"].as_array().cloned().unwrap_or_default();
+    steps.iter().filter_map(|it| it["file"].as_str().map(str::to_owned)).collect()
 }
 
 fn ends(path: &str, with: &[&str]) -> bool {

@@ -31,8 +31,10 @@ use serde_json::{Map, Value};
 
 pub use begin::{Cause, Start, begin};
 pub use deploy::{Deployed, delete, deploy, find, list};
+pub use file::{NAMES, named_files};
 pub use past::{run_of, runs, steps_of};
 pub use resume::{cancel, cancel_behind, resume};
+pub use sealed::Wait;
 pub use work::{round, run};
 
 use crate::components::Described;

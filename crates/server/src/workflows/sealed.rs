@@ -54,7 +54,7 @@ pub(super) struct Memory {
 /// What a run waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Wait {
+pub enum Wait {
     /// Somebody; it ends when nobody comes.
     Suspend,
     /// A time; somebody may make it shorter.

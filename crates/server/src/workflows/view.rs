@@ -4,8 +4,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::past::Past;
-use super::sealed::Memory;
-use super::{Definition, Does, Entry, Run, Workflow};
+use super::sealed::{Memory, Wait};
+use super::{Definition, Does, Entry, Run, State, Workflow};
 use crate::clock::iso;
 use crate::components::outcome::Observation;
 
@@ -147,6 +147,9 @@ pub struct WholeRunView {
     /// What started it.
     #[schema(value_type = Option<Object>)]
     pub event: Value,
+    /// What it waits for, while it does: `suspend` (somebody), `delay`, `rerun` or `retry`.
+    #[schema(value_type = Option<String>)]
+    pub waits: Option<Wait>,
     /// Why it ended.
     pub reason: Option<String>,
     #[schema(value_type = Option<Object>)]
@@ -160,6 +163,7 @@ impl WholeRunView {
         Self {
             run: run.into(),
             event: memory.event,
+            waits: memory.waits.filter(|_| run.state == State::Waiting),
             reason: memory.reason,
             error: memory.error,
             steps: steps.into_iter().map(PastStepView::from).collect(),

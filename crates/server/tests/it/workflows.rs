@@ -1,5 +1,6 @@
 //! Workflows: deployed from files, run step by step in real workers, looked at afterwards.
 
+mod command;
 mod deploying;
 mod flow;
 mod running;
