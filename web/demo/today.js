@@ -2,6 +2,8 @@
 const apps = document.getElementById('apps');
 const calls = document.getElementById('calls');
 const status = document.getElementById('status');
+const note = document.getElementById('note');
+const noteSteps = document.getElementById('note-steps');
 /** What is known of each connected account beyond the list: items, token, how often it was renewed. */
 const seen = new Map();
 /** What happened last to an app that is not connected. */
@@ -22,6 +24,8 @@ async function load(why) {
   const answer = await ask('/api/apps', undefined, why);
   apps.replaceChildren(...answer.apps.map(card));
   apps.removeAttribute('aria-busy');
+  note.hidden = !answer.apps.some((app) => app.slug === 'sim_short' && app.account);
+  if (note.hidden) noteSteps.replaceChildren();
   return answer.apps;
 }
 
@@ -158,6 +162,44 @@ function showCalls(why, made) {
   calls.scrollTop = 0;
 }
 
+/** Starts the workflow, and shows each step once it is recorded. */
+async function runNote() {
+  const why = 'Run the morning note';
+  noteSteps.replaceChildren(waiting('Starting'));
+  let run;
+  try {
+    ({ run } = await ask('/api/note', {}, why));
+  } catch (failed) {
+    noteSteps.replaceChildren();
+    throw failed;
+  }
+  for (;;) {
+    const seen = await ask(`/api/note/${run}`, undefined);
+    noteSteps.replaceChildren(...seen.steps.map(stepOf), seen.ended ? endOf(seen) : waiting('Running'));
+    if (seen.ended) return showCalls(`${why}: the last look`, seen.calls);
+    await new Promise((done) => setTimeout(done, 150));
+  }
+}
+
+function stepOf({ name, state, ms, summary, error, calls, said }) {
+  const words = { ok: summary ?? 'Done', skipped: 'Passed over', failed: error }[state];
+  const row = make('li', { className: state },
+    icon({ ok: 'check', skipped: 'skip', failed: 'info' }[state]),
+    make('div', {}, make('b', { textContent: name.replaceAll('_', ' ') }), make('span', { textContent: words }),
+      ...calls.map((it) => make('code', { textContent: `${it.method} ${it.path} ${it.status} · ${it.ms} ms` })),
+      ...said.map((it) => make('code', { textContent: it }))));
+  if (state !== 'skipped') row.append(make('span', { className: 'at', textContent: `${ms} ms` }));
+  return row;
+}
+
+function endOf({ outcome, reason, ms, note: text }) {
+  const words = text ?? (outcome === 'exit' ? reason : 'The run has failed.');
+  return make('li', { className: `end ${outcome}` }, make('div', {}, words),
+    make('span', { className: 'at', textContent: `${ms} ms` }));
+}
+
+const waiting = (text) => make('li', { className: 'waiting' }, make('i'), make('div', {}, `${text} …`));
+
 function noteOf(text, kind = '') {
   return make('p', { className: `note ${kind}` }, icon(kind ? 'info' : 'check'), make('span', { textContent: text }));
 }
@@ -183,6 +225,7 @@ function make(tag, properties = {}, ...children) {
 const PATHS = {
   check: 'M20 6 9 17l-5-5',
   next: 'M5 12h14M12 5l7 7-7 7',
+  skip: 'M5 12h14',
   info: 'M12 16v-4M12 8h.01M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20',
 };
 
@@ -202,5 +245,6 @@ function greet() {
   document.getElementById('greeting').textContent = `Good ${time === 'night' ? 'evening' : time}, Robin`;
 }
 
+act(document.getElementById('note-run'), runNote);
 greet();
 load('Open this page').catch((why) => say(`Acme's server does not answer: ${why.message}`, 'bad'));

@@ -148,6 +148,24 @@ impl Acme {
         outcome.map(str::to_owned).ok_or_else(|| Trouble::new("the answer names no outcome"))
     }
 
+    /// Starts a run of a workflow for a user, and gives its id.
+    pub async fn invoke(&self, workflow: &str, user: &str, event: &Value) -> Result<String> {
+        let url = self.url(&format!("/workflows/{}/invoke", escape(workflow)));
+        let wanted = json!({ "external_user_id": user, "event": event });
+        let ask = self.signed(Ask::json(&url, &wanted)).await?;
+        let call = "POST /v1/connect/{project}/workflows/{id}/invoke";
+        let answer = self.send(call, ask).await?.json()?;
+        text(&answer["data"], "id")
+    }
+
+    /// A run with each of its steps that has ended.
+    pub async fn run(&self, id: &str) -> Result<Value> {
+        let url = self.url(&format!("/workflow-runs/{}", escape(id)));
+        let ask = self.signed(Ask::get(&url)).await?;
+        let call = "GET /v1/connect/{project}/workflow-runs/{id}";
+        Ok(self.send(call, ask).await?.json()?["data"].take())
+    }
+
     /// Calls a provider's API with the account's own token or key.
     pub async fn call_provider(&self, url: &str, grant: &Grant) -> Result<Reply> {
         let (name, value) = if grant.is_key {

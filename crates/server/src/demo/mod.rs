@@ -5,6 +5,7 @@
 
 mod acme;
 mod browser;
+mod morning;
 mod once;
 mod product;
 mod steps;

@@ -10,10 +10,11 @@ use super::acme::{Acme, Connected, Grant};
 use super::browser::Browser;
 use super::steps::{Report, Step, Steps, check};
 use super::world::{Entered, Options, World, simulate};
-use super::{Doing, FOLDER, Result, Trouble};
+use super::{Doing, FOLDER, Result, Trouble, morning};
 use crate::audit;
 use crate::egress::Egress;
 use crate::embedded::{Ask, Folder, Reply, send};
+use crate::workers;
 
 /// The user of Acme who connects, and who she is at the providers.
 const USER: &str = "robin";
@@ -28,6 +29,9 @@ const KEYS: &str = "keys";
 const LATER: Duration = Duration::from_secs(6);
 /// How long background writes may take to be seen.
 const SOON: Duration = Duration::from_secs(5);
+/// How long the run of a workflow may take, and how often it is looked at.
+const RUN_MAX: Duration = Duration::from_secs(30);
+const LOOKED_EVERY: Duration = Duration::from_millis(20);
 /// Longest prefix of a secret that is shown.
 const PREFIX_CHARS_MAX: usize = 16;
 /// Acts that must have been recorded by the end.
@@ -107,6 +111,7 @@ async fn told(world: &World, steps: &mut Steps<'_>) -> Result<()> {
     steps.run("list the account", told.list(&account)).await?;
     let first = steps.run("read its credentials", told.read(&account)).await?;
     steps.run("call the provider with the token", told.call(&first)).await?;
+    steps.run("run a workflow on the account", told.workflow()).await?;
     let second = steps.run("refresh the token", told.refresh(&account, &first)).await?;
     let key = steps.run("connect an app by key", told.key()).await?;
     steps.run("find no secret in the stored files", async { told.search(&account) }).await?;
@@ -238,6 +243,25 @@ impl Told<'_> {
         let user = reply.json()?["user"].as_str().unwrap_or_default().to_owned();
         check(user == PERSON, format!("the provider took the token for {user}'s"))?;
         Ok(((), format!("200, as {user}")))
+    }
+
+    /// Code needs Node.js and a sandbox, which all else does without.
+    async fn workflow(&self) -> Result<((), String)> {
+        if let Err(why) = workers::node(&self.world.app().config).await {
+            return Ok(((), format!("passed over: {why}")));
+        }
+        morning::deploy(self.world.app(), &self.entered.project.id).await?;
+        let providers = self.world.simulator.base_url();
+        let run = morning::start(&self.acme, USER, providers).await?;
+        let begun = Instant::now();
+        loop {
+            let looked = morning::look(&self.acme, &run).await?;
+            if looked["ended"] == true {
+                return Ok(((), morning::told(&looked)?));
+            }
+            check(begun.elapsed() < RUN_MAX, "the run does not end")?;
+            tokio::time::sleep(LOOKED_EVERY).await;
+        }
     }
 
     /// Six seconds later, by the clocks of both sides, a token of five seconds has ended.

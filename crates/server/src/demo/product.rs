@@ -6,12 +6,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -20,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::acme::{Acme, Connected};
 use super::world::{Options, PROVIDERS, World, origin};
-use super::{Doing, Result, Trouble};
+use super::{Doing, Result, Trouble, morning};
 
 const PAGE: &str = include_str!("../../../../web/demo/today.html");
 const STYLE: &str = include_str!("../../../../web/demo/today.css");
@@ -53,6 +55,8 @@ struct Product {
     server: String,
     providers: String,
     names: [&'static str; PROVIDERS.len()],
+    /// Whether the morning note is deployed, once that is known.
+    note: Shared<BoxFuture<'static, std::result::Result<(), String>>>,
 }
 
 impl Shop {
@@ -63,7 +67,15 @@ impl Shop {
         let listener = TcpListener::bind(options.address(0)).await.doing("the product's port")?;
         let port = listener.local_addr().doing("the product's port")?.port();
         let url = format!("http://localhost:{port}/");
+        // It starts a process for its code, which nobody need wait for before the page is there.
+        let (app, project) = (Arc::clone(world.app()), entered.project.id.clone());
+        let deploying = tokio::spawn(async move { morning::deploy(&app, &project).await });
+        let deployed = deploying.map(|done| match done {
+            Ok(done) => done.map_err(|it| it.to_string()),
+            Err(error) => Err(error.to_string()),
+        });
         let product = Product {
+            note: deployed.boxed().shared(),
             acme: Acme::new(egress, world.server(), &entered),
             origin: origin(&url)?,
             server: world.server(),
@@ -99,6 +111,8 @@ fn router(product: Arc<Product>) -> Router {
         .route("/api/connect-token", post(connect_token))
         .route("/api/use", post(use_account))
         .route("/api/disconnect", post(disconnect))
+        .route("/api/note", post(start_note))
+        .route("/api/note/{run}", get(look_at_note))
         .layer(middleware::from_fn_with_state(Arc::clone(&product), only_own_page))
         .with_state(product)
 }
@@ -196,6 +210,22 @@ async fn disconnect(State(product): State<Arc<Product>>, Json(it): Json<Account>
     let account = product.own(&it.id).await?;
     let outcome = product.acme.disconnect(&account.id).await?;
     answer(&product, json!({ "outcome": outcome }))
+}
+
+/// Starts the morning note, and tells by which id it can be looked at.
+async fn start_note(State(product): State<Arc<Product>>) -> Answer {
+    product.note.clone().await.map_err(Trouble::new)?;
+    let run = morning::start(&product.acme, USER, &product.providers).await?;
+    answer(&product, json!({ "run": run }))
+}
+
+/// How far it is. Only the last look is worth showing among the calls.
+async fn look_at_note(State(product): State<Arc<Product>>, Path(run): Path<String>) -> Answer {
+    let looked = morning::look(&product.acme, &run).await?;
+    if looked["ended"] == false {
+        product.acme.take_journal();
+    }
+    answer(&product, looked)
 }
 
 impl Product {

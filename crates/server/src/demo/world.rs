@@ -122,6 +122,8 @@ impl World {
             Scope::AccountsRead,
             Scope::AccountsWrite,
             Scope::CredentialsRead,
+            Scope::ProjectsRead,
+            Scope::WorkflowInvoke,
         ]);
         let client =
             projects::create_client(self.app(), Some(&project.id), "Acme backend", &scopes);

@@ -40,7 +40,12 @@ impl Folder {
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(&folder).doing("cannot read the data folder")? {
                 let path = entry.doing("cannot read the data folder")?.path();
-                if path.is_dir() { folders.push(path) } else { files.push(path) }
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.is_file() {
+                    // Others hold nothing: sockets.
+                    files.push(path);
+                }
             }
         }
         files.sort();

@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use serde_json::Value;
 
 /// What the story is made of. The demonstration fails if one of them does.
-const STEPS: [&str; 18] = [
+const STEPS: [&str; 19] = [
     "start the pretend providers",
     "start the server",
     "enter a product and its clients",
@@ -19,6 +19,7 @@ const STEPS: [&str; 18] = [
     "list the account",
     "read its credentials",
     "call the provider with the token",
+    "run a workflow on the account",
     "refresh the token",
     "connect an app by key",
     "find no secret in the stored files",
@@ -58,7 +59,7 @@ fn once_says_to_people_what_was_done_and_how_long_it_took() {
     for name in STEPS {
         assert!(said.contains(&format!("✓ {name} ")), "{name} is missing:\n{said}");
     }
-    assert!(said.contains("All 18 steps done in "), "{said}");
+    assert!(said.contains("All 19 steps done in "), "{said}");
     assert!(!said.contains('\x1b'), "colours where there is no terminal:\n{said}");
 }
 
