@@ -59,6 +59,18 @@ browserTest('a calendar: connected, used, its token replaced, revoked', {}, asyn
   await card.getByText('has revoked the grant').waitFor();
 });
 
+browserTest('a workflow on the calendar, watched step by step', {}, async ({ page }) => {
+  const card = await connectCalendar(page);
+  const note = page.locator('#note');
+  await note.getByRole('button', { name: 'Run it' }).click();
+  await note.getByText('Today: Dentist, 09:00; Planning, 13:30; Dancing lesson, 19:00.').waitFor();
+  assert.equal(await note.locator('li.ok:not(.end)').count(), 2);
+  await note.getByText(/^GET \/short\/api\/items 200/).waitFor();
+  await note.locator('li.skipped').getByText('free day').waitFor();
+  await card.getByRole('button', { name: `Disconnect ${CALENDAR}` }).click();
+  await note.waitFor({ state: 'hidden' });
+});
+
 browserTest('mail by key, and no key or token in the page', {}, async ({ page }) => {
   const bodies = [];
   page.on('response', (it) => {

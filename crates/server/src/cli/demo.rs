@@ -99,8 +99,9 @@ fn story(shop: &Shop, world: &World) {
   1. Connect Quickstep Calendar. Sign in as Ada; her password is filled in. Allow it.
   2. Acme shows her day, by a live call with her token. The token lasts five seconds:
      wait for its end, press \"Look again\", and see it replaced.
-  3. Connect Harbor Mail with the key sim_live_demo. No sign-in, the same result.
-  4. Disconnect. The calendar's grant is revoked at the provider too.
+  3. Run the morning note: a workflow on her calendar, to be watched step by step.
+  4. Connect Harbor Mail with the key sim_live_demo. No sign-in, the same result.
+  5. Disconnect. The calendar's grant is revoked at the provider too.
 
 Acme is a sample product; the apps are pretend services. Nothing leaves this machine.
 
