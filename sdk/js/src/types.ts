@@ -644,6 +644,8 @@ export interface WorkflowRun {
 /** A run with its timeline. Secrets of the run are blacked out in all of it. */
 export interface WholeWorkflowRun extends WorkflowRun {
   event: unknown;
+  /** What it waits for, while it does; `suspend` is for somebody. */
+  waits: 'suspend' | 'delay' | 'rerun' | 'retry' | null;
   reason: string | null;
   error: Record<string, unknown> | null;
   steps: WorkflowStep[];

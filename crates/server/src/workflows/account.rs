@@ -34,7 +34,7 @@ pub(super) async fn choose(
         let one = match rule {
             Rule::Only if all.len() > 1 => {
                 let text = format!(
-                    "`{name}` needs the user's account of {slug}; he has {}, and the rule is \
+                    "`{name}` needs the user's account of {slug}; they have {}, and the rule is \
                      `only`.",
                     all.len()
                 );

@@ -1252,6 +1252,8 @@ class WholeWorkflowRun(Model):
     reason: Optional[str]
     #: Its steps that are over, in their order.
     steps: List[WorkflowStep]
+    #: What it waits for, while it does: ``suspend`` (somebody), ``delay``, ``rerun`` or ``retry``.
+    waits: Optional[str]
 
     _read = {
         "created_at": when,
@@ -1281,6 +1283,7 @@ class WholeWorkflowRun(Model):
             "error",
             "event",
             "reason",
+            "waits",
         }
     )
 
