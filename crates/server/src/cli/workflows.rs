@@ -193,7 +193,7 @@ async fn deploy(shell: &Shell, app: &Arc<App>, path: &Path, id: &str) -> Result<
     let event = event.target("workflow", workflow.id.as_str()).detail(detail);
     app.audit.record(event).await?;
     let view = api::shown(app, &workflow).await?;
-    let token = bearer.as_ref().map(|it| it.expose());
+    let token = bearer.as_ref().map(grantkeep_vault::Secret::expose);
     let answer = json!({ "data": view, "fresh": fresh, "bearer_token": token });
     said(shell, &answer, || {
         let (name, version) = (&view.name, view.version);
