@@ -44,9 +44,10 @@ impl Config {
             .map(Path::to_path_buf)
             .or_else(|| environment.get(FILE_VARIABLE).map(PathBuf::from));
         let text = read_file(named.as_deref())?;
-        let file = text.as_ref().map(|_| named.unwrap_or_else(|| PathBuf::from(FILE)));
-        let mut loaded = sources::load(text.as_deref().unwrap_or_default(), &environment)?;
-        loaded.file = file;
+        let file = named.unwrap_or_else(|| PathBuf::from(FILE));
+        let name = file.display().to_string();
+        let mut loaded = sources::load((&name, text.as_deref().unwrap_or_default()), &environment)?;
+        loaded.file = text.map(|_| file);
         Ok(loaded)
     }
 
@@ -56,7 +57,7 @@ impl Config {
             .iter()
             .map(|(key, value)| (env_name(key), (*value).to_owned()))
             .collect::<BTreeMap<_, _>>();
-        Ok(sources::load("", &environment)?.config)
+        Ok(sources::load((FILE, ""), &environment)?.config)
     }
 }
 

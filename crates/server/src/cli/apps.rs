@@ -206,7 +206,11 @@ fn check_files(
             output::line(&problem.to_string());
         }
         let warnings = problems.len() - errors;
-        output::note(&format!("{} file(s), {errors} error(s), {warnings} warning(s)", texts.len()));
+        let files = match texts.len() {
+            0 => String::new(),
+            count => format!("{count} file(s), "),
+        };
+        output::note(&format!("{files}{errors} error(s), {warnings} warning(s)"));
     }
     if errors > 0 {
         return Err(Failure::Other(format!("{errors} error(s) must be mended")));

@@ -252,7 +252,18 @@ impl Dialogue<'_> {
     async fn connect_here(&mut self) -> Result<String, Ended> {
         let mut values = Map::new();
         let given = given(self.args)?;
-        for field in self.trial.app().fields.clone() {
+        let fields = self.trial.app().fields.clone();
+        for (nth, (name, _)) in given.iter().enumerate() {
+            if !fields.iter().any(|it| it.name == *name) {
+                let known = fields.iter().map(|it| it.name.as_str()).collect::<Vec<_>>().join(", ");
+                let text = format!("the app has no field {name:?}; it has: {known}.");
+                return Err(Failure::Usage(text).into());
+            }
+            if given[..nth].iter().any(|(other, _)| other == name) {
+                return Err(Failure::Usage(format!("the field {name:?} is given twice.")).into());
+            }
+        }
+        for field in fields {
             let value = match given.iter().find(|(name, _)| *name == field.name) {
                 Some((_, value)) => value.clone(),
                 None => self.field(&field).await?,

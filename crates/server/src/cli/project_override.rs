@@ -73,7 +73,13 @@ impl Parts {
             Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
             None => Err(Failure::Usage(format!("{text:?} is not NAME=VALUE."))),
         };
-        let fields: BTreeMap<_, _> = self.fields.iter().map(pair).collect::<Result<_, _>>()?;
+        let mut fields = BTreeMap::new();
+        for text in &self.fields {
+            let (name, value) = pair(text)?;
+            if fields.insert(name, value).is_some() {
+                return Err(Failure::Usage(format!("{text:?} names a field for the second time.")));
+            }
+        }
         Ok(OverrideEdit {
             name,
             oauth_app: self.oauth_app.map(|it| Some(it).filter(|it| !it.is_empty())),
@@ -87,6 +93,10 @@ pub(super) async fn run(shell: &Shell, app: &Arc<App>, command: Command) -> Resu
         Command::Create { name, project, app: slug, parts } => {
             let project = known(app, &project).await?;
             let edit = parts.edit(Some(name))?;
+            if edit.fields.is_none() && edit.oauth_app.is_none() {
+                let text = "It would set nothing: give a --field or an --oauth-app.";
+                return Err(Failure::Usage(text.to_owned()));
+            }
             let made = apps::create_override(app, &project, &slug, edit).await?;
             ("app_override.create", project, made)
         }

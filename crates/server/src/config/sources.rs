@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::settings::{Config, SETTINGS, Setting, find};
-use super::{ConfigError, FILE, FILE_VARIABLE, PREFIX, env_name};
+use super::{ConfigError, FILE_VARIABLE, PREFIX, env_name};
 
 /// What is added to the name of a secret setting to name a file that holds it.
 const FILE_SUFFIX: &str = "_file";
@@ -74,11 +74,11 @@ impl Texts {
 
 /// Puts `file` (the text of a configuration file) and `environment` over the defaults.
 pub(super) fn load(
-    file: &str,
+    (name, file): (&str, &str),
     environment: &BTreeMap<String, String>,
 ) -> Result<Loaded, ConfigError> {
     let mut texts = Texts::default();
-    texts.0.extend(layer(&file_pairs(file)?, &Origin::File)?);
+    texts.0.extend(layer(&file_pairs(name, file)?, &Origin::File)?);
     let mut warnings = Vec::new();
     texts.0.extend(layer(&environment_pairs(environment, &mut warnings), &Origin::Environment)?);
     derive_public_url(&mut texts)?;
@@ -135,16 +135,16 @@ fn layer(
 }
 
 /// The settings in the configuration file.
-fn file_pairs(text: &str) -> Result<Vec<Pair>, ConfigError> {
+fn file_pairs(name: &str, text: &str) -> Result<Vec<Pair>, ConfigError> {
     let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
         // The parser's own display quotes the line, which may hold a secret.
-        ConfigError(format!("{FILE} is not valid TOML: {}", error.message()))
+        ConfigError(format!("{name} is not valid TOML: {}", error.message()))
     })?;
     let mut pairs = Vec::new();
     for (key, value) in table {
-        let (setting, is_file) = resolve(&key).ok_or_else(|| unknown(&key))?;
+        let (setting, is_file) = resolve(&key).ok_or_else(|| unknown(name, &key))?;
         let text = toml_text(&value).ok_or_else(|| {
-            ConfigError(format!("{key} in {FILE}: a table is not {}", setting.kind))
+            ConfigError(format!("{key} in {name}: a table is not {}", setting.kind))
         })?;
         pairs.push((setting, is_file, Zeroizing::new(text)));
     }
@@ -184,12 +184,12 @@ fn resolve(key: &str) -> Option<(&'static Setting, bool)> {
     setting.secret.then_some((setting, true))
 }
 
-fn unknown(key: &str) -> ConfigError {
+fn unknown(name: &str, key: &str) -> ConfigError {
     let hint = nearest(key).map_or_else(
         || "see `grantkeep config reference`".to_owned(),
         |near| format!("was {near} meant?"),
     );
-    ConfigError(format!("{key:?} in {FILE} is no setting: {hint}"))
+    ConfigError(format!("{key:?} in {name} is no setting: {hint}"))
 }
 
 /// The setting whose name is closest to `key`, if any is close.

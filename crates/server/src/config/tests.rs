@@ -1,10 +1,14 @@
 use std::collections::BTreeMap;
 
-use super::sources::load;
+use super::sources::{self, Loaded};
 use super::*;
 
 fn env(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+fn load(text: &str, environment: &BTreeMap<String, String>) -> Result<Loaded, ConfigError> {
+    sources::load((FILE, text), environment)
 }
 
 fn refusal(pairs: &[(&str, &str)]) -> String {

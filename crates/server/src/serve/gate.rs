@@ -118,7 +118,8 @@ impl Gate {
         let routed = routed(uri, &self.prefix);
         let bytes_max = self.bytes_max(routed.as_ref().unwrap_or(uri).path());
         if length.and_then(|it| it.parse::<usize>().ok()).is_some_and(|it| it > bytes_max) {
-            return Err(error::BODY_TOO_LARGE.into());
+            let text = format!("A body for this path has at most {bytes_max} bytes.");
+            return Err(error::BODY_TOO_LARGE.saying(text));
         }
         Ok(())
     }
