@@ -47,16 +47,17 @@ impl<'a> Desk<'a> {
     fn new(lab: &'a Lab) -> Self {
         let folder = TempDir::new().unwrap();
         let config = &lab.world.app.config;
-        let mut text = format!(
-            "data_dir = {:?}\ncatalog_dir = {:?}\nroot_key = \"{ROOT_KEY}\"\ndev = true\n\
-             egress_allow_loopback = true\npublic_url = {:?}\n",
-            config.data_dir,
-            config.catalog_dir.as_ref().unwrap(),
+        let text = |path: &Path| path.to_str().unwrap().to_owned();
+        let (data, apps) = (text(&config.data_dir), text(config.catalog_dir.as_ref().unwrap()));
+        let database = match config.database() {
+            Database::Postgres(url) => format!("database_url = {:?}\n", url.as_str()),
+            Database::Sqlite(_) => String::new(),
+        };
+        let text = format!(
+            "data_dir = {data:?}\ncatalog_dir = {apps:?}\nroot_key = \"{ROOT_KEY}\"\ndev = true\n\
+             egress_allow_loopback = true\npublic_url = {:?}\n{database}",
             lab.world.url
         );
-        if let Database::Postgres(url) = config.database() {
-            text.push_str(&format!("database_url = {:?}\n", url.as_str()));
-        }
         std::fs::write(folder.path().join("grantkeep.toml"), text).unwrap();
         Self { lab, folder }
     }
@@ -250,7 +251,7 @@ async fn j_01_a_server_that_starts_says_what_code_runs_in() {
         let out = tokio::net::unix::pipe::Receiver::from_owned_fd(out.into()).unwrap();
         let mut lines = BufReader::new(out).lines();
         let mut all = Vec::new();
-        let soon = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
+        let soon = tokio::time::Instant::now() + std::time::Duration::from_mins(1);
         while let Ok(Ok(Some(line))) = tokio::time::timeout_at(soon, lines.next_line()).await {
             all.push(line);
             if all.last().unwrap().contains(said) {
