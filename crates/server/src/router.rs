@@ -258,6 +258,7 @@ fn catalogue() -> OpenApiRouter<Arc<App>> {
 
 /// What needs no bearer.
 fn open() -> OpenApiRouter<Arc<App>> {
+    use workflows::api_entry as flow;
     OpenApiRouter::new()
         .routes(routes!(projects::token::token))
         .route("/_static/logo/{id}", get(projects::api::logo))
@@ -266,10 +267,10 @@ fn open() -> OpenApiRouter<Arc<App>> {
         .route("/stash", get(stash::api::by_link))
         .route("/v1/hooks/{key}", any(triggers::api_hooks::hook))
         .route("/v1/hooks/{key}/{*rest}", any(triggers::api_hooks::hook))
-        .route("/v1/workflows/resume/{key}", post(workflows::api_entry::resume))
-        .route("/v1/workflows/cancel/{key}", post(workflows::api_entry::cancel))
-        .route("/v1/workflows/{key}", any(workflows::api_entry::called))
-        .route("/v1/workflows/{key}/{*rest}", any(workflows::api_entry::called))
+        .route("/v1/workflows/resume/{key}", get(flow::ask_resume).post(flow::resume))
+        .route("/v1/workflows/cancel/{key}", get(flow::ask_cancel).post(flow::cancel))
+        .route("/v1/workflows/{key}", any(flow::called))
+        .route("/v1/workflows/{key}/{*rest}", any(flow::called))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/openapi.json", get(|| async { rendered().openapi() }))

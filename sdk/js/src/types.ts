@@ -611,6 +611,9 @@ export interface Workflow {
   endpointUrl: string | null;
   /** How callers of its address prove who they are. */
   auth: 'none' | 'bearer' | 'oauth' | null;
+  /** When its clock starts runs; null where it has none. */
+  timer: Record<string, unknown> | null;
+  dueAt: Date | null;
   steps: Record<string, unknown>[];
   createdAt: Date;
   updatedAt: Date;

@@ -3,8 +3,9 @@
 use super::Account;
 use super::store::{self, list::Which};
 use crate::app::App;
+use crate::db::Tx;
 use crate::error::{self, Result};
-use crate::ids::{AccountId, OAuthAppId};
+use crate::ids::{AccountId, OAuthAppId, UserId};
 use crate::paging::{Boundary, Page};
 use crate::tenant::Tenant;
 use crate::{apps, users};
@@ -100,6 +101,17 @@ pub async fn list_of_user(
         return Ok(Vec::new());
     };
     Ok(store::list::of_user(&app.db, tenant, &user.id, app_slug.as_deref()).await?)
+}
+
+/// Up to so many users who have connected an app, in the order of their ids, from after one of
+/// them.
+pub(crate) async fn users_of_app(
+    tx: &mut Tx,
+    tenant: &Tenant,
+    app_slug: &str,
+    page: (Option<&UserId>, i64),
+) -> Result<Vec<users::User>> {
+    Ok(store::list::users_of_app(tx, tenant, app_slug, page).await?)
 }
 
 impl Account {

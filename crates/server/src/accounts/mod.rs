@@ -42,6 +42,7 @@ pub use erase::{
 pub use health::{HealthView, health};
 pub(crate) use keys::store_keys;
 pub use keys::{Form, check_keys, connect_keys};
+pub(crate) use list::users_of_app;
 pub use list::{Filter, find, list, list_of_user};
 pub(crate) use news::{Asker, not_connected};
 pub use recover::recover;

@@ -243,8 +243,7 @@ async fn invoke(
 ) -> Result<Run, Failure> {
     let workflow = workflows::find(app, &tenant.project, named).await?;
     let environment = Some(tenant.environment);
-    let start =
-        Start { cause: Cause::Call, event, external_id, environment, depth: 0, idle: false };
+    let start = Start { cause: Cause::Call, event, external_id, environment, ..Start::default() };
     let run = workflows::begin(app, &workflow, start).await?;
     let detail = json!({ "workflow": workflow.id });
     note(app, "workflow.invoke", (tenant, &run), detail).await?;

@@ -258,6 +258,10 @@ settings! {
         code_memory_mib: u32 = "768", 128..=65_536;
         /// Most that a run may say: its log, what it exports and returns.
         code_output_bytes_max: usize = "6 MiB", 1024..=67_108_864;
+        /// Workflows are also called at hosts below this one, such as `eo1a2b.flows.example.com`
+        /// below `flows.example.com`. Its names, and certificates for them, are the operator's
+        /// matter.
+        workflow_domain: Option<String> = "";
         /// Most runs of one project at once in this process. More are answered with 429.
         code_runs_per_project_max: u32 = "32", 1..=10_000;
     }

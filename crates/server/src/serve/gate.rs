@@ -39,6 +39,8 @@ pub(super) struct Gate {
     trusted: Vec<IpNet>,
     /// The path of the public URL, without its last slash.
     prefix: String,
+    /// Hosts below this one are addresses of workflows.
+    workflow_domain: Option<String>,
     body_bytes_max: usize,
     /// For what is passed on to an app.
     proxy_bytes_max: usize,
@@ -58,6 +60,7 @@ impl Gate {
             router,
             trusted: config.trusted_proxies.clone(),
             prefix: config.public_url.path().trim_end_matches('/').to_owned(),
+            workflow_domain: config.workflow_domain.clone(),
             body_bytes_max: config.body_bytes_max,
             proxy_bytes_max: config.proxy_request_bytes_max,
             file_bytes_max: config.stash_file_bytes_max,
@@ -133,9 +136,22 @@ impl Gate {
         }
     }
 
+    /// The same request at the address of the workflow that its host names.
+    fn of_workflow(&self, request: &Request<Incoming>) -> Option<Uri> {
+        let domain = self.workflow_domain.as_deref()?;
+        let host = request.uri().host().or_else(|| {
+            let text = request.headers().get(header::HOST)?.to_str().ok()?;
+            text.split(':').next()
+        })?;
+        below(request.uri(), &host.to_ascii_lowercase(), domain)
+    }
+
     /// Asks the router, within the time limit; a panic becomes an answer.
     async fn route(&self, mut request: Request<Incoming>) -> Response {
         if let Some(uri) = routed(request.uri(), &self.prefix) {
+            *request.uri_mut() = uri;
+        }
+        if let Some(uri) = self.of_workflow(&request) {
             *request.uri_mut() = uri;
         }
         let arrived = Arrived::default();
@@ -217,9 +233,37 @@ fn routed(uri: &Uri, prefix: &str) -> Option<Uri> {
     Uri::from_parts(parts).ok()
 }
 
+/// The address of the workflow that a host below `domain` names, with what the request asks there.
+fn below(uri: &Uri, host: &str, domain: &str) -> Option<Uri> {
+    let key = host.strip_suffix(domain)?.strip_suffix('.')?;
+    if key.is_empty() || !key.bytes().all(|it| it.is_ascii_alphanumeric()) {
+        return None;
+    }
+    let asked = uri.path_and_query().map_or("/", |it| it.as_str());
+    let asked = if uri.path() == "/" { &asked[1..] } else { asked };
+    let mut parts = uri.clone().into_parts();
+    let text = format!("/v1/workflows/{key}{asked}");
+    parts.path_and_query = Some(PathAndQuery::try_from(text).ok()?);
+    Uri::from_parts(parts).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_host_below_the_domain_of_workflows_names_one() {
+        let at = |host: &str, uri: &str| {
+            let uri: Uri = uri.parse().unwrap();
+            below(&uri, host, "flows.example").map(|it| it.to_string())
+        };
+        let wanted = "/v1/workflows/eo1a/x?a=b";
+        assert_eq!(at("eo1a.flows.example", "/x?a=b").as_deref(), Some(wanted));
+        assert_eq!(at("eo1a.flows.example", "/?a=b").as_deref(), Some("/v1/workflows/eo1a?a=b"));
+        for host in ["flows.example", ".flows.example", "a.b.flows.example", "eo1aflows.example"] {
+            assert_eq!(at(host, "/x"), None, "{host}");
+        }
+    }
 
     #[test]
     fn only_the_proxy_and_the_stash_take_large_bodies() {

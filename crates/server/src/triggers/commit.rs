@@ -8,7 +8,7 @@ use super::lease::Lease;
 use super::sealed::{Seal, Spot};
 use super::state::{Stored, Written};
 use super::store::events::EventRow;
-use super::store::{self, Standing, calls, events, interfaces};
+use super::store::{self, Standing, calls, events, interfaces, starts as waiting};
 use super::{Event, NEVER, State, Trigger};
 use crate::app::App;
 use crate::db::Tx;
@@ -106,6 +106,14 @@ pub(super) async fn take_in(
         rows.push(EventRow { nth, at_ms: now_ms, sealed });
     }
     events::add(tx, trigger, &rows).await?;
+    let mut starts = false;
+    for row in &rows {
+        starts |= waiting::add(tx, trigger, (row.nth, &row.sealed), now_ms).await?;
+    }
+    if starts {
+        // The transaction is not committed yet; the worker looks again soon.
+        app.workflows_due.notify_one();
+    }
     let emitted = Emitted {
         tenant: &trigger.tenant,
         emitter: &trigger.id,

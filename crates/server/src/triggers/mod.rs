@@ -26,6 +26,7 @@ mod receive;
 mod respond;
 mod schedule;
 mod sealed;
+mod starts;
 mod state;
 mod store;
 pub mod view;
@@ -42,6 +43,7 @@ pub use erase::erase_user;
 pub use page::{events, find, list, set_workflows, workflows};
 pub(crate) use respond::{Said, guarded};
 pub use schedule::Schedule;
+pub use starts::{Waiting, forget, put_off, waiting};
 pub use work::{round, run, tidy};
 
 use crate::error::{self, Error};

@@ -3,6 +3,7 @@
 pub(super) mod calls;
 pub(super) mod events;
 pub(super) mod interfaces;
+pub(super) mod starts;
 
 use sqlx::FromRow;
 

@@ -63,6 +63,15 @@ pub(crate) async fn list(
     Ok(store::list(db, tenant, part, page).await?)
 }
 
+/// Up to so many users, in the order of their ids, from after one of them.
+pub(crate) async fn after(
+    tx: &mut Tx,
+    tenant: &Tenant,
+    (id, most): (Option<&UserId>, i64),
+) -> Result<Vec<User>> {
+    Ok(store::after(tx, tenant, (id, most)).await?)
+}
+
 /// Takes the user out of everybody's sight, while his row still holds what is being erased. His
 /// external id is free at once. `false`: another was first.
 pub(crate) async fn hide(tx: &mut Tx, tenant: &Tenant, id: &UserId, now_ms: i64) -> Result<bool> {

@@ -75,6 +75,19 @@ pub(super) async fn list(
     Ok((rows, total))
 }
 
+pub(super) async fn after(
+    tx: &mut Tx,
+    tenant: &Tenant,
+    (id, most): (Option<&UserId>, i64),
+) -> sqlx::Result<Vec<UserRow>> {
+    let sql = "select id, external_id, created_at_ms, updated_at_ms from external_users \
+               where project_id = $1 and environment = $2 and erased_at_ms is null and id > $3 \
+               order by id limit $4";
+    Ok(on!(tx.conn(), conn => sqlx::query_as(sql)
+        .bind(&tenant.project).bind(tenant.environment.as_str())
+        .bind(id.map_or("", UserId::as_str)).bind(most).fetch_all(conn).await?))
+}
+
 pub(super) async fn delete(tx: &mut Tx, tenant: &Tenant, id: &UserId) -> sqlx::Result<bool> {
     let sql = "delete from external_users where project_id = $1 and environment = $2 and id = $3";
     let done = on!(tx.conn(), conn => sqlx::query(sql)

@@ -67,10 +67,16 @@ pub enum Topic {
     /// A deployed trigger failed so often in a row that it was paused.
     #[serde(rename = "trigger.paused")]
     TriggerPaused,
+    /// A run of a workflow failed, after all tries of its step.
+    #[serde(rename = "workflow.failed")]
+    WorkflowFailed,
+    /// A step of a workflow said `$.send.emit`.
+    #[serde(rename = "workflow.emitted")]
+    WorkflowEmitted,
 }
 
 impl Topic {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::ConnectionSuccess,
         Self::ConnectionError,
         Self::AccountRefreshFailed,
@@ -80,6 +86,8 @@ impl Topic {
         Self::AccountDeleted,
         Self::AccountNeeded,
         Self::TriggerPaused,
+        Self::WorkflowFailed,
+        Self::WorkflowEmitted,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -93,6 +101,8 @@ impl Topic {
             Self::AccountDeleted => "account.deleted",
             Self::AccountNeeded => "account.needed",
             Self::TriggerPaused => "trigger.paused",
+            Self::WorkflowFailed => "workflow.failed",
+            Self::WorkflowEmitted => "workflow.emitted",
         }
     }
 

@@ -170,8 +170,7 @@ pub(crate) async fn invoke(
         event: body.event,
         external_id: body.external_user_id,
         environment: Some(call.tenant.environment),
-        depth: 0,
-        idle: false,
+        ..Start::default()
     };
     let run = begin(&app, &found, start).await?;
     let event = Event::new("workflow.invoke", &call.caller.actor, &call.origin);

@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
-use axum::http::header::{self, HeaderValue};
+use axum::http::header::{self, HeaderMap, HeaderValue};
 use axum::http::{Method, Response, StatusCode};
 use axum::response::IntoResponse;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::Run;
+use super::page::{self, Deed};
 use super::receive::{receive, receiver, sent};
+use super::resume::behind;
 use crate::app::App;
 use crate::callers::Origin;
 use crate::error::Result;
@@ -77,31 +80,62 @@ pub(crate) struct Key {
     key: String,
 }
 
-/// Resumes a run that waits, with what is sent. A link that is only looked at changes nothing.
+/// Resumes a run that waits, with what is sent.
 pub(crate) async fn resume(
     State(app): State<Arc<App>>,
     Path(Key { key }): Path<Key>,
     request: Request,
 ) -> Response<Body> {
+    let person = page::of_person(request.headers());
     let done = async {
         let body = triggers::read(request.into_body()).await?;
         super::resume(&app, &key, sent(&body)).await
     };
-    told(done.await.map(|run| ("resumed", run.id.as_str().to_owned())))
+    told(&app, (Deed::Resume, person), done.await)
 }
 
 /// Ends a run that waits.
 pub(crate) async fn cancel(
     State(app): State<Arc<App>>,
     Path(Key { key }): Path<Key>,
+    headers: HeaderMap,
 ) -> Response<Body> {
     let done = super::cancel_behind(&app, &key).await;
-    told(done.map(|run| ("cancelled", run.id.as_str().to_owned())))
+    told(&app, (Deed::Cancel, page::of_person(&headers)), done)
 }
 
-fn told(done: Result<(&'static str, String)>) -> Response<Body> {
+/// A page with a button that resumes. A link that is only looked at changes nothing.
+pub(crate) async fn ask_resume(
+    State(app): State<Arc<App>>,
+    Path(Key { key }): Path<Key>,
+) -> Response<Body> {
+    ask(&app, &key, Deed::Resume).await
+}
+
+/// A page with a button that ends the run.
+pub(crate) async fn ask_cancel(
+    State(app): State<Arc<App>>,
+    Path(Key { key }): Path<Key>,
+) -> Response<Body> {
+    ask(&app, &key, Deed::Cancel).await
+}
+
+async fn ask(app: &App, key: &str, deed: Deed) -> Response<Body> {
+    let page = match behind(app, key).await {
+        Ok(run) => page::asked(app, &run, deed).await,
+        Err(error) => page::refused(app, &error),
+    };
+    page.unwrap_or_else(IntoResponse::into_response)
+}
+
+fn told(app: &App, (deed, person): (Deed, bool), done: Result<Run>) -> Response<Body> {
+    if person {
+        let page = page::told(app, done.map(|_| deed));
+        return page.unwrap_or_else(IntoResponse::into_response);
+    }
+    let status = if deed == Deed::Resume { "resumed" } else { "cancelled" };
     let answer = match done {
-        Ok((what, run)) => axum::Json(json!({ "status": what, "run_id": run })).into_response(),
+        Ok(run) => axum::Json(json!({ "status": status, "run_id": run.id })).into_response(),
         Err(error) => error.into_response(),
     };
     guarded(answer)

@@ -104,13 +104,15 @@ pub(crate) async fn again(app: &Arc<App>, tenant: &Tenant, id: &str) -> Result<R
     let memory = past::memory(app, &former).await?;
     let found = store::find(&app.db, &tenant.project, &former.workflow).await?;
     let workflow = found.ok_or(error::NOT_FOUND)?;
+    if memory.unkept {
+        return Err(error::INVALID_REQUEST.saying("What started this run was not to be kept."));
+    }
     let start = Start {
         cause: Cause::Replay(former.id.clone()),
         event: memory.event,
         external_id: Some(former.external_id.clone()),
         environment: Some(tenant.environment),
-        depth: 0,
-        idle: false,
+        ..Start::default()
     };
     begin(app, &workflow, start).await
 }

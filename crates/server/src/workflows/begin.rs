@@ -23,16 +23,22 @@ use crate::users;
 const NEVER: i64 = i64::MAX;
 /// Random bytes of the secret part of addresses that resume a run.
 const KEY_BYTES: usize = 24;
+/// What the names of workflows' own users begin with.
+pub(super) const OWN_USER: &str = "workflow:";
 /// Characters of a user's id.
 const USER_CHARS_MAX: usize = 250;
 
 /// What started a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Cause {
     /// A request to its address.
     Http,
     /// A call of the API.
+    #[default]
     Call,
+    Timer,
+    /// An event of a deployed trigger.
+    Trigger,
     /// A step of a run, by `$.flow.trigger`.
     Flow(WorkflowRunId),
     /// A run that failed.
@@ -46,6 +52,8 @@ impl Cause {
         match self {
             Self::Http => ("http", None),
             Self::Call => ("call", None),
+            Self::Timer => ("timer", None),
+            Self::Trigger => ("trigger", None),
             Self::Flow(of) => ("flow", Some(of)),
             Self::Error(of) => ("error", Some(of)),
             Self::Replay(of) => ("replay", Some(of)),
@@ -54,6 +62,7 @@ impl Cause {
 }
 
 /// What a run begins with.
+#[derive(Default)]
 pub struct Start {
     pub cause: Cause,
     pub event: Value,
@@ -65,6 +74,12 @@ pub struct Start {
     pub depth: i64,
     /// Whether it is only recorded.
     pub idle: bool,
+    /// Whether the event, and what steps made of it, are forgotten when it ends.
+    pub unkept: bool,
+    /// The deployed trigger whose event it is.
+    pub emitter: Option<String>,
+    /// There is one run of a workflow at most of each such name.
+    pub once: Option<String>,
 }
 
 pub(super) fn new_key() -> String {
@@ -87,6 +102,11 @@ pub async fn begin(app: &Arc<App>, workflow: &Workflow, start: Start) -> Result<
         let text = format!("Runs start runs at most {DEPTH_MAX} deep.");
         return Err(refused(error::INVALID_REQUEST, text));
     }
+    if let Some(once) = &start.once
+        && let Some(run) = runs::by_once(&app.db, &workflow.project, (&workflow.id, once)).await?
+    {
+        return Ok(run);
+    }
     let environment = start.environment.unwrap_or(it.environment);
     let tenant = Tenant { project: workflow.project.clone(), environment };
     let external_id = match (&start.external_id, &it.user) {
@@ -103,17 +123,19 @@ pub async fn begin(app: &Arc<App>, workflow: &Workflow, start: Start) -> Result<
     let now_ms = app.clock.now_ms();
     let user = users::ensure(&mut tx, &tenant, &external_id, now_ms).await?.id;
     let run = stored(app, &mut tx, workflow, (start, tenant), (user, external_id)).await?;
+    runs::forget(&mut tx, &run.tenant, RUNS_KEPT_MAX).await?;
     tx.commit().await?;
     app.workflows_due.notify_one();
     Ok(run)
 }
 
 /// A workflow that is for nobody in particular has accounts of its own, of a user of its name.
-fn own_user(workflow: &Workflow) -> String {
-    format!("workflow:{}", workflow.name)
+pub(super) fn own_user(workflow: &Workflow) -> String {
+    format!("{OWN_USER}{}", workflow.name)
 }
 
-async fn whom(text: &str, event: &Value) -> Result<String> {
+/// Whom a run is for, as the event says.
+pub(super) async fn whom(text: &str, event: &Value) -> Result<String> {
     let scope = json!({ "event": event, "steps": { "trigger": { "event": event } } });
     let scope = scope.as_object().cloned().unwrap_or_default();
     let wanted = Value::from(text);
@@ -149,8 +171,14 @@ pub(super) async fn stored(
     let now_ms = app.clock.now_ms();
     let (cause, of_run) = start.cause.parts();
     let (cause, of_run) = (cause.to_owned(), of_run.cloned());
-    let memory =
-        Memory { event: start.event, key: new_key(), depth: start.depth, ..Memory::default() };
+    let memory = Memory {
+        event: start.event,
+        key: new_key(),
+        depth: start.depth,
+        unkept: start.unkept,
+        emitter: start.emitter,
+        ..Memory::default()
+    };
     let idle = start.idle;
     let run = Run {
         sealed: seal.seal_memory(&id, 0, &memory)?,
@@ -172,7 +200,6 @@ pub(super) async fn stored(
         started_at_ms: None,
         ended_at_ms: idle.then_some(now_ms),
     };
-    runs::insert(tx, &run, if idle { NEVER } else { now_ms }).await?;
-    runs::forget(tx, &run.tenant, RUNS_KEPT_MAX).await?;
+    runs::insert(tx, &run, (if idle { NEVER } else { now_ms }, start.once.as_deref())).await?;
     Ok(run)
 }

@@ -7,14 +7,16 @@ use bytes::Bytes;
 use grantkeep_vault::{OwnerKey, Place as SealPlace, Secret, token};
 
 use super::file::{self, DoesDraft, Draft, StepDraft, Texts};
-use super::store::{self, Address};
-use super::{Auth, Definition, Does, Entry, Step, WORKFLOWS_MAX, Workflow, missing, refused};
+use super::store::{self, Address, Timer};
+use super::{Auth, Definition, Does, Entry, Step, WORKFLOWS_MAX, Whom, Workflow, missing, refused};
 use crate::app::App;
+use crate::apps;
 use crate::components::{self, Component, Files, Kind, Place, Publication, What};
 use crate::error::{self, Error, Result};
 use crate::ids::{ComponentId, ProjectId, WorkflowId};
 use crate::keys::unreadable;
 use crate::paging::{Page, PageInfo};
+use crate::triggers::Schedule;
 
 /// Random bytes of the secret part of an address.
 const KEY_BYTES: usize = 16;
@@ -70,7 +72,20 @@ pub async fn deploy(app: &Arc<App>, project: &ProjectId, files: &Texts) -> Resul
         return Ok(Deployed { workflow, definition, fresh: false, bearer: None });
     }
     let definition = loaded(app, project, draft).await?;
-    write(app, project, (former, definition), &digest).await
+    let timer = timer(app, former.as_ref(), &definition).await?;
+    write(app, project, (former, definition, timer), &digest).await
+}
+
+/// When its timer is due. A workflow that is deployed again with the same timer keeps the time.
+async fn timer(app: &App, former: Option<&Workflow>, it: &Definition) -> Result<Timer> {
+    let Entry::Timer { schedule, .. } = &it.entry else { return Ok(Timer::At(None)) };
+    if let Some(former) = former
+        && definition(app, former, former.version).await?.entry == it.entry
+    {
+        return Ok(Timer::Same);
+    }
+    let schedule = Schedule::parse(schedule).map_err(|it| error::INTERNAL.logging(it))?;
+    Ok(Timer::At(schedule.after(app.clock.now_ms())))
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -92,9 +107,13 @@ async fn loaded(app: &Arc<App>, project: &ProjectId, draft: Draft) -> Result<Def
         let does = does.map_err(|error| at_step(&name, &error))?;
         steps.push(Step { name, does, props, condition, retries, account, timeout_ms });
     }
+    let mut entry = draft.entry;
+    if let Entry::Timer { users: Whom::App(slug), .. } = &mut entry {
+        slug.clone_from(&apps::find(app, project, slug).await?.slug);
+    }
     Ok(Definition {
         name: draft.name,
-        entry: draft.entry,
+        entry,
         environment: draft.environment,
         user: draft.user,
         account: draft.account,
@@ -178,7 +197,7 @@ pub(super) async fn component(
 async fn write(
     app: &Arc<App>,
     project: &ProjectId,
-    (former, definition): (Option<Workflow>, Definition),
+    (former, definition, timer): (Option<Workflow>, Definition, Timer),
     digest: &str,
 ) -> Result<Deployed> {
     let now_ms = app.clock.now_ms();
@@ -197,7 +216,7 @@ async fn write(
     };
     let auth = match definition.entry {
         Entry::Http { auth, .. } => Some(auth),
-        Entry::Call => None,
+        Entry::Timer { .. } | Entry::Call => None,
     };
     // An address stays the same while the workflow has one.
     let address_key = match (auth, workflow.key_sealed.take()) {
@@ -222,11 +241,12 @@ async fn write(
         key_sealed: sealed.as_deref(),
         bearer_hash: bearer_hash.as_deref(),
     };
-    let version = store::raise(&mut tx, &workflow, &address, now_ms).await?;
+    let (version, due_at_ms) = store::raise(&mut tx, &workflow, (&address, &timer), now_ms).await?;
     let text = serde_json::to_string(&definition).map_err(|it| error::INTERNAL.logging(it))?;
     store::insert_version(&mut tx, (&workflow.id, version), (&text, digest), now_ms).await?;
     tx.commit().await?;
     workflow.version = version;
+    workflow.due_at_ms = due_at_ms;
     workflow.auth = auth;
     workflow.key_sealed = sealed;
     workflow.bearer_hash = bearer_hash;
@@ -243,6 +263,7 @@ fn new(project: &ProjectId, name: &str, now_ms: i64) -> Workflow {
         auth: None,
         key_sealed: None,
         bearer_hash: None,
+        due_at_ms: None,
         created_at_ms: now_ms,
         updated_at_ms: now_ms,
     }

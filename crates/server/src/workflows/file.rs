@@ -8,10 +8,11 @@ use serde_json::{Map, Value, json};
 use super::expression;
 use super::{
     Answer, Auth, Entry, FILE_BYTES_MAX, RETRIES_MAX, RETRY_WAIT_MS_MAX, Retries, Rule,
-    STEP_MS_MAX, STEPS_MAX, Throttle,
+    STEP_MS_MAX, STEPS_MAX, Throttle, Whom,
 };
 use crate::error::{self, Error, Result};
 use crate::tenant::Environment;
+use crate::triggers::Schedule;
 
 /// Characters of the name of a workflow or step.
 const NAME_CHARS_MAX: usize = 64;
@@ -78,6 +79,8 @@ struct TriggerText {
     #[serde(default)]
     http: Option<HttpText>,
     #[serde(default)]
+    timer: Option<TimerText>,
+    #[serde(default)]
     call: Option<CallText>,
 }
 
@@ -87,6 +90,32 @@ struct HttpText {
     auth: Auth,
     #[serde(default)]
     respond: Answer,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TimerText {
+    #[serde(default)]
+    every: Option<String>,
+    #[serde(default)]
+    cron: Option<String>,
+    #[serde(default)]
+    timezone: Option<String>,
+    #[serde(default)]
+    users: Option<UsersText>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum UsersText {
+    Word(String),
+    Of(AppText),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AppText {
+    app: String,
 }
 
 #[derive(Deserialize)]
@@ -261,6 +290,9 @@ impl Reading<'_> {
         let Self { files, whole } = self;
         let entry = entry(&whole.trigger)?;
         if let Some(text) = &whole.user {
+            if matches!(&entry, Entry::Timer { users, .. } if *users != Whom::One) {
+                return Err(wrong("user", "each run of this timer is for another user"));
+            }
             let text = Value::from(text.as_str());
             expression::check(&text).map_err(|it| wrong("user", it))?;
         }
@@ -296,11 +328,43 @@ impl Reading<'_> {
 }
 
 fn entry(it: &TriggerText) -> Result<Entry> {
-    match (&it.http, &it.call) {
-        (Some(http), None) => Ok(Entry::Http { auth: http.auth, respond: http.respond }),
-        (None, Some(CallText {})) => Ok(Entry::Call),
-        _ => Err(wrong("trigger", "it names one thing: `http` or `call`")),
+    match (&it.http, &it.timer, &it.call) {
+        (Some(http), None, None) => Ok(Entry::Http { auth: http.auth, respond: http.respond }),
+        (None, Some(it), None) => timer(it),
+        (None, None, Some(CallText {})) => Ok(Entry::Call),
+        _ => Err(wrong("trigger", "it names one thing: `http`, `timer` or `call`")),
     }
+}
+
+fn timer(it: &TimerText) -> Result<Entry> {
+    const AT: &str = "trigger.timer";
+    const LONGEST_MS: i64 = 366 * 86_400_000;
+    let wanted = match (&it.every, &it.cron) {
+        (Some(text), None) if it.timezone.is_none() => {
+            let ms = duration_ms("trigger.timer.every", text, LONGEST_MS)?;
+            if ms % 1_000 != 0 {
+                return Err(wrong("trigger.timer.every", "it is a number of whole seconds"));
+            }
+            json!({ "intervalSeconds": ms / 1_000 })
+        }
+        (None, Some(cron)) => json!({ "cron": cron, "timezone": it.timezone }),
+        _ => {
+            let text =
+                "it is `every: 15m`, or `cron: \"0 9 * * 1-5\"`, which may have a `timezone`";
+            return Err(wrong(AT, text));
+        }
+    };
+    let read = Schedule::parse(&wanted);
+    let schedule = read.map_err(|it| wrong(AT, it.trim_end_matches('.')))?.shown();
+    let users = match &it.users {
+        None => Whom::One,
+        Some(UsersText::Word(word)) if word == "all" => Whom::All,
+        Some(UsersText::Of(AppText { app })) => Whom::App(app.clone()),
+        Some(UsersText::Word(_)) => {
+            return Err(wrong("trigger.timer.users", "it is `all`, or `{ app: slack }`"));
+        }
+    };
+    Ok(Entry::Timer { schedule, users })
 }
 
 fn throttle(it: &ThrottleText) -> Result<Throttle> {

@@ -15,13 +15,17 @@ mod begin;
 mod deploy;
 mod expression;
 mod file;
+mod page;
 mod past;
 mod receive;
 mod record;
 mod resume;
 mod sealed;
+mod send;
+mod starts;
 mod step;
 mod store;
+mod timers;
 mod turn;
 pub mod view;
 mod work;
@@ -35,6 +39,7 @@ pub use file::{NAMES, named_files};
 pub use past::{run_of, runs, steps_of};
 pub use resume::{cancel, cancel_behind, resume};
 pub use sealed::Wait;
+pub use timers::fire;
 pub use work::{round, run};
 
 use crate::components::Described;
@@ -110,8 +115,26 @@ pub enum Entry {
         #[serde(default)]
         respond: Answer,
     },
-    /// Other runs, and calls of the API.
+    /// A clock.
+    Timer {
+        /// As [`crate::triggers::Schedule`] reads it.
+        schedule: Value,
+        users: Whom,
+    },
+    /// Other runs, events of deployed triggers, and calls of the API.
     Call,
+}
+
+/// Whom the runs of a timer are for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Whom {
+    /// One run, for whom the file says.
+    One,
+    /// A run for each user.
+    All,
+    /// A run for each user who has connected this app.
+    App(String),
 }
 
 /// Which account a step gets where its user has several of the app.
@@ -200,6 +223,8 @@ pub struct Workflow {
     auth: Option<Auth>,
     key_sealed: Option<Vec<u8>>,
     bearer_hash: Option<Vec<u8>>,
+    /// When its timer is due.
+    pub due_at_ms: Option<i64>,
     pub created_at_ms: i64,
     pub updated_at_ms: i64,
 }

@@ -44,6 +44,14 @@ pub(super) async fn memory(app: &App, run: &Run) -> Result<Memory> {
     Seal::of(app, run).await?.memory(run)
 }
 
+/// Forgets what the caller of a run was answered.
+pub(super) async fn forget_answer(app: &App, run: &Run) -> Result<()> {
+    let seal = Seal::of(app, run).await?;
+    let memory = Memory { respond: None, ..seal.memory(run)? };
+    let sealed = seal.seal_memory(&run.id, run.revision, &memory)?;
+    Ok(store::reseal(&app.db, run, &sealed).await?)
+}
+
 /// The steps of a run that are over, in their order.
 pub async fn steps_of(app: &App, run: &Run) -> Result<Vec<Past>> {
     let seal = Seal::of(app, run).await?;

@@ -27,6 +27,8 @@ use crate::triggers::{Request, Said, guarded};
 const USER: HeaderName = HeaderName::from_static("x-pd-external-user-id");
 /// A request with this is recorded, and nothing is run.
 const IDLE: HeaderName = HeaderName::from_static("x-pd-notrigger");
+/// What comes with this is forgotten when the run ends.
+const UNKEPT: HeaderName = HeaderName::from_static("x-pd-nostore");
 /// How long a caller waits for what a step says, and how often it is looked.
 const WAIT: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(40);
@@ -40,6 +42,7 @@ pub(super) struct Receiver {
     external_id: Option<String>,
     environment: Option<Environment>,
     idle: bool,
+    unkept: bool,
 }
 
 /// Judges a request by its address and headers, before the body is read.
@@ -62,8 +65,9 @@ pub(super) async fn receiver(app: &App, key: &str, headers: &HeaderMap) -> Resul
         Some(_) => Environment::from_headers(headers)?,
         None => None,
     };
-    let idle = headers.get(IDLE).is_some_and(|it| it.as_bytes() == b"1");
-    Ok(Receiver { workflow, external_id, environment, idle })
+    let has = |name| headers.get(name).is_some_and(|it| it.as_bytes() == b"1");
+    let (idle, unkept) = (has(IDLE), has(UNKEPT));
+    Ok(Receiver { workflow, external_id, environment, idle, unkept })
 }
 
 fn limit(app: &App, workflow: &Workflow) -> Result<()> {
@@ -156,8 +160,9 @@ pub(super) async fn receive(
         event,
         external_id: to.external_id,
         environment: to.environment,
-        depth: 0,
         idle: to.idle,
+        unkept: to.unkept,
+        ..Start::default()
     };
     let run = begin(app, &to.workflow, start).await?;
     let custom = matches!(definition.entry, Entry::Http { respond: Answer::Custom, .. });
@@ -183,7 +188,12 @@ async fn answered(app: &Arc<App>, run: &Run) -> Result<Response<Body>> {
         if over || now.state == State::Waiting || now.step > 0 {
             let memory = past::memory(app, &now).await?;
             match memory.respond {
-                Some(said) if over || memory.respond_now => return Ok(Said::of(&said).answer()),
+                Some(said) if over || memory.respond_now => {
+                    if over && memory.unkept {
+                        past::forget_answer(app, &now).await?;
+                    }
+                    return Ok(Said::of(&said).answer());
+                }
                 None if over => return Err(error::NO_RESPONSE.into()),
                 _ => {}
             }

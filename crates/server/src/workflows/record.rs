@@ -3,15 +3,18 @@
 use std::sync::Arc;
 
 use grantkeep_vault::token;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::begin::{Cause, Start, stored};
 use super::sealed::{Memory, Seal};
+use super::send::{self, Letter};
 use super::store::runs::{self, Standing};
 use super::store::steps::{self, StepRow};
 use super::{DEPTH_MAX, Definition, Outcome, Run, State, Workflow, store};
 use crate::app::App;
+use crate::db::Tx;
 use crate::error::Result;
+use crate::webhooks::{self, News, Topic};
 
 /// How a run stands next.
 pub(super) struct Next {
@@ -24,6 +27,8 @@ pub(super) struct Next {
     pub due_at_ms: i64,
     /// A step that is over.
     pub recorded: Option<StepRow>,
+    /// What the step said by `$.send`.
+    pub letters: Vec<Letter>,
 }
 
 impl Next {
@@ -38,7 +43,13 @@ impl Next {
             reruns: run.reruns,
             due_at_ms: now_ms,
             recorded: None,
+            letters: Vec::new(),
         }
+    }
+
+    /// Whether nothing of what the run was given is kept.
+    fn forgets(&self) -> bool {
+        self.memory.unkept && self.outcome.is_some()
     }
 
     pub fn ended(mut self, outcome: Outcome, reason: Option<String>) -> Self {
@@ -57,8 +68,11 @@ pub(super) async fn write(
     app: &Arc<App>,
     (run, fence): (&Run, Option<i64>),
     (seal, definition): (&Seal, &Definition),
-    next: Next,
+    mut next: Next,
 ) -> Result<bool> {
+    if next.forgets() {
+        next.memory = Memory { event: Value::Null, resumed: Map::new(), ..next.memory };
+    }
     let after = match (next.outcome, &definition.on_error) {
         (Some(Outcome::Failed), Some(name)) => about_failure(app, run, name, &next).await?,
         _ => None,
@@ -83,9 +97,7 @@ pub(super) async fn write(
     if !runs::settle(&mut tx, run, fence, &standing).await? {
         return Ok(false);
     }
-    if let Some(row) = &next.recorded {
-        steps::insert(&mut tx, run, row).await?;
-    }
+    beside(app, &mut tx, (run, definition), &next).await?;
     if let Some((workflow, start)) = after {
         let whom = (run.user.clone(), run.external_id.clone());
         stored(app, &mut tx, &workflow, (start, run.tenant.clone()), whom).await?;
@@ -97,6 +109,7 @@ pub(super) async fn write(
     if next.recorded.is_some() {
         crate::failpoint::reached("workflow.recorded");
     }
+    send::post(app, run, std::mem::take(&mut next.letters));
     if let Some(outcome) = next.outcome {
         metrics::counter!("grantkeep_workflow_runs_total", "outcome" => outcome.as_str())
             .increment(1);
@@ -106,6 +119,51 @@ pub(super) async fn write(
         app.workflows_due.notify_one();
     }
     Ok(true)
+}
+
+/// What is written beside the run's row.
+async fn beside(
+    app: &App,
+    tx: &mut Tx,
+    (run, definition): (&Run, &Definition),
+    next: &Next,
+) -> Result<()> {
+    if let Some(row) = &next.recorded {
+        steps::insert(tx, run, row).await?;
+    }
+    if next.forgets() {
+        steps::wipe(tx, run).await?;
+    }
+    send::emit(app, tx, run, &next.letters).await?;
+    if next.outcome == Some(Outcome::Failed) {
+        tell(app, tx, (run, definition), &next.memory).await?;
+    }
+    Ok(())
+}
+
+/// Tells the product that a run failed, and why.
+async fn tell(
+    app: &App,
+    tx: &mut Tx,
+    (run, definition): (&Run, &Definition),
+    memory: &Memory,
+) -> Result<()> {
+    let body = json!({
+        "workflow_id": run.workflow,
+        "workflow": definition.name,
+        "run_id": run.id,
+        "external_user_id": run.external_id,
+        "reason": memory.reason,
+        "error": memory.error,
+    });
+    let news = News {
+        tenant: &run.tenant,
+        topic: Topic::WorkflowFailed,
+        account: None,
+        body,
+        webhook_uri: None,
+    };
+    webhooks::announce(app, tx, news).await
 }
 
 /// The run that a failure starts: once, for the same user.
@@ -131,10 +189,9 @@ async fn about_failure(
     let start = Start {
         cause: Cause::Error(run.id.clone()),
         event,
-        external_id: None,
-        environment: None,
         depth,
-        idle: false,
+        unkept: next.memory.unkept,
+        ..Start::default()
     };
     Ok(Some((workflow, start)))
 }

@@ -16,7 +16,7 @@ use crate::error::{self, Error, Result};
 ///
 /// # Errors
 /// [`error::NOT_FOUND`], for addresses that were used too.
-async fn behind(app: &App, key: &str) -> Result<Run> {
+pub(super) async fn behind(app: &App, key: &str) -> Result<Run> {
     let found = runs::by_resume(&app.db, &token::digest(key)).await?;
     found.ok_or_else(|| error::NOT_FOUND.saying("This run was resumed, or has ended."))
 }

@@ -1,6 +1,7 @@
 //! One step of a run: its condition and fields are evaluated, its accounts chosen, its code run.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use grantkeep_runtime::{CallError, Failure, Op};
@@ -9,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::begin::{Cause, Start, begin};
 use super::expression::{Expressions, Scope};
 use super::sealed::{Given, Memory, Seal};
+use super::send::{self, Letter};
 use super::store::steps;
 use super::{Definition, GIVEN_BYTES_MAX, Run, Step, account, deploy};
 use crate::app::App;
@@ -41,6 +43,8 @@ pub(super) struct Ran {
     /// What it asked of `$.flow`, as the worker says it; `null` for nothing.
     pub flow: Value,
     pub responded: Vec<Value>,
+    /// What it said by `$.send`.
+    pub letters: Vec<Letter>,
     pub started_ms: i64,
     pub ended_ms: i64,
 }
@@ -158,6 +162,7 @@ impl Turn<'_> {
             failed: Some(Failed { error, passing: false }),
             flow: Value::Null,
             responded: Vec::new(),
+            letters: Vec::new(),
             started_ms,
             ended_ms,
         }))
@@ -229,6 +234,7 @@ impl Turn<'_> {
             "owner_id": run.tenant.project,
             "environment": run.tenant.environment.as_str(),
             "external_user_id": run.external_id,
+            "emitter_id": memory.emitter,
             "replay": run.cause == "replay",
             "JIT": false,
             "deadline": now_ms + wall_ms,
@@ -245,11 +251,17 @@ impl Turn<'_> {
         let (app, run) = (Arc::clone(self.app), self.run.clone());
         let context = self.context();
         let depth = self.memory.depth + 1;
+        // Those of one try are counted, so that another try starts no run again.
+        let (count, key) = (AtomicU64::new(0), context["idempotency_key"].clone());
         Arc::new(move |method: &str, params: Value| -> Answering {
             let done = match method {
                 "flow.trigger" => {
                     let (app, run) = (Arc::clone(&app), run.clone());
-                    return Box::pin(async move { trigger(&app, &run, (params, depth)).await });
+                    let nth = count.fetch_add(1, Ordering::Relaxed);
+                    let once = format!("{}/{nth}", key.as_str().unwrap_or_default());
+                    return Box::pin(
+                        async move { trigger(&app, &run, (params, depth, once)).await },
+                    );
                 }
                 "flow.urls" => Ok(json!({ "resume_url": context["resume_url"],
                     "cancel_url": context["cancel_url"] })),
@@ -279,15 +291,17 @@ fn ran(mut given: Given, done: Outcome) -> Ran {
             (asked_before(&failure), Some(Failed { error, passing: passing(&failure) }))
         }
     };
+    let (letters, refused) = send::letters(done.gathered.sent, ended_ms);
+    given.log.extend(refused);
     given.flow = Some(flow.clone()).filter(|it| !it.is_null());
-    Ran { given, failed, flow, responded, started_ms, ended_ms }
+    Ran { given, failed, flow, responded, letters, started_ms, ended_ms }
 }
 
 /// Starts another workflow of the same project for the same user.
 async fn trigger(
     app: &Arc<App>,
     run: &Run,
-    (params, depth): (Value, i64),
+    (params, depth, once): (Value, i64, String),
 ) -> Result<Value, CallError> {
     let told = |error: Error| {
         CallError::new("WorkflowNotStarted", error.text()).with_code(error.kind().code)
@@ -300,7 +314,8 @@ async fn trigger(
         external_id: Some(run.external_id.clone()),
         environment: Some(run.tenant.environment),
         depth,
-        idle: false,
+        once: Some(once),
+        ..Start::default()
     };
     let begun = begin(app, &workflow, start).await.map_err(told)?;
     Ok(json!({ "run_id": begun.id }))

@@ -7,7 +7,7 @@ use sqlx::FromRow;
 
 use super::{Auth, Definition, Workflow};
 use crate::db::{Db, Tx};
-use crate::ids::{ProjectId, WorkflowId};
+use crate::ids::{ProjectId, UserId, WorkflowId};
 use crate::on;
 use crate::paging::Page;
 
@@ -20,6 +20,7 @@ struct Row {
     auth: Option<String>,
     key_sealed: Option<Vec<u8>>,
     bearer_hash: Option<Vec<u8>>,
+    due_at_ms: Option<i64>,
     created_at_ms: i64,
     updated_at_ms: i64,
 }
@@ -36,6 +37,7 @@ impl From<Row> for Workflow {
             auth: row.auth.map(|text| auth(text).unwrap_or(Auth::Oauth)),
             key_sealed: row.key_sealed,
             bearer_hash: row.bearer_hash,
+            due_at_ms: row.due_at_ms,
             created_at_ms: row.created_at_ms,
             updated_at_ms: row.updated_at_ms,
         }
@@ -45,8 +47,8 @@ impl From<Row> for Workflow {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "select id, project_id, name, version, auth, key_sealed, bearer_hash, created_at_ms, \
-             updated_at_ms from workflows where ",
+            "select id, project_id, name, version, auth, key_sealed, bearer_hash, due_at_ms, \
+             created_at_ms, updated_at_ms from workflows where ",
             $rest
         )
     };
@@ -60,6 +62,12 @@ pub(super) struct Address<'a> {
     pub bearer_hash: Option<&'a [u8]>,
 }
 
+/// When a timer is due next. `Same`: as it stands.
+pub(super) enum Timer {
+    Same,
+    At(Option<i64>),
+}
+
 pub(super) async fn insert(tx: &mut Tx, it: &Workflow) -> sqlx::Result<()> {
     let sql = "insert into workflows (id, project_id, name, version, window_from_ms, window_runs, \
                created_at_ms, updated_at_ms) values ($1, $2, $3, 0, 0, 0, $4, $5)";
@@ -69,20 +77,27 @@ pub(super) async fn insert(tx: &mut Tx, it: &Workflow) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// Makes the next version the one that new runs are of. Gives its number.
+/// Makes the next version the one that new runs are of. Gives its number, and when its timer is
+/// due.
 pub(super) async fn raise(
     tx: &mut Tx,
     it: &Workflow,
-    address: &Address<'_>,
+    (address, timer): (&Address<'_>, &Timer),
     now_ms: i64,
-) -> sqlx::Result<i64> {
+) -> sqlx::Result<(i64, Option<i64>)> {
+    let (same, due_at_ms) = match timer {
+        Timer::Same => (true, None),
+        Timer::At(due_at_ms) => (false, *due_at_ms),
+    };
     let sql = "update workflows set version = version + 1, auth = $3, key_hash = $4, \
-               key_sealed = $5, bearer_hash = $6, updated_at_ms = $7 \
-               where project_id = $1 and id = $2 returning version";
-    Ok(on!(tx.conn(), conn => sqlx::query_scalar(sql)
+               key_sealed = $5, bearer_hash = $6, updated_at_ms = $7, \
+               due_at_ms = case when $8 then due_at_ms else $9 end, \
+               after_user = case when $8 then after_user else null end \
+               where project_id = $1 and id = $2 returning version, due_at_ms";
+    Ok(on!(tx.conn(), conn => sqlx::query_as(sql)
         .bind(&it.project).bind(&it.id).bind(address.auth.map(Auth::as_str))
         .bind(address.key_hash).bind(address.key_sealed).bind(address.bearer_hash).bind(now_ms)
-        .fetch_one(conn).await?))
+        .bind(same).bind(due_at_ms).fetch_one(conn).await?))
 }
 
 pub(super) async fn insert_version(
@@ -210,4 +225,51 @@ pub(super) async fn set_window(
     on!(tx.conn(), conn => sqlx::query(sql)
         .bind(project).bind(id).bind(from_ms).bind(runs).execute(conn).await?.rows_affected());
     Ok(())
+}
+
+/// A timer that is due.
+pub(super) struct Ringing {
+    pub workflow: Workflow,
+    pub due_at_ms: i64,
+    /// The user after whom to go on.
+    pub after_user: Option<UserId>,
+}
+
+#[derive(FromRow)]
+struct DueRow {
+    #[sqlx(flatten)]
+    workflow: Row,
+    after_user: Option<UserId>,
+}
+
+/// Timers that are due, those that waited longest first.
+pub(super) async fn timers_due(db: &Db, now_ms: i64, most: i64) -> sqlx::Result<Vec<Ringing>> {
+    let sql = "select id, project_id, name, version, auth, key_sealed, bearer_hash, due_at_ms, \
+               created_at_ms, updated_at_ms, after_user from workflows where due_at_ms <= $1 \
+               order by due_at_ms, id limit $2";
+    let rows: Vec<DueRow> = on!(db.read(), conn => sqlx::query_as(sql)
+        .bind(now_ms).bind(most).fetch_all(conn).await?);
+    let due = |row: DueRow| {
+        let workflow = Workflow::from(row.workflow);
+        let due_at_ms = workflow.due_at_ms?;
+        Some(Ringing { workflow, due_at_ms, after_user: row.after_user })
+    };
+    Ok(rows.into_iter().filter_map(due).collect())
+}
+
+/// Says when a timer is due next, and where to go on. `false`: another did, or it was deployed
+/// anew.
+pub(super) async fn set_timer(
+    tx: &mut Tx,
+    it: &Ringing,
+    (due_at_ms, after_user): (i64, Option<UserId>),
+) -> sqlx::Result<bool> {
+    let sql = "update workflows set due_at_ms = $6, after_user = $7 where project_id = $1 and \
+               id = $2 and version = $3 and due_at_ms = $4 and coalesce(after_user, '') = $5";
+    let after = it.after_user.as_ref().map_or("", UserId::as_str);
+    let done = on!(tx.conn(), conn => sqlx::query(sql)
+        .bind(&it.workflow.project).bind(&it.workflow.id).bind(it.workflow.version)
+        .bind(it.due_at_ms).bind(after).bind(due_at_ms).bind(after_user)
+        .execute(conn).await?.rows_affected());
+    Ok(done == 1)
 }

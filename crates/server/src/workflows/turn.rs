@@ -87,9 +87,10 @@ impl Going {
                 return Ok(false);
             }
             Done::Skipped => self.over(&step, ("skipped", now_ms, now_ms), &Given::default())?,
-            Done::Ran(ran) => {
+            Done::Ran(mut ran) => {
                 crate::failpoint::reached("workflow.done");
-                self.after(&step, *ran)?
+                let letters = std::mem::take(&mut ran.letters);
+                Next { letters, ..self.after(&step, *ran)? }
             }
         };
         self.write(app, fence, next).await

@@ -20,6 +20,12 @@ pub struct WorkflowView {
     pub endpoint_url: Option<String>,
     /// How callers of its address prove who they are: `none`, `bearer` or `oauth`.
     pub auth: Option<String>,
+    /// When its timer starts runs: `cron` and `timezone`, or `intervalSeconds`; null where it has
+    /// none.
+    #[schema(value_type = Option<Object>)]
+    pub timer: Option<Value>,
+    /// When its timer is due.
+    pub due_at: Option<String>,
     /// Its steps, each with `name` and what it runs.
     #[schema(value_type = Vec<Object>)]
     pub steps: Vec<Value>,
@@ -31,7 +37,7 @@ impl WorkflowView {
     pub(super) fn of(it: &Workflow, definition: &Definition, address: Option<String>) -> Self {
         let auth = match definition.entry {
             Entry::Http { auth, .. } => Some(auth.as_str().to_owned()),
-            Entry::Call => None,
+            Entry::Timer { .. } | Entry::Call => None,
         };
         let step = |it: &super::Step| match &it.does {
             Does::Component { key, version } => serde_json::json!({ "name": it.name,
@@ -45,6 +51,11 @@ impl WorkflowView {
             version: it.version,
             endpoint_url: address,
             auth,
+            timer: match &definition.entry {
+                Entry::Timer { schedule, .. } => Some(schedule.clone()),
+                _ => None,
+            },
+            due_at: it.due_at_ms.map(iso),
             steps: definition.steps.iter().map(step).collect(),
             created_at: iso(it.created_at_ms),
             updated_at: iso(it.updated_at_ms),
@@ -59,7 +70,8 @@ pub struct WorkflowRunView {
     pub workflow_id: String,
     pub version: i64,
     pub external_user_id: String,
-    /// What started it: `http`, `call`, `flow`, `error` or `replay`.
+    /// What started it: `http`, `call`, `timer`, `trigger`, `flow`, `error` or
+    /// `replay`.
     pub cause: String,
     /// The run that it repeats, or whose failure or step started it.
     pub of_run: Option<String>,

@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::store::runs::{self, Due};
-use super::{Run, turn};
+use super::{Run, starts, timers, turn};
 use crate::app::App;
 use crate::error::Result;
 
@@ -53,11 +53,13 @@ fn told(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
-/// Runs that would only wait for a worker are left to other processes.
+/// Begins what timers and triggers start, and takes runs that are due. Those that would only wait
+/// for a worker are left to other processes.
 async fn take(app: &Arc<App>, flying: &mut JoinSet<()>) -> Result<usize> {
+    let begun = timers::fire(app).await? + starts::take(app).await?;
     let room = (app.config.code_workers_max as usize).saturating_sub(flying.len());
     if room == 0 {
-        return Ok(0);
+        return Ok(begun);
     }
     let now_ms = app.clock.now_ms();
     let most = i64::try_from(room).unwrap_or(i64::MAX);
@@ -67,7 +69,7 @@ async fn take(app: &Arc<App>, flying: &mut JoinSet<()>) -> Result<usize> {
         let app = Arc::clone(app);
         flying.spawn(async move { Box::pin(one(&app, it)).await });
     }
-    Ok(count)
+    Ok(begun + count)
 }
 
 async fn one(app: &Arc<App>, due: Due) {

@@ -1,9 +1,13 @@
 //! Workflows: deployed from files, run step by step in real workers, looked at afterwards.
 
+mod article;
 mod command;
 mod deploying;
 mod flow;
 mod running;
+mod starting;
+mod telling;
+mod timers;
 
 use serde_json::{Value, json};
 

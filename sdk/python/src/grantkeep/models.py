@@ -702,6 +702,8 @@ WebhookTopic = Literal[
     "account.deleted",
     "account.needed",
     "trigger.paused",
+    "workflow.failed",
+    "workflow.emitted",
 ]
 
 
@@ -1099,22 +1101,28 @@ class Workflow(Model):
     #: How callers of its address prove who they are: ``none``, ``bearer`` or ``oauth``.
     auth: Optional[str]
     created_at: datetime
+    #: When its timer is due.
+    due_at: Optional[datetime]
     #: Where it is called; null where it has no address.
     endpoint_url: Optional[str]
     id: str
     name: str
     #: Its steps, each with ``name`` and what it runs.
     steps: List[Dict[str, Any]]
+    #: When its timer starts runs: ``cron`` and ``timezone``, or ``intervalSeconds``; null where it
+    #: has none.
+    timer: Optional[Dict[str, Any]]
     updated_at: datetime
     #: New runs are of this version.
     version: int
 
     _read = {
         "created_at": when,
+        "due_at": when,
         "updated_at": when,
     }
     _required = frozenset({"created_at", "id", "name", "steps", "updated_at", "version"})
-    _optional = frozenset({"auth", "endpoint_url"})
+    _optional = frozenset({"auth", "due_at", "endpoint_url", "timer"})
 
 
 class WorkflowFile(Model):
@@ -1146,7 +1154,8 @@ class DeployedWorkflow(Model):
 class WorkflowRun(Model):
     """A run."""
 
-    #: What started it: ``http``, ``call``, ``flow``, ``error`` or ``replay``.
+    #: What started it: ``http``, ``call``, ``timer``, ``trigger``, ``flow``, ``error`` or
+    #: ``replay``.
     cause: str
     created_at: datetime
     duration_ms: Optional[int]
@@ -1229,7 +1238,8 @@ class WorkflowStep(Model):
 class WholeWorkflowRun(Model):
     """A run with all that is known of it."""
 
-    #: What started it: ``http``, ``call``, ``flow``, ``error`` or ``replay``.
+    #: What started it: ``http``, ``call``, ``timer``, ``trigger``, ``flow``, ``error`` or
+    #: ``replay``.
     cause: str
     created_at: datetime
     duration_ms: Optional[int]

@@ -2,11 +2,12 @@
 
 use super::{Row, accounts, columns, visible};
 use crate::accounts::Account;
-use crate::db::Db;
+use crate::db::{Db, Tx};
 use crate::ids::{AccountId, OAuthAppId, UserId};
 use crate::on;
 use crate::paging::Page;
 use crate::tenant::Tenant;
+use crate::users::User;
 
 /// Which accounts; empty filters let all through.
 #[derive(Clone, Copy, Default)]
@@ -108,6 +109,25 @@ pub(in crate::accounts) async fn of_user(
         .bind(&tenant.project).bind(tenant.environment.as_str()).bind(user)
         .bind(app_slug.unwrap_or_default())
         .fetch_all(conn).await?))
+}
+
+pub(in crate::accounts) async fn users_of_app(
+    tx: &mut Tx,
+    tenant: &Tenant,
+    app_slug: &str,
+    (id, most): (Option<&UserId>, i64),
+) -> sqlx::Result<Vec<User>> {
+    let sql = concat!(
+        "select u.id, u.external_id, u.created_at_ms, u.updated_at_ms from external_users u \
+         where u.project_id = $1 and u.environment = $2 and u.erased_at_ms is null and u.id > $4 \
+         and u.id in (select user_id from accounts where project_id = $1 and environment = $2 and \
+         app_slug = $3",
+        visible!(),
+        ") order by u.id limit $5"
+    );
+    Ok(on!(tx.conn(), conn => sqlx::query_as(sql)
+        .bind(&tenant.project).bind(tenant.environment.as_str()).bind(app_slug)
+        .bind(id.map_or("", UserId::as_str)).bind(most).fetch_all(conn).await?))
 }
 
 /// Ids of up to `most` accounts, in no order that matters.

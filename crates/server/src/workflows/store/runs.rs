@@ -80,18 +80,18 @@ macro_rules! select {
 pub(in crate::workflows) async fn insert(
     tx: &mut Tx,
     it: &Run,
-    due_at_ms: i64,
+    (due_at_ms, once): (i64, Option<&str>),
 ) -> sqlx::Result<()> {
     let sql = "insert into workflow_runs (id, workflow_id, project_id, environment, user_id, \
                version, cause, of_run, state, outcome, step, failures, reruns, sealed, revision, \
-               due_at_ms, lease_until_ms, fence, created_at_ms, ended_at_ms) values ($1, $2, $3, \
-               $4, $5, $6, $7, $8, $9, $10, $11, 0, 0, $12, $13, $14, 0, 0, $15, $16)";
+               due_at_ms, lease_until_ms, fence, created_at_ms, ended_at_ms, once) values ($1, $2, \
+               $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, 0, $12, $13, $14, 0, 0, $15, $16, $17)";
     on!(tx.conn(), conn => sqlx::query(sql)
         .bind(&it.id).bind(&it.workflow).bind(&it.tenant.project)
         .bind(it.tenant.environment.as_str()).bind(&it.user).bind(it.version).bind(&it.cause)
         .bind(&it.of_run).bind(it.state.as_str()).bind(&it.outcome).bind(it.step)
         .bind(&it.sealed).bind(it.revision).bind(due_at_ms).bind(it.created_at_ms)
-        .bind(it.ended_at_ms).execute(conn).await?.rows_affected());
+        .bind(it.ended_at_ms).bind(once).execute(conn).await?.rows_affected());
     Ok(())
 }
 
@@ -125,6 +125,18 @@ pub(in crate::workflows) async fn find(
     let row: Option<Row> = on!(db.read(), conn => sqlx::query_as(sql)
         .bind(&tenant.project).bind(tenant.environment.as_str()).bind(id)
         .fetch_optional(conn).await?);
+    row.map(Run::try_from).transpose()
+}
+
+/// The run of a workflow that was begun under a name.
+pub(in crate::workflows) async fn by_once(
+    db: &Db,
+    project: &ProjectId,
+    (workflow, once): (&WorkflowId, &str),
+) -> sqlx::Result<Option<Run>> {
+    let sql = select!("r.project_id = $1 and r.workflow_id = $2 and r.once = $3");
+    let row: Option<Row> = on!(db.read(), conn => sqlx::query_as(sql)
+        .bind(project).bind(workflow).bind(once).fetch_optional(conn).await?);
     row.map(Run::try_from).transpose()
 }
 
@@ -280,6 +292,16 @@ pub(in crate::workflows) async fn settle(
         .bind(now.reruns).bind(now.sealed).bind(now.resume_hash).bind(now.due_at_ms)
         .bind(now.keep).bind(now.now_ms).execute(conn).await?.rows_affected());
     Ok(done == 1)
+}
+
+/// Writes what is sealed of a run that is over anew, for the same revision.
+pub(in crate::workflows) async fn reseal(db: &Db, it: &Run, sealed: &[u8]) -> sqlx::Result<()> {
+    let sql = "update workflow_runs set sealed = $4 where project_id = $1 and id = $2 and \
+               revision = $3";
+    on!(db.write(), conn => sqlx::query(sql)
+        .bind(&it.tenant.project).bind(&it.id).bind(it.revision).bind(sealed)
+        .execute(conn).await?.rows_affected());
+    Ok(())
 }
 
 /// Deletes the oldest that are over, beyond the last `most` of an environment.

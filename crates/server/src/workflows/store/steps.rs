@@ -37,3 +37,11 @@ pub(in crate::workflows) async fn of(db: &Db, run: &Run) -> sqlx::Result<Vec<Ste
         .bind(&run.tenant.project).bind(run.tenant.environment.as_str()).bind(&run.id)
         .fetch_all(conn).await?))
 }
+
+/// Forgets what the steps of a run got and gave. When they ran stays.
+pub(in crate::workflows) async fn wipe(tx: &mut Tx, run: &Run) -> sqlx::Result<()> {
+    let sql = "update workflow_steps set sealed = $2 where run_id = $1";
+    on!(tx.conn(), conn => sqlx::query(sql)
+        .bind(&run.id).bind(Vec::<u8>::new()).execute(conn).await?.rows_affected());
+    Ok(())
+}
