@@ -25,8 +25,8 @@ Tasks:
   test        Set this machine up, run every check and every test, print the sum
   postgres    Start a private PostgreSQL, print its URL, stop it on Ctrl-C; with a command,
               run that with the server and stop: cargo xtask postgres cargo nextest run
-  torture     Kill the real server while it refreshes tokens, or race several of them, and count
-              what is lost: cargo xtask torture refresh | race; --help says more
+  torture     Kill the real server while it refreshes tokens or runs workflows, or race several of
+              them, and count what is lost: cargo xtask torture refresh | race | workflows; --help
   bench       Measure vending, the proxy, refreshes, start and memory beside what they are compared
               with, and judge the ratios: cargo xtask bench --quick in five minutes; --help
   catalog     Make app files from a list of facts; without arguments it says more

@@ -14,9 +14,10 @@ use crate::refresh::{self, Plan};
 use crate::report;
 use crate::stage::{Engine, Ground};
 use crate::trouble::{Doing, Result, Trouble};
+use crate::workflows;
 
 /// Kills the real server again and again while it refreshes tokens, and has pretend providers judge
-/// what became of every grant.
+/// what became of every grant; or while it runs workflows.
 #[derive(Parser)]
 #[command(name = "cargo xtask torture", max_term_width = 100)]
 struct Cli {
@@ -52,6 +53,21 @@ enum Command {
     /// Have several servers on one PostgreSQL asked for the same accounts at once, and freeze one
     /// in the middle of its exchanges.
     Race(RaceArgs),
+    /// Kill the server while it runs workflows: no run may be lost, and no recorded step repeated.
+    Workflows(WorkflowsArgs),
+}
+
+#[derive(clap::Args)]
+struct WorkflowsArgs {
+    /// How often.
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    kills: u64,
+    /// Where the runs are.
+    #[arg(long, value_enum, default_value_t = Engines::Both)]
+    engine: Engines,
+    /// 20 kills.
+    #[arg(long, conflicts_with = "kills")]
+    quick: bool,
 }
 
 #[derive(clap::Args)]
@@ -89,6 +105,16 @@ enum Engines {
     Sqlite,
     Postgres,
     Both,
+}
+
+impl Engines {
+    fn all(self) -> Vec<Engine> {
+        match self {
+            Self::Sqlite => vec![Engine::Sqlite],
+            Self::Postgres => vec![Engine::Postgres],
+            Self::Both => vec![Engine::Sqlite, Engine::Postgres],
+        }
+    }
 }
 
 pub fn main() -> ExitCode {
@@ -141,16 +167,24 @@ async fn run(cli: Cli) -> Result<bool> {
         }
         Command::Refresh(args) => {
             let kills = if args.quick { 100 } else { args.kills };
-            let (engines, lanes) = match args.engine {
-                Engines::Sqlite => (vec![Engine::Sqlite], 2),
-                Engines::Postgres => (vec![Engine::Postgres], 2),
-                Engines::Both => (vec![Engine::Sqlite, Engine::Postgres], 1),
-            };
+            let engines = args.engine.all();
+            let lanes = if engines.len() == 1 { 2 } else { 1 };
             let progress = Progress::new("kills", kills);
             let plan = Plan { kills, engines, lanes, seed, first: args.first };
             let records = refresh::run(&ground, &plan, &progress).await;
             progress.end();
             let report = report::Refresh::new(seed, begun.elapsed(), records?);
+            report.print();
+            report::write(cli.json.as_deref(), &report)?;
+            Ok(report.good)
+        }
+        Command::Workflows(args) => {
+            let kills = if args.quick { 20 } else { args.kills };
+            let progress = Progress::new("kills", kills);
+            let plan = workflows::Plan { kills, engines: args.engine.all(), seed };
+            let records = workflows::run(&ground, &plan, &progress).await;
+            progress.end();
+            let report = report::Workflows::new(seed, begun.elapsed(), records?);
             report.print();
             report::write(cli.json.as_deref(), &report)?;
             Ok(report.good)

@@ -1,4 +1,5 @@
-//! Torture for the refresh of tokens: the real server is killed at every place and at any moment,
+//! Torture for the refresh of tokens and for runs of workflows: the real server is killed at every
+//! place and at any moment,
 //! frozen and thawed, raced against others, and the pretend providers' books are the judge.
 //!
 //! A development tool, `cargo xtask torture`. Everything is on 127.0.0.1.
@@ -8,6 +9,7 @@ pub mod chance;
 pub mod judge;
 pub mod kept;
 pub mod lane;
+pub mod ledger;
 pub mod outside;
 pub mod progress;
 pub mod race;
@@ -17,4 +19,5 @@ pub mod server;
 pub mod stage;
 pub mod tally;
 pub mod trouble;
+pub mod workflows;
 pub mod zombies;

@@ -7,7 +7,8 @@ use grantkeep::config::Config;
 use grantkeep::egress::{Egress, Limits, Ports};
 use http_body_util::Full;
 use hyper::Request;
-use hyper::header::{AUTHORIZATION, RETRY_AFTER};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
+use hyper::http::request::Builder;
 use serde_json::Value;
 
 use crate::trouble::{Doing, Result};
@@ -79,11 +80,30 @@ impl Outside {
         self.get(&url).await.is_some_and(|(status, ..)| status == 200)
     }
 
+    /// Sends JSON to a path of the project. Nothing: no answer came.
+    pub async fn post(&self, path: &str, body: &Value) -> Option<(u16, Value)> {
+        let url = format!("{}/v1/connect/{}/{path}", self.url, self.project);
+        let request = Request::post(url).header(CONTENT_TYPE, "application/json");
+        let (status, _, answer) = self.send(request, Bytes::from(body.to_string())).await?;
+        Some((status, serde_json::from_slice(&answer).unwrap_or_default()))
+    }
+
+    /// What stands at a path of the project. Nothing: no answer, or no good one.
+    pub async fn look(&self, path: &str) -> Option<Value> {
+        let url = format!("{}/v1/connect/{}/{path}", self.url, self.project);
+        let (status, _, answer) = self.get(&url).await?;
+        (status == 200).then(|| serde_json::from_slice(&answer).unwrap_or_default())
+    }
+
     async fn get(&self, url: &str) -> Option<(u16, u64, Bytes)> {
-        let request = Request::get(url)
+        self.send(Request::get(url), Bytes::new()).await
+    }
+
+    async fn send(&self, request: Builder, body: Bytes) -> Option<(u16, u64, Bytes)> {
+        let request = request
             .header(AUTHORIZATION, format!("Bearer {}", self.key))
             .header("x-pd-environment", "development")
-            .body(Full::new(Bytes::new()))
+            .body(Full::new(body))
             .ok()?;
         let limits = Limits {
             answer_bytes_max: ANSWER_BYTES_MAX,

@@ -13,6 +13,7 @@ use crate::race::{self, Raced};
 use crate::stage::Engine;
 use crate::tally::{Record, Tally, millis};
 use crate::trouble::{Doing, Result};
+use crate::workflows;
 
 /// A run of the kill loop.
 #[derive(Serialize)]
@@ -179,6 +180,59 @@ impl Race {
         }
         let word = if self.good { "good" } else { "BAD" };
         line(&format!("\n{word}: {} s, seed {}", self.took_ms / 1_000, self.seed));
+    }
+}
+
+/// Runs of workflows that were killed.
+#[derive(Serialize)]
+pub struct Workflows {
+    pub seed: u64,
+    pub took_ms: u64,
+    pub good: bool,
+    pub engines: Vec<workflows::Record>,
+}
+
+impl Workflows {
+    pub fn new(seed: u64, took: Duration, engines: Vec<workflows::Record>) -> Self {
+        let good = engines.iter().all(workflows::Record::is_good);
+        Self { seed, took_ms: millis(took), good, engines }
+    }
+
+    pub fn print(&self) {
+        let mut table = plain();
+        let names =
+            ["", "kills", "runs", "steps", "done", "again", "LOST", "REPEATED", "settled ms"];
+        table.set_header(names);
+        for it in &self.engines {
+            let numbers = [
+                it.kills,
+                it.runs,
+                it.recorded,
+                it.done,
+                it.again,
+                it.lost,
+                it.repeated,
+                it.settled_ms,
+            ];
+            let numbers = numbers.iter().map(u64::to_string);
+            table.add_row(std::iter::once(it.engine.to_owned()).chain(numbers));
+        }
+        to_the_right(&mut table, 1);
+        line(&table.to_string());
+        for it in &self.engines {
+            let places = it.by_place.iter().map(|(place, count)| format!("{place} {count}"));
+            line(&format!("{} died at: {}", it.engine, places.collect::<Vec<_>>().join(", ")));
+            for text in &it.breaches {
+                line(&format!("BREACH: {text}"));
+            }
+            for point in it.never_hit() {
+                line(&format!("NEVER HIT: {point}"));
+            }
+        }
+        let kills: u64 = self.engines.iter().map(|it| it.kills).sum();
+        let word = if self.good { "good" } else { "BAD" };
+        let took_s = self.took_ms / 1_000;
+        line(&format!("\n{word}: {kills} kills in {took_s} s, seed {}", self.seed));
     }
 }
 

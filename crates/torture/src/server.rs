@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use grantkeep::config::variable;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 
@@ -51,6 +52,8 @@ impl Recipe {
         command
             .arg("serve")
             .env_clear()
+            // Where it finds what runs code.
+            .env("PATH", variable("PATH").unwrap_or_default())
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .current_dir(self.log.parent().unwrap_or(Path::new("/")))
             .stdin(Stdio::null())

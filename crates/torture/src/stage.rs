@@ -159,6 +159,34 @@ impl Stage {
         Ok(())
     }
 
+    /// Servers that are started from now on have this setting too.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.settings.retain(|it| it.0 != name);
+        self.settings.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Two texts and a number of each row that this asks for. Only while no server runs on SQLite.
+    pub async fn rows(&self, sql: &'static str) -> Result<Vec<(String, String, i64)>> {
+        let what = "cannot look into the store";
+        match self.engine {
+            Engine::Sqlite => {
+                let file = self.data(0).join("grantkeep.db");
+                let options = SqliteConnectOptions::new().filename(file);
+                let mut conn = SqliteConnection::connect_with(&options).await.doing(what)?;
+                let rows = sqlx::query_as(sql).fetch_all(&mut conn).await.doing(what)?;
+                conn.close().await.doing(what)?;
+                Ok(rows)
+            }
+            Engine::Postgres => {
+                let url = self.database.as_deref().doing(what)?;
+                let mut conn = PgConnection::connect(url).await.doing(what)?;
+                let rows = sqlx::query_as(sql).fetch_all(&mut conn).await.doing(what)?;
+                conn.close().await.doing(what)?;
+                Ok(rows)
+            }
+        }
+    }
+
     /// The store, opened from here while no server is killed on it.
     async fn store(&self) -> Result<Arc<App>> {
         let data = text_of(&self.data(0));

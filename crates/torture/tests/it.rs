@@ -6,11 +6,13 @@ use std::path::PathBuf;
 
 use grantkeep_torture::progress::Progress;
 use grantkeep_torture::stage::{Engine, Ground};
-use grantkeep_torture::{race, refresh, report};
+use grantkeep_torture::{race, refresh, report, workflows};
 
 /// Each failpoint once, and as many kills at any moment.
 const KILLS: u64 = 40;
 const RACES: u64 = 64;
+/// Each place of a step, and at any moment.
+const WORKFLOW_KILLS: u64 = 8;
 
 fn ground() -> Ground {
     #[expect(clippy::disallowed_methods, reason = "a test is told its server this way")]
@@ -55,4 +57,26 @@ async fn x_13_two_servers_asked_at_once_refresh_once() {
     assert!(record.is_good(), "{record:?}");
     let races: u64 = record.classes.values().map(|it| it.races - it.void).sum();
     assert!(races > 0, "every race took too long to say anything");
+}
+
+async fn killed_in_workflows(engine: Engine) {
+    let plan = workflows::Plan { kills: WORKFLOW_KILLS, engines: vec![engine], seed: 27 };
+    let records = workflows::run(&ground(), &plan, &Progress::silent()).await.unwrap();
+    let report = report::Workflows::new(plan.seed, std::time::Duration::ZERO, records);
+    if !report.good {
+        report.print();
+    }
+    assert!(report.good, "the table above says what was lost, and the seed is {}", plan.seed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn x_27_a_server_killed_at_any_place_of_a_step_loses_no_run_on_sqlite() {
+    killed_in_workflows(Engine::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn x_27_a_server_killed_at_any_place_of_a_step_loses_no_run_on_postgresql() {
+    if ground().postgres.is_some() {
+        killed_in_workflows(Engine::Postgres).await;
+    }
 }
