@@ -15,6 +15,8 @@ const { connect: connectSecure } = tls;
 const { apply, defineProperty } = Reflect;
 const { parse, stringify } = JSON;
 const { concat } = Buffer;
+const { add, delete: remove, forEach } = Set.prototype;
+const { once } = Socket.prototype;
 
 /** Longest line that the host answers a connection with, in bytes. */
 const ANSWER_BYTES_MAX = 64 * 1024;
@@ -24,6 +26,15 @@ const NEWLINE = 10;
 const names = new Map();
 const addresses = new Map();
 const ADDRESSES_MAX = 2 ** 17 - 2;
+
+/** What is connected by way of the host. */
+const open = new Set();
+
+function hold(socket) {
+  apply(add, open, [socket]);
+  apply(once, socket, ['close', () => apply(remove, open, [socket])]);
+  return socket;
+}
 
 function addressOf(host) {
   if (net.isIP(host)) return host;
@@ -103,6 +114,7 @@ function relay(socket, path, host, port) {
     return handle.reading;
   }
 
+  hold(socket);
   replace('emit', (event, ...values) => {
     if (event === 'connect' && !asked) {
       ask();
@@ -152,7 +164,7 @@ function secureConnect(...given) {
   const name = names.get(host) ?? host;
   const servername = options.servername ?? (net.isIP(name) ? undefined : name);
   const raw = new Socket({ highWaterMark: options.highWaterMark });
-  const secure = apply(connectSecure, tls, [{ ...options, servername, socket: raw }, ...(done ? [done] : [])]);
+  const secure = hold(apply(connectSecure, tls, [{ ...options, servername, socket: raw }, ...(done ? [done] : [])]));
   raw.on('error', (error) => secure.destroy(error));
   secure.on('close', () => raw.destroy());
   if (options.timeout) secure.setTimeout(options.timeout);
@@ -181,4 +193,9 @@ exports.install = function install(path) {
   dns.lookup = lookup;
   dns.promises.lookup = async (host, options) => answerLookup(host, options);
   syncBuiltinESMExports();
+};
+
+/** Ends all of it, as the host does with the end of a run: else a pool would give the next run a dead connection. */
+exports.end = function end() {
+  apply(forEach, open, [(socket) => apply(destroy, socket, [])]);
 };

@@ -28,8 +28,9 @@ const channel = open(where.socket, (message) => {
 
 const { createRequire } = await import('node:module');
 const require = createRequire(import.meta.url);
-require('./network.cjs').install(where.socket);
+const network = require('./network.cjs');
+network.install(where.socket);
 require('./index.cjs');
 const { orders } = await import('./runner/orders.mjs');
 process.chdir(temporary);
-ready(orders(channel, where));
+ready(orders(channel, where, network.end));

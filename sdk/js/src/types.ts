@@ -651,6 +651,8 @@ export interface WholeWorkflowRun extends WorkflowRun {
   waits: 'suspend' | 'delay' | 'rerun' | 'retry' | null;
   reason: string | null;
   error: Record<string, unknown> | null;
+  /** What it took so far; milliseconds are those of code, last tries only. */
+  cost: { codeMs: number; codeRuns: number; calls: number; sentBytes: number; receivedBytes: number };
   steps: WorkflowStep[];
 }
 

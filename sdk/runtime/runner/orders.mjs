@@ -20,8 +20,8 @@ const bridge = createRequire(import.meta.url)('../lib/bridge.cjs');
 
 const bad = (error) => ({ __proto__: null, ok: undefined, error });
 
-/** Makes what answers the host's orders. `where` holds the paths of this worker. */
-export function orders(channel, where) {
+/** Makes what answers the host's orders. `where` holds the paths of this worker; `disconnect` ends all connections. */
+export function orders(channel, where, disconnect) {
   const inline = `${where.temporary}/.steps/`;
   const failure = failures(where.code, inline);
   const files = folders(where.temporary, where.stash);
@@ -197,6 +197,7 @@ export function orders(channel, where) {
       }
     }
     files.empty();
+    disconnect();
     channel.send({ __proto__: null, id: toText(of), ok: told.ok, error: told.error });
   };
 }

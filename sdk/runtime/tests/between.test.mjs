@@ -32,6 +32,24 @@ test('a call after its run is over is refused', async (t) => {
   assert.match((await host.run()).ok.ret, /The run is over; flow\.trigger comes too late/);
 });
 
+for (const [way, get] of Object.entries({
+  'fetch': "await (await fetch(url)).text()",
+  'a kept agent': `await new Promise((done, fail) => { const { request } = url.startsWith('https:') ? https : http;
+    request(url, (it) => { it.resume(); it.on('end', () => setImmediate(done)); }).on('error', fail).end(); })`,
+})) {
+  for (const url of ['https://api.x.test/', 'http://api.x.test:8080/']) {
+    test(`no connection of a run is used by the next: ${way} of ${url}`, async (t) => {
+      const { host, answer } = await once(t, action(`
+        const https = await import('node:https'); const http = await import('node:http'); const url = '${url}';
+        ${get}; ${get}; return 'well';`), {}, { serve: (request, response) => response.end('well') });
+      assert.equal(answer.ok?.ret, 'well', JSON.stringify(answer.error));
+      const before = host.targets.length;
+      assert.equal((await host.run()).ok?.ret, 'well');
+      assert.ok(host.targets.length > before, host.targets.join());
+    });
+  }
+}
+
 test('/tmp is empty for the next run', async (t) => {
   const { host } = await once(t, action(`
     const fs = await import('node:fs'); const os = await import('node:os'); const path = await import('node:path');

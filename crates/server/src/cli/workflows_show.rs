@@ -109,6 +109,13 @@ pub(super) fn end(it: &WholeRunView) {
     let took = it.run.duration_ms.map(|ms| format!(" after {ms} ms")).unwrap_or_default();
     let reason = it.reason.as_deref().map(|it| format!(": {it}")).unwrap_or_default();
     output::line(&format!("{} {}{took}{reason}", it.run.id, state(&it.run)));
+    let cost = &it.cost;
+    if cost.code_runs > 0 {
+        output::line(&format!(
+            "Cost: {} ms of code in {} runs, {} calls, {} bytes sent, {} received",
+            cost.code_ms, cost.code_runs, cost.calls, cost.sent_bytes, cost.received_bytes
+        ));
+    }
     if let Some(error) = &it.error {
         output::line(&output::paint(&failure(error), 31));
     }

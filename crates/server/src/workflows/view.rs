@@ -151,6 +151,35 @@ impl From<Past> for PastStepView {
     }
 }
 
+/// What a run took, so far.
+#[derive(Default, Serialize, utoipa::ToSchema)]
+pub struct RunCost {
+    /// Milliseconds in which code of its steps ran, last tries only.
+    pub code_ms: i64,
+    /// How often code was run.
+    pub code_runs: i64,
+    /// Calls to apps and other hosts.
+    pub calls: u64,
+    pub sent_bytes: u64,
+    pub received_bytes: u64,
+}
+
+impl RunCost {
+    fn of(steps: &[Past]) -> Self {
+        let mut cost = Self::default();
+        for it in steps.iter().filter(|it| it.state != "skipped") {
+            cost.code_ms += it.ended_at_ms - it.started_at_ms;
+            cost.code_runs += it.tries;
+            for call in &it.given.calls {
+                cost.calls += 1;
+                cost.sent_bytes += call["sent_bytes"].as_u64().unwrap_or(0);
+                cost.received_bytes += call["received_bytes"].as_u64().unwrap_or(0);
+            }
+        }
+        cost
+    }
+}
+
 /// A run with all that is known of it.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct WholeRunView {
@@ -166,6 +195,7 @@ pub struct WholeRunView {
     pub reason: Option<String>,
     #[schema(value_type = Option<Object>)]
     pub error: Option<Value>,
+    pub cost: RunCost,
     /// Its steps that are over, in their order.
     pub steps: Vec<PastStepView>,
 }
@@ -178,6 +208,7 @@ impl WholeRunView {
             waits: memory.waits.filter(|_| run.state == State::Waiting),
             reason: memory.reason,
             error: memory.error,
+            cost: RunCost::of(&steps),
             steps: steps.into_iter().map(PastStepView::from).collect(),
         }
     }

@@ -66,7 +66,9 @@ impl Pretend {
         }
         world.fire_after(LOOK_MS).await;
         let all = [row.past.clone(), row.fresh.clone()].concat();
-        assert_eq!(self.summaries(id).await, all, "{key}: after");
+        let told = self.summaries(id).await;
+        let stands = world.of_trigger(Method::GET, id, "", Value::Null).await;
+        assert_eq!(told, all, "{key}: after; {stands:?}");
         let calls = [calls, self.calls(app)].concat();
         for call in &calls {
             assert_eq!(call.credential, Some(credential(app)), "{key}: {call:?}");

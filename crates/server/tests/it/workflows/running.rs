@@ -71,6 +71,7 @@ steps:
         let run = world.run_of(&id(&run)).await;
         assert_eq!((&run["outcome"], &run["steps"][0]["tries"]), (&json!("failed"), &json!(3)));
         assert_eq!(run["error"]["message"], "too far");
+        assert_eq!(run["cost"]["code_runs"], 3);
         let all = world.get(&world.path("/workflow-runs?workflow=sorry")).await.json();
         assert_eq!(all["page_info"]["total_count"], 1);
         assert_eq!(all["data"][0]["of_run"], run["id"]);
