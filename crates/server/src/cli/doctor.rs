@@ -190,11 +190,12 @@ async fn code(config: &Config) -> Vec<Finding> {
         Err(error) => warn("sandbox", error.text().to_owned()),
         Ok(pool) => {
             let Profile { name, lacks, because, .. } = pool.profile();
+            let best = lacks.is_empty() && because.is_none();
             let because = because.as_ref().map(|it| format!(" ({it})")).unwrap_or_default();
             let run_in = format!("components run in `{name}`{because}");
             let said = std::iter::once(run_in).chain(lacks.iter().map(ToString::to_string));
             let text = said.collect::<Vec<_>>().join("; ");
-            if lacks.is_empty() { good("sandbox", text) } else { warn("sandbox", text) }
+            if best { good("sandbox", text) } else { warn("sandbox", text) }
         }
     };
     workers.shutdown().await;

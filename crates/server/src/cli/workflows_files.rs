@@ -1,7 +1,7 @@
 //! Reading a workflow from disk: its file with the code that it names, or one file of code.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::Failure;
 use crate::workflows::{FILE_BYTES_MAX, NAMES, named_files};
@@ -19,6 +19,11 @@ pub(super) fn read(path: &Path) -> Result<BTreeMap<String, String>, Failure> {
     let folder = path.parent().unwrap_or(Path::new(""));
     let mut files = BTreeMap::from([(name, main)]);
     for name in named {
+        let inside = Path::new(&name).components().all(|it| matches!(it, Component::Normal(_)));
+        if !inside {
+            let text = format!("`file: {name}` is not below the folder of the workflow's file.");
+            return Err(Failure::Usage(text));
+        }
         let code = text(&folder.join(&name))?;
         files.insert(name, code);
     }

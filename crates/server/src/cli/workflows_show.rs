@@ -79,8 +79,12 @@ pub(super) fn step(it: &PastStepView) {
         let (method, host, path) = (text("method"), text("host"), text("path"));
         detail(&format!("{method} {host}{path} {status}, {} ms", call["ms"]));
     }
-    for it in it.os.iter().filter(|it| it.k != "error") {
-        detail(&said(it));
+    // What ended the step is told last.
+    for line in it.os.iter().filter(|line| line.err.is_none() || line.err != it.error) {
+        match &line.err {
+            Some(error) => detail(&output::paint(&failure(error), 33)),
+            None => detail(&said(line)),
+        }
     }
     exports(&it.exports);
     if let Some(error) = &it.error {
@@ -116,15 +120,21 @@ pub(super) fn end(it: &WholeRunView) {
             cost.code_ms, cost.code_runs, cost.calls, cost.sent_bytes, cost.received_bytes
         ));
     }
-    if let Some(error) = &it.error {
-        output::line(&output::paint(&failure(error), 31));
-    }
 }
 
-/// An error of a step in one line.
-pub(super) fn failure(error: &Value) -> String {
+/// An error of a step: its place first, as compilers say it, and where an account can be connected.
+fn failure(error: &Value) -> String {
     let text = |name: &str| error[name].as_str().unwrap_or_default();
-    format!("{}: {}", text("name"), text("message"))
+    let place = place(text("stack")).map(|it| format!("{it}: ")).unwrap_or_default();
+    let link = error["details"]["connect_link_url"].as_str();
+    let link = link.map(|it| format!("\nConnect it here: {it}")).unwrap_or_default();
+    format!("{place}{}: {}{link}", text("name"), text("message"))
+}
+
+/// The first place in the step's own code that a stack names: `step.mjs:1:61`.
+fn place(stack: &str) -> Option<&str> {
+    let (_, rest) = stack.split_once("file:///code/")?;
+    rest.split([')', '\n', ' ']).next()
 }
 
 /// A time as people read it.

@@ -177,6 +177,10 @@ async fn write(
     if let Some((_, version, digest)) = before.iter().find(|(_, it, _)| *it == row.version) {
         return same(&row.key, version, digest == &row.digest);
     }
+    let deleted = store::deleted(&mut tx, project, (&row.key, &row.version)).await?;
+    if deleted.is_some_and(|it| it != row.digest) {
+        return same(&row.key, &row.version, false);
+    }
     if before.len() >= VERSIONS_MAX {
         return Err(error::TOO_MANY.saying(format!(
             "The component has {VERSIONS_MAX} versions, and no more are kept. Give it another key."
@@ -216,7 +220,8 @@ fn same(key: &str, version: &str, same: bool) -> Result<bool> {
         .with(json!({ "key": key, "version": version })))
 }
 
-/// Takes a component away with all its versions.
+/// Takes a component away with all its versions. Their numbers stay theirs: what names one finds
+/// nothing else under it later.
 ///
 /// # Errors
 /// [`error::NOT_FOUND`].

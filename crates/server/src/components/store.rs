@@ -158,8 +158,26 @@ pub(super) async fn files(
         .fetch_all(conn).await?))
 }
 
+/// What a version held that was deleted.
+pub(super) async fn deleted(
+    tx: &mut Tx,
+    project: &ProjectId,
+    (key, version): (&str, &str),
+) -> sqlx::Result<Option<String>> {
+    let sql = "select digest from deleted_component_versions where project_id = $1 and key = $2 \
+               and version = $3";
+    Ok(on!(tx.conn(), conn => sqlx::query_scalar(sql).bind(project).bind(key).bind(version)
+        .fetch_optional(conn).await?))
+}
+
 /// Takes a component away with all versions. `false`: there is none.
 pub(super) async fn delete(tx: &mut Tx, project: &ProjectId, key: &str) -> sqlx::Result<bool> {
+    let kept = "insert into deleted_component_versions (project_id, key, version, digest) \
+                select c.project_id, c.key, v.version, v.digest from components c \
+                join component_versions v on v.component_id = c.id \
+                where c.project_id = $1 and c.key = $2 on conflict do nothing";
+    on!(tx.conn(), conn =>
+        sqlx::query(kept).bind(project).bind(key).execute(conn).await?.rows_affected());
     let sql = "delete from components where project_id = $1 and key = $2";
     let done = on!(tx.conn(), conn =>
         sqlx::query(sql).bind(project).bind(key).execute(conn).await?.rows_affected());

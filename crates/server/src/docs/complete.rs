@@ -16,8 +16,8 @@ use crate::query::{LIMIT_DEFAULT, LIMIT_MAX};
 const JSON: &str = "application/json";
 const ENVIRONMENT: &str = "x-pd-environment";
 /// What belongs to a project as a whole, below its path.
-const OF_BOTH_ENVIRONMENTS: [&str; 5] =
-    ["/app_overrides", "/custom_apps", "/freeze", "/oauth_apps", "/projects/info"];
+const OF_BOTH_ENVIRONMENTS: [&str; 6] =
+    ["/app_overrides", "/custom_apps", "/freeze", "/oauth_apps", "/projects/info", "/workflows"];
 
 /// Adds to each operation what its own lines need not say.
 pub(crate) fn complete(document: &mut OpenApi) {

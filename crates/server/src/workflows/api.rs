@@ -156,7 +156,8 @@ pub(crate) async fn delete(
 
 /// Starts a run. It is answered as soon as the run is stored.
 #[utoipa::path(post, path = "/v1/connect/{project}/workflows/{id}/invoke", tag = "Workflows",
-    params(("project" = String, Path), ("id" = String, Path)), request_body = Invocation,
+    params(("project" = String, Path), ("id" = String, Path),
+        ("x-pd-environment" = String, Header)), request_body = Invocation,
     responses((status = 202, body = BegunRun)), security(("client" = [])))]
 pub(crate) async fn invoke(
     State(app): State<Arc<App>>,

@@ -139,7 +139,13 @@ async fn known(
     (key, version): (String, Option<String>),
 ) -> Result<Does> {
     let which = (Kind::Actions, key.as_str(), version.as_deref());
-    let found = components::find(app, project, which).await?;
+    let found = components::find(app, project, which).await.map_err(|error| {
+        if error.kind().status != 404 {
+            return error;
+        }
+        let version = version.as_ref().map(|it| format!(" {it}")).unwrap_or_default();
+        error::NOT_FOUND.saying(format!("There is no action `{key}`{version}."))
+    })?;
     let version = matches!(found.place, Place::Published).then_some(found.version).or(version);
     Ok(Does::Component { key, version })
 }
@@ -211,7 +217,10 @@ async fn write(
             return Err(refused(error::TOO_MANY, text));
         }
         let new = new(project, &definition.name, now_ms);
-        store::insert(&mut tx, &new).await?;
+        if !store::insert(&mut tx, &new).await? {
+            let text = "Another one of this name was deployed just now. Deploy once more.";
+            return Err(refused(error::CHANGED_MEANWHILE, text));
+        }
         new
     };
     let auth = match definition.entry {

@@ -83,6 +83,9 @@ pub async fn cancel_behind(app: &Arc<App>, key: &str) -> Result<Run> {
 /// # Errors
 /// [`error::RUN_BUSY`] when it went on meanwhile, or has ended.
 pub async fn cancel(app: &Arc<App>, run: &Run) -> Result<()> {
+    if let Some(outcome) = &run.outcome {
+        return Err(refused(error::RUN_BUSY, format!("The run has ended already: `{outcome}`.")));
+    }
     let seal = Seal::of(app, run).await?;
     let memory = seal.memory(run)?;
     let definition = definition(app, run).await?;

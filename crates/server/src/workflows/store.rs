@@ -68,13 +68,15 @@ pub(super) enum Timer {
     At(Option<i64>),
 }
 
-pub(super) async fn insert(tx: &mut Tx, it: &Workflow) -> sqlx::Result<()> {
+/// `false`: there is one of that name by now.
+pub(super) async fn insert(tx: &mut Tx, it: &Workflow) -> sqlx::Result<bool> {
     let sql = "insert into workflows (id, project_id, name, version, window_from_ms, window_runs, \
-               created_at_ms, updated_at_ms) values ($1, $2, $3, 0, 0, 0, $4, $5)";
-    on!(tx.conn(), conn => sqlx::query(sql)
+               created_at_ms, updated_at_ms) values ($1, $2, $3, 0, 0, 0, $4, $5) on conflict do \
+               nothing";
+    let added = on!(tx.conn(), conn => sqlx::query(sql)
         .bind(&it.id).bind(&it.project).bind(&it.name).bind(it.created_at_ms)
         .bind(it.updated_at_ms).execute(conn).await?.rows_affected());
-    Ok(())
+    Ok(added == 1)
 }
 
 /// Makes the next version the one that new runs are of. Gives its number, and when its timer is

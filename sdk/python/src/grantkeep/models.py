@@ -1191,6 +1191,21 @@ class WorkflowRun(Model):
     _optional = frozenset({"duration_ms", "ended_at", "of_run", "outcome", "started_at"})
 
 
+class RunCost(Model):
+    """What a run took, so far."""
+
+    #: Calls to apps and other hosts.
+    calls: int
+    #: Milliseconds in which code of its steps ran, last tries only.
+    code_ms: int
+    #: How often code was run.
+    code_runs: int
+    received_bytes: int
+    sent_bytes: int
+
+    _required = frozenset({"calls", "code_ms", "code_runs", "received_bytes", "sent_bytes"})
+
+
 class WorkflowStep(Model):
     """A step that is over. Secrets of the run are blacked out in all of it."""
 
@@ -1255,6 +1270,7 @@ class WholeWorkflowRun(Model):
     state: str
     version: int
     workflow_id: str
+    cost: RunCost
     error: Optional[Dict[str, Any]]
     #: What started it.
     event: Optional[Dict[str, Any]]
@@ -1269,6 +1285,7 @@ class WholeWorkflowRun(Model):
         "created_at": when,
         "ended_at": when,
         "started_at": when,
+        "cost": RunCost,
         "steps": many(WorkflowStep),
     }
     _required = frozenset(
@@ -1280,6 +1297,7 @@ class WholeWorkflowRun(Model):
             "state",
             "version",
             "workflow_id",
+            "cost",
             "steps",
         }
     )

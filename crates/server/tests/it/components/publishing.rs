@@ -92,6 +92,10 @@ async fn a_version_never_changes() {
         // More rights are other content too.
         let reply = world.publish_with(&text, json!({ "permissions": ["raw-tokens"] })).await;
         assert_eq!(reply.code(), "version_taken");
+        // Nor by a detour: what names the version finds the same under it, or nothing.
+        assert_eq!(world.delete(&world.path("/components/~/say")).await.status, 204);
+        assert_eq!(world.publish(&other).await.code(), "version_taken");
+        assert_eq!(world.publish(&text).await.json()["fresh"], true);
     }
 }
 

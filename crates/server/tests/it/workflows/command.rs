@@ -124,6 +124,11 @@ async fn the_command_line_deploys_runs_and_shows_workflows() {
     let bad = workflows(&["invoke", "greet", "--event", "@bad.json", "--wait"], &within).await;
     assert_eq!((bad.code, &bad.json()["error"]["message"]), (1, &json!("bad word")));
     assert!(bad.complaint.contains("ended as `failed`"), "{}", bad.complaint);
+    let failed = bad.json()["id"].as_str().unwrap().to_owned();
+    let told = place.run(&[&["workflows", "logs", &failed], &within[..]].concat()).await.text;
+    assert!(told.contains("step.mjs:1:30: TypeError: bad word"), "{told}");
+    let late = workflows(&["cancel", &failed], &within).await;
+    assert!(late.complaint.contains("has ended already: `failed`"), "{}", late.complaint);
     let runs = workflows(&["runs", "greet"], &within).await.json();
     assert_eq!((&runs["total_count"], &runs["data"][0]["outcome"]), (&json!(3), &json!("failed")));
 
@@ -149,6 +154,9 @@ async fn what_cannot_be_deployed_or_run_is_said_with_its_place() {
     write(&at("broken/workflow.yaml"), broken);
     let text = complaint(&["deploy", "broken"], 2).await;
     assert!(text.contains("broken/a.mjs"), "{text}");
+    write(&at("out/workflow.yaml"), &broken.replace("a.mjs", "../broken/a.mjs"));
+    let text = complaint(&["deploy", "out"], 2).await;
+    assert!(text.contains("is not below the folder"), "{text}");
     write(&at("broken/a.mjs"), "export default {\n  run( {\n};\n");
     let text = complaint(&["deploy", "broken"], 1).await;
     assert!(text.contains("step `a`") && text.contains(":3"), "{text}");
