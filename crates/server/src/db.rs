@@ -131,7 +131,16 @@ impl Db {
     /// Brings the schema up to date. Many processes may call this at once.
     pub async fn migrate(&self) -> Result<(), OpenError> {
         let done = match self {
-            Self::Lite { writer, .. } => MIGRATIONS.run(writer).await,
+            Self::Lite { writer, near, .. } => match self.migrations_due().await? {
+                // Also tells of a schema that is newer.
+                0 => MIGRATIONS.run(writer).await,
+                _ => match near.alone().await {
+                    // The library's own lock does nothing here: two at once would each begin at
+                    // the first.
+                    Ok(_alone) => MIGRATIONS.run(writer).await,
+                    Err(error) => Err(MigrateError::Execute(error.into())),
+                },
+            },
             Self::Pg(pool) => MIGRATIONS.run(pool).await,
         };
         done.map_err(|error| match error {

@@ -5,12 +5,16 @@
 //! but for what every call does. That goes through here, and only that: a statement that touches
 //! many rows would hold up its thread's other calls.
 
+use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, Params, Row};
 
+/// Follows the database's name in that of the file which whoever changes the schema locks.
+const MIGRATING: &str = ".migrating";
 /// KiB of pages that each connection keeps.
 const CACHE_KIB: i64 = 4_000;
 
@@ -74,6 +78,20 @@ impl Near {
             tx.commit()
         };
         added().map_err(into_sqlx)
+    }
+
+    /// Waits until no other process changes the schema, and keeps them from it for as long as the
+    /// file is open.
+    pub async fn alone(&self) -> std::io::Result<File> {
+        let mut path = self.0.file.clone().into_os_string();
+        path.push(MIGRATING);
+        let locked = tokio::task::spawn_blocking(move || {
+            let mut options = File::options();
+            let file = options.create(true).append(true).mode(0o600).open(path)?;
+            file.lock()?;
+            Ok(file)
+        });
+        locked.await.unwrap_or_else(|error| Err(std::io::Error::other(error)))
     }
 
     /// Closes all connections. Whoever asks afterwards is told that the store is closed.
