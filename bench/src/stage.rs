@@ -108,7 +108,7 @@ impl Stage {
         if wanted.expired {
             settings.push(("refresh_scheduler", "false".to_owned()));
             settings.push(("refresh_per_provider_max", "64".to_owned()));
-            settings.push(("refresh_per_provider_per_second", "100000".to_owned()));
+            settings.push(("refresh_per_provider_per_second", "10000".to_owned()));
         }
         if wanted.engine == Engine::Postgres {
             let server = wanted.postgres.doing("no PostgreSQL was given")?;
