@@ -89,7 +89,7 @@ pub struct App {
     pub(crate) triggers_due: Notify,
     /// Told when a workflow's run is due.
     pub(crate) workflows_due: Notify,
-    callers: Cache<[u8; 32], Caller>,
+    callers: Cache<[u8; 32], Arc<Caller>>,
     /// What customers' own limits are, by the project that names them. `None`: there is none.
     own_limits: Cache<OwnLimit, Option<Quota>>,
     projects: Cache<ProjectId, Arc<Settings>>,
@@ -275,12 +275,12 @@ impl App {
         self.own_apps.invalidate(project).await;
     }
 
-    pub(crate) async fn remembered_caller(&self, hash: &[u8; 32]) -> Option<Caller> {
+    pub(crate) async fn remembered_caller(&self, hash: &[u8; 32]) -> Option<Arc<Caller>> {
         self.callers.get(hash).await
     }
 
-    pub(crate) async fn remember_caller(&self, hash: [u8; 32], caller: &Caller) {
-        self.callers.insert(hash, caller.clone()).await;
+    pub(crate) async fn remember_caller(&self, hash: [u8; 32], caller: &Arc<Caller>) {
+        self.callers.insert(hash, Arc::clone(caller)).await;
     }
 
     /// A customer's limit; at most [`TRUST`] old.

@@ -118,7 +118,7 @@ async fn refused(app: &Arc<App>, request: &Parts, error: Error) -> Error {
 }
 
 struct Found {
-    caller: Caller,
+    caller: Arc<Caller>,
     /// The web origin that may read the answer.
     allowed_origin: Option<String>,
 }
@@ -142,7 +142,7 @@ async fn caller(app: &App, uri: &Uri, headers: &HeaderMap) -> Result<Found> {
 }
 
 /// The caller behind an access token or an API key.
-async fn by_key(app: &App, text: &str) -> Result<Option<Caller>> {
+async fn by_key(app: &App, text: &str) -> Result<Option<Arc<Caller>>> {
     if !token::verify_checksum(text) {
         return Ok(None);
     }
@@ -156,6 +156,7 @@ async fn by_key(app: &App, text: &str) -> Result<Option<Caller>> {
         projects::KEY_PREFIX => projects::caller_by_key(app, text).await?,
         _ => None,
     };
+    let caller = caller.map(Arc::new);
     if let Some(caller) = &caller {
         app.remember_caller(hash, caller).await;
     }
@@ -178,7 +179,7 @@ async fn connect_caller(app: &App, text: &str, headers: &HeaderMap) -> Result<Fo
             Some(text.to_owned())
         }
     };
-    Ok(Found { caller: token.caller(), allowed_origin: origin })
+    Ok(Found { caller: Arc::new(token.caller()), allowed_origin: origin })
 }
 
 /// An API key as the oldest clients send it, by HTTP Basic (RFC 7617) with the key's id as the

@@ -1,10 +1,7 @@
 //! Further origins for redirect URIs: what is answered on them, which is the callback alone.
 
-use std::sync::Arc;
-
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderValue, Method, StatusCode, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use url::Url;
 
@@ -17,12 +14,13 @@ pub fn knows(app: &App, origin: &str) -> bool {
 }
 
 /// On a further origin, sends the browser on to our own, whose cookie its flow has; nothing else is
-/// there. On every other host, goes on.
-pub(crate) async fn gate(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+/// there. `None`: the request is for another host.
+pub(crate) fn answer(app: &App, request: &Request) -> Option<Response> {
     let origins = &app.config.callback_origins;
-    if origins.is_empty() || !origins.iter().any(|it| is_asked(it, &request)) {
-        return next.run(request).await;
-    }
+    origins.iter().any(|it| is_asked(it, request)).then(|| sent_on(app, request))
+}
+
+fn sent_on(app: &App, request: &Request) -> Response {
     let path = request.uri().path();
     if !is_callback(path) {
         return Error::from(error::NOT_FOUND).into_response();

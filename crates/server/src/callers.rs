@@ -111,14 +111,14 @@ who! {
 
 /// A caller of the right kind, with the scope. No project is looked at.
 pub struct Call<W: Who, N: Need> {
-    pub caller: Caller,
+    pub caller: Arc<Caller>,
     pub origin: Origin,
     kind: PhantomData<(W, N)>,
 }
 
 /// A caller within a project of his, named by the path, the connect token or the API key.
 pub struct InProject<W: Who, N: Need> {
-    pub caller: Caller,
+    pub caller: Arc<Caller>,
     pub origin: Origin,
     pub project: ProjectId,
     kind: PhantomData<(W, N)>,
@@ -126,7 +126,7 @@ pub struct InProject<W: Who, N: Need> {
 
 /// A caller within a project and an environment.
 pub struct InTenant<W: Who, N: Need> {
-    pub caller: Caller,
+    pub caller: Arc<Caller>,
     pub origin: Origin,
     pub tenant: Tenant,
     /// Set by the older paths, where an external user's id stands in the place of the project's.
@@ -196,8 +196,8 @@ impl<W: Who, N: Need> FromRequestParts<Arc<App>> for InTenant<W, N> {
     }
 }
 
-fn judge<W: Who, N: Need>(parts: &Parts) -> Result<Caller> {
-    let caller = parts.extensions.get::<Caller>().ok_or(error::INVALID_TOKEN)?;
+fn judge<W: Who, N: Need>(parts: &Parts) -> Result<Arc<Caller>> {
+    let caller = parts.extensions.get::<Arc<Caller>>().ok_or(error::INVALID_TOKEN)?;
     let right_kind = if caller.connect.is_some() { W::CONNECT } else { W::SERVER };
     if !right_kind {
         return Err(error::WRONG_TOKEN_TYPE.into());
@@ -208,7 +208,7 @@ fn judge<W: Who, N: Need>(parts: &Parts) -> Result<Caller> {
             scope.as_str()
         )));
     }
-    Ok(caller.clone())
+    Ok(Arc::clone(caller))
 }
 
 struct Place {
@@ -221,16 +221,15 @@ struct Place {
 async fn place(parts: &mut Parts, app: &Arc<App>, caller: &Caller) -> Result<Place> {
     let params =
         RawPathParams::from_request_parts(parts, app).await.map_err(|_| error::NOT_FOUND)?;
-    let named =
-        params.iter().find(|(name, _)| *name == "project").map(|(_, value)| value.to_owned());
+    let named = params.iter().find(|(name, _)| *name == "project").map(|(_, value)| value);
     let (project, user) = match (named, &caller.project) {
         (None, Some(bound)) => (bound.clone(), None),
         (None, None) => return Err(error::NOT_FOUND.into()),
-        (Some(named), bound) => match (ProjectId::parse(&named), bound) {
+        (Some(named), bound) => match (ProjectId::parse(named), bound) {
             (Some(project), None) => (project, None),
             (Some(project), Some(bound)) if project == *bound => (project, None),
             (None, Some(bound)) if matches!(caller.actor, Actor::Key(_)) => {
-                (bound.clone(), Some(named))
+                (bound.clone(), Some(named.to_owned()))
             }
             (Some(other), Some(bound)) => {
                 // Noted for whoever reads the log, and whether or not there is such a project.

@@ -1,5 +1,6 @@
 //! The one door to randomness for names of things. Secrets are minted by the vault.
 
+use std::cell::RefCell;
 use std::fmt;
 
 /// Random characters after the prefix: 14 of base 62 are 83 bits, so ids do not meet by chance.
@@ -233,22 +234,44 @@ impl ComponentId {
     }
 }
 
+/// Random bytes, asked for many at once: a single id costs as much as all of them.
+struct Stock {
+    bytes: [u8; 1_024],
+    used: usize,
+}
+
+impl Stock {
+    const EMPTY: Self = Self { bytes: [0; 1_024], used: 1_024 };
+
+    fn next(&mut self) -> u8 {
+        if self.used == self.bytes.len() {
+            // The operating system's generator fails only when the machine cannot give randomness
+            // at all; going on would make ids that meet.
+            #[expect(clippy::expect_used, reason = "without randomness nothing here is safe")]
+            aws_lc_rs::rand::fill(&mut self.bytes).expect("the system's random generator failed");
+            self.used = 0;
+        }
+        self.used += 1;
+        self.bytes[self.used - 1]
+    }
+}
+
 fn random(prefix: &str) -> String {
+    thread_local! {
+        static STOCK: RefCell<Stock> = const { RefCell::new(Stock::EMPTY) };
+    }
     let mut text = String::with_capacity(prefix.len() + ID_CHARS);
     text.push_str(prefix);
-    let mut bytes = [0_u8; 32];
-    let mut left = ID_CHARS;
-    while left > 0 {
-        // The operating system's generator fails only when the machine cannot give randomness at
-        // all; going on would make ids that meet.
-        #[expect(clippy::expect_used, reason = "without randomness nothing here is safe")]
-        aws_lc_rs::rand::fill(&mut bytes).expect("the system's random generator failed");
-        // 248 is the largest multiple of 62 in a byte: what lies above would favour some letters.
-        for byte in bytes.iter().filter(|byte| **byte < 248).take(left) {
-            text.push(char::from(ALPHABET[usize::from(byte % 62)]));
+    STOCK.with_borrow_mut(|stock| {
+        while text.len() < prefix.len() + ID_CHARS {
+            let byte = stock.next();
+            // 248 is the largest multiple of 62 in a byte: what lies above would favour some
+            // letters.
+            if byte < 248 {
+                text.push(char::from(ALPHABET[usize::from(byte % 62)]));
+            }
         }
-        left = ID_CHARS - (text.len() - prefix.len());
-    }
+    });
     text
 }
 

@@ -3,13 +3,16 @@
 use std::sync::{Arc, LazyLock};
 
 use axum::Router;
-use axum::middleware;
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
+use axum::response::Response;
 use axum::routing::{any, delete, get, post};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
+use crate::telemetry::access;
 use crate::{
     accounts, apps, authn, callback_origins, components, connect, cors, docs, error, health,
     projects, proxy, sdk, stash, tokens, triggers, usage, users, webhooks, workflows,
@@ -330,7 +333,16 @@ pub fn router(app: &Arc<App>) -> Router {
         .merge(open)
         .fallback(|| async { error::Error::from(error::NOT_FOUND) })
         .method_not_allowed_fallback(|| async { error::Error::from(error::METHOD_NOT_ALLOWED) })
-        .layer(middleware::from_fn(cors::preflight))
-        .layer(middleware::from_fn_with_state(Arc::clone(app), callback_origins::gate))
+        .layer(middleware::from_fn_with_state(Arc::clone(app), first))
         .with_state(Arc::clone(app))
+}
+
+/// What is done before every route. Each layer is copied for each request, so this is one.
+async fn first(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    access::remember_route(&request);
+    let answered = callback_origins::answer(&app, &request).or_else(|| cors::preflight(&request));
+    match answered {
+        Some(response) => response,
+        None => next.run(request).await,
+    }
 }

@@ -115,7 +115,7 @@ pub(crate) async fn create(
     };
     let token = tokens::find_by_hash(&app, &grant.hash).await?.ok_or(error::INVALID_TOKEN)?;
     let account = super::connect_keys(&app, &token, form, &call.origin).await?;
-    Ok(axum::Json(account_view(&app, &account, None).await))
+    Ok(axum::Json(account_view(&app, account, None).await))
 }
 
 /// Reads the map of fields, which comes as JSON within JSON; numbers and truth values are taken as
@@ -209,7 +209,7 @@ pub(crate) async fn retrieve(
     let secrets = wants_credentials(&app, &call, &query)?;
     let account = super::find(&app, &call.tenant, &account, user.as_deref()).await?;
     let Some(Secrets { min_ttl_ms }) = secrets else {
-        return Ok(axum::Json(account_view(&app, &account, None).await));
+        return Ok(axum::Json(account_view(&app, account, None).await));
     };
     if app.freezes().await?.hold(&call.tenant.project, &account.app_slug) {
         withheld(&app, &call, "frozen", Some(&account));
@@ -218,7 +218,7 @@ pub(crate) async fn retrieve(
     record_reads(&app, &call, std::slice::from_ref(&account)).await?;
     let usable = vend::usable_of(&app, account, min_ttl_ms).await?;
     let credentials = vend::credentials(&app, &usable).await?;
-    Ok(axum::Json(account_view(&app, &usable.account, Some(credentials)).await))
+    Ok(axum::Json(account_view(&app, usable.account, Some(credentials)).await))
 }
 
 /// Deletes an account. Its grant is revoked at the provider, as far as the app has a way: the
@@ -381,14 +381,17 @@ async fn record_reads<W: Who, N: Need>(
     call: &InTenant<W, N>,
     accounts: &[Account],
 ) -> Result<()> {
-    let events = accounts.iter().map(|account| {
+    let event = |account: &Account| {
         Event::new("credentials.read", &call.caller.actor, &call.origin)
             .tenant(&account.tenant)
             .target("account", account.id.as_str())
             .user(&account.external_id)
-    });
-    let written = futures::future::join_all(events.map(|event| app.audit.record(event))).await;
-    written.into_iter().collect()
+    };
+    if let [account] = accounts {
+        return app.audit.record(event(account)).await;
+    }
+    let written = accounts.iter().map(|account| app.audit.record(event(account)));
+    futures::future::join_all(written).await.into_iter().collect()
 }
 
 /// Says in the audit log that somebody asked for credentials in vain.
@@ -414,7 +417,7 @@ async fn views<W: Who, N: Need>(
     secrets: Option<Secrets>,
 ) -> Result<Vec<AccountView>> {
     let Some(secrets) = secrets else {
-        let views = stream::iter(&accounts).then(|it| account_view(app, it, None));
+        let views = stream::iter(accounts).then(|it| account_view(app, it, None));
         return Ok(views.collect().await);
     };
     // One frozen app does not hide the others; all of them frozen is the answer itself.
@@ -440,10 +443,10 @@ async fn view_with_credentials(
         Ok::<(Account, Map<String, Value>), error::Error>((usable.account, credentials))
     };
     if let Ok((account, credentials)) = credentials.await {
-        return account_view(app, &account, Some(credentials)).await;
+        return account_view(app, account, Some(credentials)).await;
     }
     let now = super::find(app, &account.tenant, account.id.as_str(), None).await;
-    account_view(app, now.as_ref().unwrap_or(&account), None).await
+    account_view(app, now.unwrap_or(account), None).await
 }
 
 #[cfg(test)]

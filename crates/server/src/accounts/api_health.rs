@@ -58,7 +58,7 @@ pub(crate) async fn refresh_now(
     app.audit.note(event);
     refresh(&app, &account, Why::Forced).await?;
     let account = super::find(&app, &call.tenant, account.id.as_str(), None).await?;
-    Ok(axum::Json(account_view(&app, &account, None).await))
+    Ok(axum::Json(account_view(&app, account, None).await))
 }
 
 /// What of an account can be changed.

@@ -53,7 +53,7 @@ pub struct AccountView {
 /// The view of an account; without credentials unless they are given.
 pub(crate) async fn account_view(
     app: &App,
-    account: &Account,
+    account: Account,
     credentials: Option<Map<String, Value>>,
 ) -> AccountView {
     // An app whose file was taken away leaves its accounts behind.
@@ -64,12 +64,12 @@ pub(crate) async fn account_view(
 /// The same without credentials, for news that is written within a transaction.
 pub(super) async fn account_in_news(app: &App, account: &Account) -> AccountView {
     let found = apps::known(app, &account.tenant.project, &account.app_slug).await;
-    shown(app, account, (found, None)).await
+    shown(app, account.clone(), (found, None)).await
 }
 
 async fn shown(
     app: &App,
-    account: &Account,
+    account: Account,
     (found, credentials): (Option<Arc<CatalogApp>>, Option<Map<String, Value>>),
 ) -> AccountView {
     let found = match &found {
@@ -78,17 +78,11 @@ async fn shown(
     };
     let at = |time: Option<i64>| time.map(iso);
     AccountView {
-        id: account.id.clone(),
-        name: account.name.clone(),
-        external_id: account.external_id.clone(),
         healthy: account.health == Health::Healthy,
         dead: matches!(account.health, Health::Dead { .. }),
         app: found,
         created_at: iso(account.created_at_ms),
         updated_at: iso(account.updated_at_ms),
-        authorized_scopes: account.scopes.clone(),
-        missing_scopes: account.missing_scopes.clone(),
-        binding: account.binding,
         status: account.health.as_str(),
         status_reason: account.health.reason().map(str::to_owned),
         error: account.health.text().map(str::to_owned),
@@ -96,5 +90,11 @@ async fn shown(
         expires_at: at(account.expires_at_ms),
         last_refreshed_at: at(account.last_refreshed_at_ms),
         next_refresh_at: at(account.next_refresh_at_ms),
+        id: account.id,
+        name: account.name,
+        external_id: account.external_id,
+        authorized_scopes: account.scopes,
+        missing_scopes: account.missing_scopes,
+        binding: account.binding,
     }
 }

@@ -246,13 +246,13 @@ pub(crate) async fn confirm_flow(
         tenant: call.tenant,
         flow,
         external_id: body.external_user_id,
-        actor: call.caller.actor,
+        actor: call.caller.actor.clone(),
         origin: call.origin,
     };
     let done = app.exchanges.spawn(confirm::confirm(Arc::clone(&app), said)).await;
     let done = done.map_err(|it| error::INTERNAL.logging(it))??;
     Ok(private(ConfirmAnswer {
-        account: account_view(&app, &done.account, None).await,
+        account: account_view(&app, done.account, None).await,
         redirect_uri: done.redirect_uri,
     }))
 }

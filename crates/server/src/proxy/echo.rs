@@ -4,7 +4,7 @@
 //! hold against an app that wants to tell: whoever can change the credential's spelling, can pass.
 
 use base64::Engine as _;
-use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD};
+use base64::prelude::BASE64_STANDARD_NO_PAD;
 use bytes::{Bytes, BytesMut};
 use memchr::memmem;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -49,19 +49,27 @@ impl Needles {
             return;
         }
         self.push(secret.as_bytes().to_vec(), instead);
+        // This is done for each call, and most secrets are spelled the same way nearly everywhere.
+        if !secret.bytes().all(|it| it.is_ascii_alphanumeric() || b"-._".contains(&it)) {
+            self.add_escaped(secret, instead);
+        }
+        self.push(utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string().into_bytes(), instead);
+        for before in 0..3 {
+            self.add_base64(secret, before, instead);
+        }
+    }
+
+    /// For a URL, a form and JSON: each leaves letters, digits and `-._` as they are.
+    fn add_escaped(&mut self, secret: &str, instead: Option<&Bytes>) {
         let escaped = utf8_percent_encode(secret, RESERVED).to_string();
         self.push(lower_escapes(&escaped).into_bytes(), instead);
         self.push(escaped.into_bytes(), instead);
         self.push(utf8_percent_encode(secret, SCRIPTS).to_string().into_bytes(), instead);
-        self.push(utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string().into_bytes(), instead);
         let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
         self.push(form.into_bytes(), instead);
         if let Ok(json) = serde_json::to_string(secret) {
             self.push(json.trim_matches('"').replace('/', "\\/").into_bytes(), instead);
             self.push(json.trim_matches('"').as_bytes().to_vec(), instead);
-        }
-        for before in 0..3 {
-            self.add_base64(secret, before, instead);
         }
     }
 
@@ -73,9 +81,17 @@ impl Needles {
         if end - first < BASE64_CHARS_MIN {
             return;
         }
-        for engine in [BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD] {
-            let text = Zeroizing::new(engine.encode(&*plain));
-            self.push(text.as_bytes()[first..end].to_vec(), instead);
+        let text = Zeroizing::new(BASE64_STANDARD_NO_PAD.encode(&*plain));
+        let spelling = &text.as_bytes()[first..end];
+        self.push(spelling.to_vec(), instead);
+        // RFC 4648 section 5: the same but for two characters.
+        let safe = |it: &u8| match it {
+            b'+' => b'-',
+            b'/' => b'_',
+            other => *other,
+        };
+        if spelling.iter().any(|it| b"+/".contains(it)) {
+            self.push(spelling.iter().map(safe).collect(), instead);
         }
     }
 

@@ -56,7 +56,10 @@ pub(super) fn strip(headers: &mut HeaderMap) {
         headers.remove(name);
     }
     // With underscores a name slips past filters, and some gateways read it as the real one.
-    let disguised = |it: &HeaderName| FORWARDING.contains(&it.as_str().replace('_', "-").as_str());
+    let disguised = |it: &HeaderName| {
+        let name = it.as_str();
+        name.contains('_') && FORWARDING.contains(&name.replace('_', "-").as_str())
+    };
     let names: Vec<HeaderName> = headers.keys().filter(|it| disguised(it)).cloned().collect();
     for name in names {
         headers.remove(name);

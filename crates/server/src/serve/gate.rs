@@ -53,9 +53,6 @@ pub(super) struct Gate {
 
 impl Gate {
     pub(super) fn new(config: &Config, router: Router) -> Arc<Self> {
-        let router = router
-            .layer(DefaultBodyLimit::max(config.body_bytes_max))
-            .layer(axum::middleware::from_fn(access::remember_route));
         Arc::new(Self {
             router,
             trusted: config.trusted_proxies.clone(),
@@ -158,7 +155,8 @@ impl Gate {
         let bytes_max = self.bytes_max(request.uri().path());
         let waits = request.headers().contains_key(header::EXPECT);
         let upload = |body| Body::new(Upload::new(body, (bytes_max, waits), arrived.clone()));
-        let request = request.map(upload);
+        let mut request = request.map(upload);
+        DefaultBodyLimit::max(self.body_bytes_max).apply(&mut request);
         let asking = AssertUnwindSafe(self.router.clone().oneshot(request)).catch_unwind();
         match tokio::time::timeout(self.timeout, asking).await {
             Ok(Ok(Ok(response))) => response,

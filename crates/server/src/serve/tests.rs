@@ -1,5 +1,6 @@
 use std::time::Instant;
 
+use axum::extract::Request;
 use axum::routing::{get, post};
 use axum::{Extension, Json};
 use bytes::Bytes;
@@ -11,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::callers::Origin;
+use crate::telemetry::access;
 
 /// A listener on a free port with a few handlers behind it.
 struct World {
@@ -32,6 +34,10 @@ fn handlers(begun: &Arc<Notify>) -> Router {
         .route("/panic", get(async || -> &'static str { panic!("canary-5c") }))
         .route("/who", get(who))
         .layer(Extension(Arc::clone(begun)))
+        .layer(axum::middleware::map_request(async |request: Request| {
+            access::remember_route(&request);
+            request
+        }))
 }
 
 async fn slow(Extension(begun): Extension<Arc<Notify>>) -> &'static str {

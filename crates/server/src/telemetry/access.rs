@@ -6,8 +6,6 @@ use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 use axum::extract::{MatchedPath, Request};
-use axum::middleware::Next;
-use axum::response::Response;
 use hyper::{Method, StatusCode, Version};
 use tokio::time::Instant;
 use tracing::Span;
@@ -32,16 +30,17 @@ impl Route {
     }
 }
 
-/// Writes down the route that was matched. A layer of the router.
-pub async fn remember_route(request: Request, next: Next) -> Response {
-    let matched = request.extensions().get::<MatchedPath>().cloned();
+/// Writes down the route that was matched, once the router knows it.
+pub fn remember_route(request: &Request) {
+    let matched = request.extensions().get::<MatchedPath>();
     if let (Some(route), Some(matched)) = (request.extensions().get::<Route>(), matched) {
-        let _ = route.0.set(matched);
+        let _ = route.0.set(matched.clone());
         let span = Span::current();
-        span.record("http.route", route.name());
-        span.record("otel.name", format!("{} {}", request.method(), route.name()));
+        if !span.is_disabled() {
+            span.record("http.route", route.name());
+            span.record("otel.name", format!("{} {}", request.method(), route.name()));
+        }
     }
-    next.run(request).await
 }
 
 /// A request under way. Dropped unfinished, it was given up by the client.

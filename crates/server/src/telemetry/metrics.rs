@@ -1,11 +1,14 @@
 //! Numbers for Prometheus.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use axum::Router;
 use axum::http::header;
 use axum::routing::get;
+use metrics::{Counter, Gauge, Histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use crate::config::ConfigError;
@@ -69,19 +72,60 @@ async fn page() -> impl axum::response::IntoResponse {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
 }
 
+thread_local! {
+    static IN_FLIGHT: Gauge = metrics::gauge!("http_requests_in_flight");
+    /// What this thread counts with, by route: to look a number up by its labels costs more than to
+    /// count.
+    static ANSWERS: RefCell<HashMap<String, Vec<Answers>>> = RefCell::default();
+}
+
+/// Answers of one route to one method with one status.
+struct Answers {
+    method: &'static str,
+    status: u16,
+    total: Counter,
+    duration: Histogram,
+}
+
+impl Answers {
+    fn of(method: &'static str, route: &str, status: u16) -> Self {
+        let route = route.to_owned();
+        let labels = [
+            ("method", method.to_owned()),
+            ("route", route.clone()),
+            ("status", status.to_string()),
+        ];
+        Self {
+            method,
+            status,
+            total: metrics::counter!("http_requests_total", &labels),
+            duration: metrics::histogram!(
+                "http_request_duration_seconds", "method" => method, "route" => route
+            ),
+        }
+    }
+}
+
 pub(super) fn request_began() {
-    metrics::gauge!("http_requests_in_flight").increment(1.0);
+    IN_FLIGHT.with(|it| it.increment(1.0));
 }
 
 /// `route` is a pattern of the router, so there are only so many.
 pub(super) fn request_ended(method: &'static str, route: &str, status: u16, took: Duration) {
-    let route = route.to_owned();
-    metrics::gauge!("http_requests_in_flight").decrement(1.0);
-    let labels =
-        [("method", method.to_owned()), ("route", route.clone()), ("status", status.to_string())];
-    metrics::counter!("http_requests_total", &labels).increment(1);
-    metrics::histogram!("http_request_duration_seconds", "method" => method, "route" => route)
-        .record(took.as_secs_f64());
+    IN_FLIGHT.with(|it| it.decrement(1.0));
+    ANSWERS.with_borrow_mut(|all| {
+        if !all.contains_key(route) {
+            all.insert(route.to_owned(), Vec::new());
+        }
+        let Some(known) = all.get_mut(route) else { return };
+        let same = |it: &Answers| it.method == method && it.status == status;
+        let at = known.iter().position(same).unwrap_or_else(|| {
+            known.push(Answers::of(method, route, status));
+            known.len() - 1
+        });
+        known[at].total.increment(1);
+        known[at].duration.record(took.as_secs_f64());
+    });
 }
 
 /// A connection came.
