@@ -51,8 +51,8 @@ struct Run {
     /// In less than five minutes: shorter rounds, PostgreSQL and the page left out
     #[arg(long)]
     quick: bool,
-    /// The server, as `cargo build --release` made it
-    #[arg(long, default_value = "target/release/grantkeep")]
+    /// The server, as `cargo build --profile dist` made it
+    #[arg(long, default_value = "target/dist/grantkeep")]
     server: PathBuf,
     /// Base URL of a PostgreSQL server that databases may be made on
     #[arg(long, env = "GRANTKEEP_TEST_POSTGRES", hide_env_values = true)]

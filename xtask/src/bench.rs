@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: builds everything as it is released, gets what it is compared with, and
-//! measures.
+//! `cargo xtask bench`: builds everything as it is put on a machine, gets what it is compared with,
+//! and measures.
 
 use std::process::Command;
 
@@ -9,6 +9,8 @@ use crate::run::{self, Logs};
 use crate::setup::Need;
 
 const TOOL: &str = "grantkeep-bench";
+/// With all the compiler can do. Both sides of each comparison are built with it.
+const PROFILE: &str = "dist";
 /// Where records are kept.
 const RECORDS: &str = "bench/records";
 
@@ -30,7 +32,7 @@ pub fn run(arguments: &[&str]) -> Result<bool, String> {
     build()?;
     let server = (!quick && place::variable(URL_VARIABLE).is_none()).then(postgres::start);
     let server = server.transpose()?;
-    let folder = place::target().join("release");
+    let folder = place::target().join(PROFILE);
     let mut command = Command::new(folder.join(TOOL));
     command.arg("--server").arg(folder.join("grantkeep")).current_dir(place::root());
     if !quick {
@@ -49,7 +51,7 @@ pub fn run(arguments: &[&str]) -> Result<bool, String> {
 
 fn build() -> Result<(), String> {
     let mut cargo = run::cargo();
-    cargo.args(["build", "--release", "--package", "grantkeep", "--package", TOOL]);
+    cargo.args(["build", "--profile", PROFILE, "--package", "grantkeep", "--package", TOOL]);
     let built = cargo.status().map_err(|it| format!("cargo build: {it}"))?;
     if built.success() { Ok(()) } else { Err("it does not build".into()) }
 }
