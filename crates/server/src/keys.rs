@@ -118,7 +118,12 @@ impl Keys {
     /// # Errors
     /// As for [`Keys::user`].
     pub fn unwrap_user(&self, tenant: &Tenant, user: &UserId, wrapped: &[u8]) -> Result<OwnerKey> {
-        self.unwrap(&Name::user(tenant, user), wrapped)
+        let owner = Owner::User {
+            project: tenant.project.as_str(),
+            environment: tenant.environment.as_str(),
+            id: user.as_str(),
+        };
+        self.keyring.unwrap(wrapped, &owner).map_err(unreadable)
     }
 
     /// # Errors
