@@ -71,7 +71,7 @@ pub(crate) struct Sandbox {
     pub own_uid: bool,
     pub node: PathBuf,
     pub confine: Vec<OsString>,
-    /// Below it: `runtime`, `etc`, `filter`, `w`.
+    /// Below it: `runtime`, `etc`, `filter`, `packages`, `w`.
     pub folder: PathBuf,
     pub limits: Limits,
 }
