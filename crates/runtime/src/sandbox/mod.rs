@@ -195,7 +195,7 @@ impl Sandbox {
             ("GRANTKEEP_CODE", of(CODE, place.code())),
             ("GRANTKEEP_SOCKET", of(&format!("{RUN}/broker.sock"), place.socket())),
             ("GRANTKEEP_STASH", tmp.join("stash")),
-            ("NODE_EXTRA_CA_CERTS", of(&format!("{RUN}/ca.pem"), place.authority())),
+            ("GRANTKEEP_CA", of(&format!("{RUN}/ca.pem"), place.authority())),
         ];
         environment.extend(configuration);
         environment
