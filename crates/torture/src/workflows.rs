@@ -26,10 +26,10 @@ const RUNS_EACH: usize = 2;
 const ANY_TIME_MS_MAX: usize = 1_500;
 /// A failpoint that is not come by within this time is missed.
 const POINT_TIME_MAX: Duration = Duration::from_secs(40);
-/// After the last kill all runs must end, and no such time may pass in which no step is done: a
-/// lease of a dead process is over within a third of it. How long all of it takes is the machine's
-/// affair, since each life leaves more runs than it ends.
-const STILL_TIME_MAX: Duration = Duration::from_mins(1);
+/// After the last kill all runs must end. So often in a row, three minutes at least, it may be seen
+/// that no further step was done; a lease of a dead process is over within a tenth of that. How
+/// long all of it takes is the machine's affair, since each life leaves more runs than it ends.
+const STILL_LOOKS_MAX: u32 = 1_800;
 /// Lost runs that are named; all are counted.
 const LOST_NAMED_MAX: usize = 20;
 const LOOK: Duration = Duration::from_millis(100);
@@ -229,13 +229,13 @@ impl Lane {
     async fn settle(&mut self) -> Result<()> {
         let mut server = self.start().await?;
         let begun = Instant::now();
-        let mut last = (self.ledger.asked(), begun);
-        while last.1.elapsed() < STILL_TIME_MAX && self.under_way().await {
+        let mut still = 0;
+        let mut asked = self.ledger.asked();
+        // Looks are counted, as they stand still when a machine has this process stand still.
+        while still < STILL_LOOKS_MAX && self.under_way().await {
             tokio::time::sleep(LOOK).await;
-            let asked = self.ledger.asked();
-            if asked != last.0 {
-                last = (asked, Instant::now());
-            }
+            let before = std::mem::replace(&mut asked, self.ledger.asked());
+            still = if before == asked { still + 1 } else { 0 };
         }
         self.record.settled_ms = millis(begun.elapsed());
         server.kill().await?;
