@@ -45,6 +45,8 @@ pub const RUN_ADDED_MS: f64 = 5.0;
 pub const RUNS_PER_SECOND: f64 = 300.0;
 /// The first run of a user.
 pub const FIRST_RUN_MS: f64 = 250.0;
+/// Until the code of the last of 1,000 timers has begun that are due in the same second.
+pub const TIMERS_S: f64 = 10.0;
 pub const IDLE_MIB: f64 = 40.0;
 pub const START_MS: f64 = 100.0;
 /// Thirty times what a self-hosted broker of the same kind did on a machine of two cores, tuned:

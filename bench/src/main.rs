@@ -57,7 +57,7 @@ struct Run {
     /// Base URL of a PostgreSQL server that databases may be made on
     #[arg(long, env = "GRANTKEEP_TEST_POSTGRES", hide_env_values = true)]
     postgres: Option<String>,
-    /// Measure only these: vend, proxy, run, refresh, start, memory, page
+    /// Measure only these: vend, proxy, run, timers, refresh, start, memory, page
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Accounts of the large store

@@ -41,6 +41,21 @@ pub struct Runs {
     pub worker_mib: f64,
 }
 
+/// When timers that were due at once began, in seconds after that.
+pub struct Started {
+    middle: f64,
+    last: f64,
+}
+
+impl Started {
+    pub fn of(mut at_ms: Vec<i64>, due_ms: i64) -> Result<Self> {
+        at_ms.sort_unstable();
+        #[expect(clippy::cast_precision_loss, reason = "minutes at most")]
+        let after = |at: Option<&i64>| at.map(|it| (it - due_ms) as f64 / 1e3).doing("a time");
+        Ok(Self { middle: after(at_ms.get(at_ms.len() / 2))?, last: after(at_ms.last())? })
+    }
+}
+
 #[derive(Serialize)]
 pub struct Record {
     date: String,
@@ -160,6 +175,18 @@ impl Record {
         let cold = "a user's first run, no process ready".to_owned();
         self.others.push((cold, it.from_nothing, "ms"));
         self.others.push(("memory of an idle worker".to_owned(), it.worker_mib, "MiB"));
+    }
+
+    /// Without code, of five users, and of a thousand.
+    pub fn timers(&mut self, clocks: &Started, sources: &Started, each: &Started) {
+        for (what, it) in [("without code", clocks), ("of five users", sources)] {
+            let what = format!("1,000 timers {what}, the last");
+            self.judged.push(at_most(&what, it.last, "s", goals::TIMERS_S));
+        }
+        self.others.push(("1,000 timers of 1,000 users, the last".to_owned(), each.last, "s"));
+        for (what, it) in [("five users", sources), ("1,000 users", each)] {
+            self.others.push((format!("1,000 timers of {what}, the middle one"), it.middle, "s"));
+        }
     }
 
     pub fn memory(&mut self, idle: f64, most: f64) {

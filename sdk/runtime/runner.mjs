@@ -7,6 +7,7 @@ const { reallyExit } = process;
 const temporary = env.TMPDIR ?? '/tmp';
 const where = {
   socket: env.GRANTKEEP_SOCKET ?? '/run/grantkeep/broker.sock',
+  authority: env.GRANTKEEP_CA ?? '/run/grantkeep/ca.pem',
   code: `${(env.GRANTKEEP_CODE ?? '/code').replace(/\/+$/, '')}/`,
   temporary,
   stash: env.GRANTKEEP_STASH ?? `${temporary}/stash`,
@@ -29,7 +30,7 @@ const channel = open(where.socket, (message) => {
 const { createRequire } = await import('node:module');
 const require = createRequire(import.meta.url);
 const network = require('./network.cjs');
-network.install(where.socket);
+network.install(where.socket, where.authority);
 require('./index.cjs');
 const { orders } = await import('./runner/orders.mjs');
 process.chdir(temporary);

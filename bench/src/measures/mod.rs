@@ -6,6 +6,7 @@ mod proxy;
 mod refresh;
 mod run;
 mod start;
+mod timers;
 mod vend;
 
 use std::path::PathBuf;
@@ -19,7 +20,7 @@ use crate::record::Record;
 use crate::stage::{Engine, Stage, Wanted};
 use crate::upstream::Upstream;
 
-const NAMES: [&str; 7] = ["vend", "proxy", "run", "refresh", "start", "memory", "page"];
+const NAMES: [&str; 8] = ["vend", "proxy", "run", "timers", "refresh", "start", "memory", "page"];
 /// Accounts of the small store.
 const FEW: u64 = 1_000;
 
@@ -113,6 +114,10 @@ pub async fn all(plan: &Plan, record: &mut Record) -> Result<()> {
                 vend::measure(plan, (engine, &few, &many), record).await?;
             }
         }
+    }
+    if plan.wants("timers") {
+        let stage = plan.stage(&upstream, (Engine::Sqlite, 1, false)).await?;
+        timers::measure(&stage, record).await?;
     }
     if plan.wants("refresh") {
         note("refresh");

@@ -107,7 +107,8 @@ fn workers(server: u32) -> Result<Vec<f64>> {
     Ok(found)
 }
 
-fn node() -> Option<PathBuf> {
+/// Node.js, where there is one.
+pub(super) fn node() -> Option<PathBuf> {
     #[expect(clippy::disallowed_methods, reason = "where a shell would find it")]
     let folders = std::env::var_os("PATH")?;
     std::env::split_paths(&folders).map(|it| it.join("node")).find(|it| it.is_file())

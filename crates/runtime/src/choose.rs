@@ -93,16 +93,17 @@ fn program(name: &Path) -> Option<PathBuf> {
 
 /// Writes what all workers read, and removes what an earlier process left of its workers.
 fn furnish(folder: &Path) -> io::Result<()> {
-    let (workers, runtime) = (folder.join("w"), folder.join("runtime"));
+    let all = ["w", "runtime", "packages"].map(|it| folder.join(it));
     std::fs::create_dir_all(folder)?;
-    for old in [&workers, &runtime] {
+    for old in &all {
         if old.exists() {
             std::fs::remove_dir_all(old)?;
         }
         code::make(old)?;
     }
+    let [workers, runtime, _] = &all;
     // Others may pass, to what they know the name of.
-    for passed in [folder, &workers] {
+    for passed in [folder, workers.as_path()] {
         std::fs::set_permissions(passed, PermissionsExt::from_mode(0o711))?;
     }
     for (path, content) in PACKAGE {

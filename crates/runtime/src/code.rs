@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 
 use bytes::Bytes;
@@ -32,9 +32,20 @@ struct Laid {
     bytes: u64,
 }
 
-/// Fills the folder of a worker. Packages are linked, not copied, where the disk is the same;
-/// nothing outside of them is followed.
-pub(crate) fn lay(code: &Code, folder: &Path, runtime: &Path) -> Result<(), String> {
+/// Where code is laid.
+pub(crate) struct Ground {
+    /// Of the worker; beside it, what is being copied.
+    pub folder: PathBuf,
+    /// Where our package is, as the worker sees it.
+    pub runtime: PathBuf,
+    /// Copies of packages for all workers, on the same disk as the folder.
+    pub copies: PathBuf,
+}
+
+/// Fills the folder of a worker. Packages are linked, not copied, each on another disk once for all
+/// workers; nothing outside of them is followed.
+pub(crate) fn lay(code: &Code, ground: &Ground) -> Result<(), String> {
+    let Ground { folder, runtime, .. } = ground;
     if !code.files.iter().any(|(path, _)| *path == code.entry) {
         return Err(format!("its entry {} is not among its files", code.entry));
     }
@@ -51,10 +62,34 @@ pub(crate) fn lay(code: &Code, folder: &Path, runtime: &Path) -> Result<(), Stri
     }
     for (place, package) in &code.packages {
         if !ours().any(|name| name == place) {
-            link(package, &modules.join(inside(place)?), &mut laid)?;
+            link(&near(package, ground)?, &modules.join(inside(place)?), &mut laid)?;
         }
     }
     Ok(())
+}
+
+/// The package's folder, or a copy of it on the disk of the workers. The store names folders by
+/// what is in them, so a name is one package for ever.
+fn near(package: &Path, Ground { folder, copies, .. }: &Ground) -> Result<PathBuf, String> {
+    let failed = |it: io::Error| format!("{}: {it}", package.display());
+    let disk = |it: &Path| it.metadata().map(|it| it.dev()).map_err(failed);
+    let (Some(name), Some(beside)) = (package.file_name(), folder.parent()) else {
+        return Ok(package.to_path_buf());
+    };
+    if disk(package)? == disk(folder)? {
+        return Ok(package.to_path_buf());
+    }
+    let copy = copies.join(name);
+    if !copy.is_dir() {
+        let fresh = beside.join("package");
+        link(package, &fresh, &mut Laid::default())?;
+        // Another worker may have been first with the same.
+        if let Err(error) = fs::rename(&fresh, &copy) {
+            fs::remove_dir_all(&fresh).map_err(failed)?;
+            copy.is_dir().then_some(()).ok_or_else(|| failed(error))?;
+        }
+    }
+    Ok(copy)
 }
 
 impl Laid {

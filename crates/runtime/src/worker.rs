@@ -72,9 +72,13 @@ impl Worker {
 
     /// Gives it its code. Once: a worker never gets another.
     pub async fn load(&mut self, code: &Code) -> Result<(), Failure> {
-        let (folder, runtime) = (self.process.place().code(), self.sandbox.runtime_inside());
+        let ground = code::Ground {
+            folder: self.process.place().code(),
+            runtime: self.sandbox.runtime_inside(),
+            copies: self.sandbox.folder.join("packages"),
+        };
         let (laid, entry) = (code.clone(), code.entry.clone());
-        tokio::task::spawn_blocking(move || code::lay(&laid, &folder, &runtime))
+        tokio::task::spawn_blocking(move || code::lay(&laid, &ground))
             .await
             .map_err(|it| Unavailable::Code(it.to_string()))?
             .map_err(Unavailable::Code)?;

@@ -1,6 +1,8 @@
 //! The processes that run components' code: started when the first is needed, ended with the
 //! server.
 
+mod home;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,9 +12,10 @@ use moka::future::Cache;
 use tokio::process::Command;
 use tokio::sync::OnceCell;
 
+use self::home::Home;
 use crate::config::{self, CodeSandbox, Config};
 use crate::error::{self, Error, Result};
-use crate::ids::{ComponentId, InstanceId, ProjectId};
+use crate::ids::{ComponentId, ProjectId};
 use crate::slots::Slots;
 
 /// Node.js of at least this major version runs code.
@@ -21,10 +24,6 @@ pub const NODE_MAJOR_MIN: u32 = 20;
 const VERSION_WAIT: Duration = Duration::from_secs(5);
 /// Bytes of code kept read at once, of all projects.
 const CODE_BYTES_KEPT: u64 = 64 * 1024 * 1024;
-/// Where workers have their folders, in the data folder.
-const FOLDER: &str = "workers";
-/// Held by the process whose workers a folder is of.
-const LOCK: &str = "lock";
 /// Where packages are kept, in the data folder.
 const PACKAGES_FOLDER: &str = "packages";
 /// Words that make this program put itself into a sandbox and become a worker.
@@ -103,36 +102,7 @@ impl Workers {
 
 async fn end((pool, home): &(Pool, Home)) {
     pool.shutdown().await;
-    let _ = tokio::fs::remove_dir_all(&home.folder).await;
-}
-
-/// The folder of this process's workers. While the lock is held, nobody clears it away.
-struct Home {
-    folder: PathBuf,
-    _lock: std::fs::File,
-}
-
-impl Home {
-    /// Makes one, and clears those of processes that are gone.
-    fn make(config: &Config) -> std::io::Result<Self> {
-        // Workers have other working folders.
-        let all = std::path::absolute(&config.data_dir)?.join(FOLDER);
-        std::fs::create_dir_all(&all)?;
-        for entry in std::fs::read_dir(&all)? {
-            let folder = entry?.path();
-            let left = std::fs::File::open(folder.join(LOCK));
-            if left.is_ok_and(|it| it.try_lock().is_ok()) {
-                let _ = std::fs::remove_dir_all(&folder);
-            }
-        }
-        // Short, as a socket below it has a name of 107 bytes at most.
-        let id = InstanceId::mint();
-        let folder = all.join(id.as_str().split_at(InstanceId::PREFIX.len() + 6).0);
-        std::fs::create_dir(&folder)?;
-        let lock = std::fs::File::create_new(folder.join(LOCK))?;
-        lock.lock()?;
-        Ok(Self { folder, _lock: lock })
-    }
+    home.remove().await;
 }
 
 /// Where packages are kept.
@@ -154,7 +124,7 @@ async fn start(config: &Config, warm: usize) -> Result<(Pool, Home)> {
         node,
         sandbox,
         confine: confine(),
-        folder: home.folder.join("pool"),
+        folder: home.pool(),
         workers_max: config.code_workers_max as usize,
         warm,
         idle_max: config.code_idle_ms.duration(),

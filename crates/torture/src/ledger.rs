@@ -79,6 +79,11 @@ impl Ledger {
         locked(&self.book).given.contains_key(place)
     }
 
+    /// How often steps have asked so far.
+    pub fn asked(&self) -> u64 {
+        locked(&self.book).marks
+    }
+
     pub fn sum(&self) -> Sum {
         let book = locked(&self.book);
         let asked: usize = book.given.values().map(Vec::len).sum();

@@ -123,7 +123,7 @@ export async function worker(t, files, { serve, calls = {}, refuse, names = ['@g
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       PATH: process.env.PATH, HOME: own, TMPDIR: own, TZ: 'UTC', LANG: 'C.UTF-8', GRANTKEEP_CODE: code,
-      NODE_EXTRA_CA_CERTS: path.join(folder, 'ca.pem'), GRANTKEEP_SOCKET: socketPath, GRANTKEEP_STASH: path.join(own, 'stash'),
+      GRANTKEEP_CA: path.join(folder, 'ca.pem'), GRANTKEEP_SOCKET: socketPath, GRANTKEEP_STASH: path.join(own, 'stash'),
     },
   });
   host.child = child;

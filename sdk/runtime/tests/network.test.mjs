@@ -107,6 +107,17 @@ test('a certificate that the authority did not sign for this host is refused', a
   assert.equal(answer.ok.ret, 'ERR_TLS_CERT_ALTNAME_INVALID');
 });
 
+test('code that names authorities of its own is connected all the same', async (t) => {
+  const { answer } = await once(t, action(`
+    const https = await import('node:https'); const tls = await import('node:tls');
+    const asked = (more) => new Promise((done) => {
+      https.get({ host: 'a.test', agent: new https.Agent(more) }, (it) => done(it.resume().statusCode)).on('error', (error) => done(error.code));
+    });
+    const [one, two] = tls.rootCertificates;
+    return [await asked({}), await asked({ ca: one }), await asked({ ca: [one, two] })];`), {}, { serve: echo });
+  assert.deepEqual(answer.ok?.ret, [200, 200, 200], JSON.stringify(answer.error));
+});
+
 test('a look-up asks nobody', async (t) => {
   const { answer } = await once(t, action(`
     const dns = await import('node:dns'); const { lookup } = dns.promises;

@@ -71,7 +71,7 @@ pub(crate) struct Sandbox {
     pub own_uid: bool,
     pub node: PathBuf,
     pub confine: Vec<OsString>,
-    /// Below it: `runtime`, `etc`, `filter`, `w`.
+    /// Below it: `runtime`, `etc`, `filter`, `packages`, `w`.
     pub folder: PathBuf,
     pub limits: Limits,
 }
@@ -195,7 +195,7 @@ impl Sandbox {
             ("GRANTKEEP_CODE", of(CODE, place.code())),
             ("GRANTKEEP_SOCKET", of(&format!("{RUN}/broker.sock"), place.socket())),
             ("GRANTKEEP_STASH", tmp.join("stash")),
-            ("NODE_EXTRA_CA_CERTS", of(&format!("{RUN}/ca.pem"), place.authority())),
+            ("GRANTKEEP_CA", of(&format!("{RUN}/ca.pem"), place.authority())),
         ];
         environment.extend(configuration);
         environment

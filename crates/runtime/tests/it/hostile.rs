@@ -20,6 +20,8 @@ const MARK: &str = "grantkeep-hostile-mark";
 const COUNTS: &str = "return (globalThis.n = (globalThis.n ?? 0) + 1);";
 /// Runs of the corpus one after the other; more by `GRANTKEEP_HOSTILE_RUNS`.
 const RUNS: usize = 200;
+/// After so many it is said how far it is.
+const TOLD: usize = 500;
 
 struct Hostile {
     name: String,
@@ -62,8 +64,8 @@ impl Tripwires {
         std::fs::write(world.folder.path().join("tripwire"), CANARY).unwrap();
         let tcp = TcpListener::bind("0.0.0.0:0").await.unwrap();
         let udp = UdpSocket::bind(tcp.local_addr().unwrap()).await.unwrap();
-        // A worker of somebody else, alive all the time.
-        let other = world_with(sandbox, |_| {}).await;
+        // A worker of somebody else, alive all the time, however long it takes.
+        let other = world_with(sandbox, |it| it.idle_max = Duration::from_hours(24)).await;
         assert_eq!(other.returned("other", &action(COUNTS)).await, json!(1));
         Self { world, tcp, udp, other }
     }
@@ -153,7 +155,14 @@ async fn j_05_the_parent_survives_hostile_runs() {
     let tripwires = Tripwires::set(Wanted::Best, Duration::from_millis(250)).await;
     let corpus = corpus();
     let runs = corpus.iter().cycle().take(wanted.unwrap_or(RUNS)).map(|it| tripwires.run(it));
-    let ended = futures::stream::iter(runs).buffer_unordered(3).count().await;
+    let mut ended = 0;
+    let mut runs = futures::stream::iter(runs).buffer_unordered(3);
+    while runs.next().await.is_some() {
+        ended += 1;
+        if ended % TOLD == 0 {
+            println!("{ended} hostile runs are over");
+        }
+    }
     assert_eq!(ended, wanted.unwrap_or(RUNS));
     tripwires.untouched().await;
 }

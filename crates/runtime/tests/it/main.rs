@@ -6,7 +6,6 @@ mod limits;
 mod packages;
 mod pool;
 mod runs;
-mod speed;
 mod world;
 
 /// Not a test: what a worker's process is before it confines itself, where the profile is Landlock.

@@ -115,6 +115,34 @@ async fn r_100_a_package_is_used_and_its_scripts_are_not_run() {
 }
 
 #[tokio::test]
+async fn packages_on_another_disk_are_copied_once_for_all_workers() {
+    use std::os::unix::fs::MetadataExt;
+    let Ok(memory) = tempfile::tempdir_in("/dev/shm") else { return };
+    for world in worlds().await {
+        let disk = |it: &Path| it.metadata().unwrap().dev();
+        if disk(memory.path()) == disk(world.folder.path()) {
+            return;
+        }
+        let mut registry = Registry::default();
+        registry.add("left", tarball(&[file("package/index.js", "module.exports = 'left';")]));
+        let mut code = module(
+            "import left from 'left'; export default { key: 'k', version: '0.0.1', \
+             type: 'action', props: {}, run() { return left; } };",
+        );
+        code.packages = registry.install(memory.path()).await.unwrap();
+        for name in ["a", "b"] {
+            assert_eq!(world.returned(name, &code).await, "left");
+        }
+        let copies = world.folder.path().join("runtime/packages");
+        let copies: Vec<_> = std::fs::read_dir(copies).unwrap().collect();
+        assert_eq!(copies.len(), 1);
+        let copied = copies[0].as_ref().unwrap().path().join("index.js");
+        // Its own name, and one in the folder of each worker.
+        assert_eq!(copied.metadata().unwrap().nlink(), 3);
+    }
+}
+
+#[tokio::test]
 async fn r_100_other_bytes_than_the_lock_file_names_are_not_kept() {
     let folder = tempfile::tempdir().unwrap();
     let mut registry = Registry::default();

@@ -188,7 +188,8 @@ impl Due {
 }
 
 /// Takes the leases of up to `most` triggers that are due, with code or without. Two processes
-/// never take one at once.
+/// never take one at once. Those of a user follow each other where many are due in the same second:
+/// a worker serves one user, and with all of them at once each would need a new one.
 pub(super) async fn claim(
     db: &Db,
     sources: bool,
@@ -198,7 +199,7 @@ pub(super) async fn claim(
     let sql = "update triggers set lease_until_ms = $2, fence = fence + 1 \
                where lease_until_ms <= $1 and state = 'active' and id in (select id from triggers \
                where state = 'active' and due_at_ms <= $1 and lease_until_ms <= $1 and \
-               (kind = 'source') = $3 order by due_at_ms limit $4) \
+               (kind = 'source') = $3 order by due_at_ms, user_id limit $4) \
                returning id, project_id, environment, fence";
     Ok(on!(db.write(), conn => sqlx::query_as(sql)
         .bind(now_ms).bind(until_ms).bind(sources).bind(most).fetch_all(conn).await?))

@@ -5,6 +5,7 @@ mod command_line;
 mod every_action;
 mod fields;
 mod files;
+mod own_users;
 mod packages;
 mod publishing;
 mod running;
