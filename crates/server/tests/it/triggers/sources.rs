@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{HOUR_MS, MINUTE_MS};
 use crate::proxy::lab::{KEY, labs};
-use crate::world::worlds;
+use crate::world::{worlds, worlds_with};
 
 /// Writes down what is called of it, and emits that at each run.
 const DIARY: &str = "props: { db: \"$.service.db\",
@@ -264,6 +264,26 @@ async fn a_project_that_is_deleted_leaves_no_trigger() {
         world.fire_after(HOUR_MS).await;
         for table in ["triggers", "trigger_interfaces", "trigger_states", "trigger_events"] {
             assert_eq!(world.dump(table).await, "", "{table}");
+        }
+    }
+}
+
+/// A worker serves one user. With timers of all at once, each would need a new one.
+#[tokio::test]
+async fn timers_of_one_second_are_taken_user_by_user() {
+    for world in worlds_with(&[("code_workers_max", "2")]).await {
+        let clock = "props: { timer: \"$.interface.timer\" }, run() { this.$emit({}); }";
+        let key = world.source("clock", clock).await;
+        let props = json!({ "timer": { "cron": "0 * * * *" } });
+        for user in ["ada", "grace", "linus", "ada", "grace", "linus"] {
+            world.deploy(&key, props.clone(), json!({ "external_user_id": user })).await;
+        }
+        world.app.clock.shift(HOUR_MS);
+        for users in 1..=3 {
+            assert_eq!(grantkeep::triggers::round(&world.app).await.unwrap(), 2);
+            let sql = "select count(distinct t.user_id) from trigger_events e join triggers t \
+                       on t.id = e.trigger_id";
+            assert_eq!(world.count(sql).await, users);
         }
     }
 }
