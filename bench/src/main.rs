@@ -48,7 +48,7 @@ enum Helper {
 
 #[derive(clap::Args)]
 struct Run {
-    /// In less than five minutes: shorter rounds, PostgreSQL and the page left out
+    /// In less than five minutes: shorter rounds, and without PostgreSQL and timers
     #[arg(long)]
     quick: bool,
     /// The server, as `cargo build --profile dist` made it

@@ -16,6 +16,8 @@ const LOCK: &str = "lock";
 const ELSEWHERE: &str = "elsewhere";
 /// Places that every system has, and that everybody may pass.
 const SYSTEM: [&str; 2] = ["/tmp", "/run"];
+/// In front of the process's id, in the name of the folder there.
+const PREFIX: &str = "grantkeep-";
 /// Of the process's id. Short, as a socket below has a name of 107 bytes at most.
 const NAME_CHARS: usize = 6;
 
@@ -56,7 +58,7 @@ impl Home {
     }
 
     fn moves(&mut self, place: &Path, id: &InstanceId) -> io::Result<()> {
-        let there = place.join(format!("grantkeep-{id}"));
+        let there = place.join(format!("{PREFIX}{id}"));
         // Said before it is there: a process that dies in between leaves nothing unknown.
         std::fs::write(self.folder.join(ELSEWHERE), there.as_os_str().as_encoded_bytes())?;
         std::fs::create_dir(&there)?;
@@ -87,10 +89,17 @@ fn clear(folder: &Path) {
     if !left.is_ok_and(|it| it.try_lock().is_ok()) {
         return;
     }
-    if let Ok(there) = std::fs::read_to_string(folder.join(ELSEWHERE)) {
+    let there = std::fs::read_to_string(folder.join(ELSEWHERE)).map(PathBuf::from);
+    // Whatever the file says, nothing else is removed.
+    let ours = |it: &PathBuf| it.file_name().is_some_and(|it| named_by_us(&it.to_string_lossy()));
+    if let Some(there) = there.ok().filter(ours) {
         let _ = std::fs::remove_dir_all(there);
     }
     let _ = std::fs::remove_dir_all(folder);
+}
+
+fn named_by_us(name: &str) -> bool {
+    name.strip_prefix(PREFIX).is_some_and(|it| InstanceId::parse(it).is_some())
 }
 
 /// Whether any user can come by to what is in this folder.
@@ -106,7 +115,8 @@ mod tests {
     #[test]
     fn what_a_dead_process_left_elsewhere_is_removed() {
         let folder = tempfile::tempdir().unwrap();
-        let (mine, there) = (folder.path().join("mine"), folder.path().join("there"));
+        let there = folder.path().join(format!("{PREFIX}{}", InstanceId::mint()));
+        let mine = folder.path().join("mine");
         std::fs::create_dir(&mine).unwrap();
         std::fs::create_dir(&there).unwrap();
         std::fs::write(mine.join(ELSEWHERE), there.to_str().unwrap()).unwrap();
@@ -117,6 +127,11 @@ mod tests {
         drop(lock);
         clear(&mine);
         assert!(!mine.exists() && !there.exists());
+        std::fs::create_dir(&mine).unwrap();
+        std::fs::write(mine.join(ELSEWHERE), folder.path().to_str().unwrap()).unwrap();
+        File::create_new(mine.join(LOCK)).unwrap();
+        clear(&mine);
+        assert!(!mine.exists() && folder.path().exists(), "not named by us");
     }
 
     #[test]
