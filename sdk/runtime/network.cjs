@@ -74,7 +74,7 @@ function refused(told, host, port) {
 }
 
 /** Opens `socket` to the host, and lets it look connected once the host says that it is. */
-function relay(socket, path, host, port) {
+function relay(socket, enter, host, port) {
   let parts = [];
   let asked = false;
   let size = 0;
@@ -139,17 +139,17 @@ function relay(socket, path, host, port) {
     parts = [];
     return answer.ok === true ? opened(chunk.subarray(at + 1)) : fail(answer.error);
   });
-  apply(connectPlain, socket, [{ path }]);
+  enter(socket);
 }
 
-function plainConnect(path) {
+function plainConnect(enter) {
   return function connect(...given) {
     const [options, done] = normalized(given);
     if (options.path || !isPort(options.port) || this instanceof tls.TLSSocket) return apply(connectPlain, this, given);
     if (this.connecting || (this._handle && !this.destroyed)) return apply(connectPlain, this, given);
     if (typeof done === 'function') this.once('connect', done);
     const host = options.host || 'localhost';
-    relay(this, path, names.get(host) ?? String(host), Number(options.port));
+    relay(this, enter, names.get(host) ?? String(host), Number(options.port));
     return this;
   };
 }
@@ -203,10 +203,10 @@ function lookup(host, options, done) {
   return {};
 }
 
-/** Puts all of it in place, before code is loaded. `path` is the host's socket, `ca` its certificate. */
-exports.install = function install(path, ca) {
+/** Puts all of it in place, before code is loaded. `enter` connects a socket to the host, `ca` is its certificate. */
+exports.install = function install(enter, ca) {
   place = ca;
-  Socket.prototype.connect = plainConnect(path);
+  Socket.prototype.connect = plainConnect(enter);
   tls.connect = secureConnect;
   dns.lookup = lookup;
   dns.promises.lookup = async (host, options) => answerLookup(host, options);

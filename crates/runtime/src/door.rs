@@ -1,5 +1,7 @@
 //! The socket of one worker: who comes, and with which first line.
 
+use std::fs::File;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
@@ -13,6 +15,8 @@ use crate::{CallError, refuse};
 
 /// Connections that may be at their first line, besides those that are open.
 const AT_THE_DOOR: usize = 16;
+/// Read at once while a connection says what it is.
+const READ_BYTES: usize = 4_096;
 
 /// A connection that said what it is. Its place among the open ones ends with it.
 pub(crate) struct Visit {
@@ -34,8 +38,33 @@ impl Door {
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 match Arc::clone(&places).try_acquire_owned() {
-                    Ok(place) => drop(tokio::spawn(greet(stream, place, send.clone()))),
+                    Ok(place) => {
+                        let stream = BufReader::with_capacity(READ_BYTES, stream);
+                        drop(tokio::spawn(greet(stream, place, send.clone())));
+                    }
                     Err(_) => drop(tokio::spawn(turn_away(stream, connections))),
+                }
+            }
+        });
+        Self { visits, task }
+    }
+
+    /// Makes the connections to a worker that can only take them: there is always one that it has
+    /// not used yet. One that closes it unused gets no more. The path is good as long as the file
+    /// is open.
+    pub fn reach((open, path): (File, PathBuf), connections: usize) -> Self {
+        let (send, visits) = mpsc::channel(AT_THE_DOOR);
+        let places = Arc::new(Semaphore::new(connections));
+        let task = tokio::spawn(async move {
+            let _open = open;
+            while let Ok(stream) = UnixStream::connect(&path).await {
+                let mut stream = BufReader::with_capacity(READ_BYTES, stream);
+                if !matches!(stream.fill_buf().await, Ok([_, ..])) {
+                    return;
+                }
+                match Arc::clone(&places).try_acquire_owned() {
+                    Ok(place) => drop(tokio::spawn(greet(stream, place, send.clone()))),
+                    Err(_) => drop(tokio::spawn(turn_away(stream.into_inner(), connections))),
                 }
             }
         });
@@ -49,8 +78,11 @@ impl Drop for Door {
     }
 }
 
-async fn greet(stream: UnixStream, place: OwnedSemaphorePermit, send: mpsc::Sender<Visit>) {
-    let mut stream = BufReader::with_capacity(4_096, stream);
+async fn greet(
+    mut stream: BufReader<UnixStream>,
+    place: OwnedSemaphorePermit,
+    send: mpsc::Sender<Visit>,
+) {
     let line = tokio::select! {
         line = first_line(&mut stream) => line,
         () = tokio::time::sleep(FIRST_LINE_WAIT) => return,

@@ -2,13 +2,14 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use serde_json::Value;
-use tokio::net::UnixListener;
 
 use crate::control::Control;
 use crate::door::{Door, Visit};
@@ -16,7 +17,7 @@ use crate::limits::{HELLO_WAIT, LOAD_WAIT};
 use crate::process::{Process, Reaper, Spawner};
 use crate::protocol::{Hello, load_line};
 use crate::run::{Nobody, converse};
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Kind, Place, Sandbox};
 use crate::{Authority, Code, Description, Failure, Thrown, Unavailable, code};
 
 /// The protocol spoken here.
@@ -33,15 +34,32 @@ pub(crate) struct Worker {
     sandbox: Arc<Sandbox>,
 }
 
-/// Listens at a path of any length. A socket's name has 107 bytes at most, and where the folder is
-/// is not ours to say, so the kernel is shown the folder as a file that is open.
-fn listen(socket: &Path) -> io::Result<UnixListener> {
+/// A path of any length as one that a socket can have, good as long as the file is open. A socket's
+/// name has 107 bytes at most, and where the folder is is not ours to say, so the kernel is shown
+/// the folder as a file that is open.
+fn short(socket: &Path) -> io::Result<(File, PathBuf)> {
     let (Some(folder), Some(name)) = (socket.parent(), socket.file_name()) else {
         return Err(io::ErrorKind::InvalidInput.into());
     };
     let open = File::open(folder)?;
-    let short = format!("/proc/self/fd/{}", open.as_raw_fd());
-    UnixListener::bind(Path::new(&short).join(name))
+    let short = PathBuf::from(format!("/proc/self/fd/{}", open.as_raw_fd())).join(name);
+    Ok((open, short))
+}
+
+/// Makes the worker's socket. Where it may open none itself, it is started with this one, and the
+/// connections are made from here.
+fn door(sandbox: &Sandbox, place: &Place, command: &mut Command) -> io::Result<Door> {
+    let socket = place.socket();
+    let (open, path) = short(&socket)?;
+    let listener = UnixListener::bind(&path)?;
+    std::fs::set_permissions(&socket, PermissionsExt::from_mode(0o600))?;
+    if sandbox.kind == Kind::Landlock {
+        command.stdin(Stdio::from(OwnedFd::from(listener)));
+        return Ok(Door::reach((open, path), sandbox.limits.connections));
+    }
+    std::os::unix::fs::chown(&socket, place.uid, place.uid)?;
+    listener.set_nonblocking(true)?;
+    Ok(Door::open(tokio::net::UnixListener::from_std(listener)?, sandbox.limits.connections))
 }
 
 impl Worker {
@@ -54,14 +72,9 @@ impl Worker {
         let failed = |it: &dyn std::fmt::Display| Unavailable::Start(it.to_string());
         let authority = Arc::new(Authority::new().map_err(|it| failed(&it))?);
         let place = sandbox.place(authority.pem()).map_err(|it| failed(&it))?;
-        let socket = place.socket();
-        let listener = listen(&socket)
-            .map_err(|it| Unavailable::Start(format!("{}: {it}", socket.display())))?;
-        std::fs::set_permissions(&socket, PermissionsExt::from_mode(0o600))
-            .and_then(|()| std::os::unix::fs::chown(&socket, place.uid, place.uid))
-            .map_err(|it| failed(&it))?;
-        let mut door = Door::open(listener, sandbox.limits.connections);
-        let command = sandbox.command(&place);
+        let mut command = sandbox.command(&place);
+        let mut door = door(sandbox, &place, &mut command)
+            .map_err(|it| Unavailable::Start(format!("{}: {it}", place.socket().display())))?;
         let mut process = Process::start(spawner, command, place, reaper.clone()).await?;
         let control = hello(&mut door, &mut process).await?;
         process.settle(sandbox.tasks());

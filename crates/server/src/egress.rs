@@ -104,6 +104,8 @@ pub struct Egress {
     client: HttpClient,
     /// Connections that only one tenant's requests travel on.
     pools: Pools,
+    /// Speaks HTTP/1.1 alone and keeps no connection.
+    single: HttpClient,
     policy: Policy,
     routes: Routes,
     limits: Limits,
@@ -141,7 +143,7 @@ impl Egress {
         resolve: Resolve,
         identity: Option<Identity>,
     ) -> Result<Self, ConfigError> {
-        let connector = Connector::new(config, policy.clone(), resolve, identity)?;
+        let (connector, single) = Connector::both(config, policy.clone(), resolve, identity)?;
         let mut builder = Client::builder(TokioExecutor::new());
         builder
             .timer(TokioTimer::new())
@@ -152,6 +154,7 @@ impl Egress {
             .http1_max_buf_size(ANSWER_HEAD_BYTES_MAX as usize)
             .http2_max_header_list_size(ANSWER_HEAD_BYTES_MAX);
         let client = builder.build(connector.clone());
+        let single = builder.clone().pool_max_idle_per_host(0).build(single);
         let limits = Limits {
             answer_bytes_max: config.egress_answer_bytes_max,
             first_byte_timeout: config.egress_first_byte_timeout_ms.duration(),
@@ -160,7 +163,7 @@ impl Egress {
         };
         let pools = Pools::new(builder, connector);
         let routes = Routes::new(config);
-        Ok(Self { client, pools, policy, routes, limits, watch: None })
+        Ok(Self { client, pools, single, policy, routes, limits, watch: None })
     }
 
     /// The same, with somebody who looks on.
@@ -253,6 +256,16 @@ impl Egress {
     ) -> Result<Response<Incoming>, EgressError> {
         let client = self.pools.of(owner).await;
         self.stream_by(&client, request, limits).await
+    }
+
+    /// The same for a request that asks for another protocol: by HTTP/1.1, on a connection of its
+    /// own.
+    pub async fn upgrade(
+        &self,
+        request: Request<Body>,
+        limits: Limits,
+    ) -> Result<Response<Incoming>, EgressError> {
+        self.stream_by(&self.single, request, limits).await
     }
 
     async fn stream_by(

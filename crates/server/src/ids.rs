@@ -102,6 +102,9 @@ id!(
     /// A file in a stash.
     FileId, "file_");
 id!(
+    /// A request that code left to be sent.
+    LetterId, "let_");
+id!(
     /// A component that was published, or is shipped.
     ComponentId, "sc_");
 id!(

@@ -6,24 +6,30 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
+use crate::components::SealedLetter as Sealed;
 use crate::error::Result;
-use crate::outbox::{self, Claimed, Done, Job};
+use crate::outbox::{self, Claimed, Done, Job, Lane};
 use crate::tenant::Tenant;
 
 /// How often the outbox is looked at when it was empty.
 const IDLE: Duration = Duration::from_millis(500);
 /// A job that is not finished by then is taken by another worker.
 const LEASE_MS: i64 = 60_000;
-/// Jobs taken at once.
+/// Jobs taken at once; of the letters more, since they mostly wait for others.
 const BATCH: i64 = 16;
+const LETTERS_AT_ONCE: i64 = 64;
 /// First and longest wait before a failed job is tried again; each try doubles it.
 const BACKOFF_MS: i64 = 5_000;
 const BACKOFF_MS_MAX: i64 = 3_600_000;
 
 /// Works until `stop`; what was begun is finished.
 pub async fn work(app: Arc<App>, stop: CancellationToken) {
+    tokio::join!(in_lane(&app, Lane::Own, &stop), in_lane(&app, Lane::Letters, &stop));
+}
+
+async fn in_lane(app: &Arc<App>, lane: Lane, stop: &CancellationToken) {
     while !stop.is_cancelled() {
-        match round(&app).await {
+        match take(app, lane).await {
             Ok(0) => {}
             Ok(_) => continue,
             Err(error) => tracing::error!(%error, "the outbox cannot be read"),
@@ -37,17 +43,29 @@ pub async fn work(app: Arc<App>, stop: CancellationToken) {
 
 /// Does the jobs that are due now; tells how many there were.
 pub async fn round(app: &Arc<App>) -> Result<usize> {
+    Ok(take(app, Lane::Own).await? + take(app, Lane::Letters).await?)
+}
+
+async fn take(app: &Arc<App>, lane: Lane) -> Result<usize> {
     let now_ms = app.clock.now_ms();
-    let jobs = outbox::claim(&app.db, now_ms, now_ms + LEASE_MS, BATCH).await?;
+    let times = (now_ms, now_ms + LEASE_MS);
+    let jobs = outbox::claim(&app.db, lane, times, batch(lane)).await?;
     let count = jobs.len();
     futures::future::join_all(jobs.into_iter().map(|job| one(app, job))).await;
     Ok(count)
 }
 
+fn batch(lane: Lane) -> i64 {
+    match lane {
+        Lane::Own => BATCH,
+        Lane::Letters => LETTERS_AT_ONCE,
+    }
+}
+
 async fn one(app: &Arc<App>, claimed: Claimed) {
-    let Claimed { id, job, attempts, .. } = claimed;
+    let Claimed { id, job, attempts, created_at_ms } = claimed;
     let done = match job {
-        Ok(job) => perform(app, &job, attempts).await,
+        Ok(job) => perform(app, &job, (attempts, created_at_ms)).await,
         // Left for the newer process that wrote it.
         Err(error) => Err(crate::error::INTERNAL.logging(error)),
     };
@@ -66,7 +84,7 @@ async fn one(app: &Arc<App>, claimed: Claimed) {
     }
 }
 
-async fn perform(app: &Arc<App>, job: &Job, attempts: i64) -> Result<Done> {
+async fn perform(app: &Arc<App>, job: &Job, (attempts, created_at_ms): (i64, i64)) -> Result<Done> {
     match job {
         Job::RevokeGrant { project, environment, account } => {
             let tenant = Tenant { project: project.clone(), environment: *environment };
@@ -80,6 +98,11 @@ async fn perform(app: &Arc<App>, job: &Job, attempts: i64) -> Result<Done> {
             let tenant = Tenant { project: project.clone(), environment: *environment };
             crate::stash::forget(app, &tenant, file).await?;
             Ok(Done::Finished)
+        }
+        Job::SendLetter { project, environment, user, letter, sealed } => {
+            let tenant = Tenant { project: project.clone(), environment: *environment };
+            let sealed = Sealed { tenant: &tenant, user, letter, sealed };
+            crate::components::send_letter(app, sealed, (attempts, created_at_ms)).await
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::db::{Db, Tx};
-use crate::ids::{AccountId, ErasureId, FileId, JobId, ProjectId};
+use crate::ids::{AccountId, ErasureId, FileId, JobId, LetterId, ProjectId, UserId};
 use crate::on;
 use crate::tenant::Environment;
 
@@ -17,6 +17,30 @@ pub enum Job {
     EraseUser { project: ProjectId, environment: Environment, erasure: ErasureId },
     /// Take away a file whose time is over.
     EmptyStash { project: ProjectId, environment: Environment, file: FileId },
+    /// Send a request that code left behind. What it says is sealed under the user's key.
+    SendLetter {
+        project: ProjectId,
+        environment: Environment,
+        user: UserId,
+        letter: LetterId,
+        /// In base64.
+        sealed: String,
+    },
+}
+
+/// Which jobs a worker takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lane {
+    /// Those of this server itself.
+    Own,
+    /// Requests of code, to hosts that may be slow: they must not keep the others waiting.
+    Letters,
+}
+
+impl Lane {
+    fn number(self) -> i64 {
+        i64::from(self == Self::Letters)
+    }
 }
 
 impl Job {
@@ -25,6 +49,7 @@ impl Job {
             Self::RevokeGrant { .. } => "revoke_grant",
             Self::EraseUser { .. } => "erase_user",
             Self::EmptyStash { .. } => "empty_stash",
+            Self::SendLetter { .. } => "send_letter",
         }
     }
 }
@@ -61,16 +86,18 @@ pub(crate) enum Done {
 /// once.
 pub(crate) async fn claim(
     db: &Db,
-    now_ms: i64,
-    until_ms: i64,
+    lane: Lane,
+    (now_ms, until_ms): (i64, i64),
     most: i64,
 ) -> sqlx::Result<Vec<Claimed>> {
     let sql = "update jobs set lease_until_ms = $2, attempts = attempts + 1 \
                where lease_until_ms <= $1 and id in (select id from jobs where run_at_ms <= $1 \
-               and lease_until_ms <= $1 order by run_at_ms limit $3) \
+               and lease_until_ms <= $1 \
+               and (case when kind = 'send_letter' then 1 else 0 end) = $4 \
+               order by run_at_ms limit $3) \
                returning id, payload, attempts, created_at_ms";
     let rows: Vec<(JobId, String, i64, i64)> = on!(db.write(), conn => sqlx::query_as(sql)
-        .bind(now_ms).bind(until_ms).bind(most).fetch_all(conn).await?);
+        .bind(now_ms).bind(until_ms).bind(most).bind(lane.number()).fetch_all(conn).await?);
     Ok(rows
         .into_iter()
         .map(|(id, payload, attempts, created_at_ms)| Claimed {

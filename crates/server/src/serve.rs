@@ -29,6 +29,7 @@ pub use client_ip::ClientIp;
 use connection::Shared;
 pub(crate) use framing::Refusal;
 use gate::Gate;
+pub(crate) use gate::keeps_body;
 use signals::Signals;
 pub use signals::stop_signal;
 pub(crate) use stream::Watched;

@@ -8,13 +8,13 @@ import {
 import { object, quote } from './json.mjs';
 
 const { Socket } = net;
-const { connect, write, end, on, destroy } = Socket.prototype;
+const { write, end, on, destroy } = Socket.prototype;
 const NEWLINE = 10;
 
-/** A connection to the host's socket that starts with this line. Past any patch of `net`. */
-export function dial(path, line) {
+/** A connection to the host that starts with this line. Past any patch of `net`. */
+export function dial(enter, line) {
   const socket = new Socket();
-  apply(connect, socket, [{ __proto__: null, path }]);
+  enter(socket);
   apply(write, socket, [`${line}\n`]);
   return {
     write: (bytes, done) => apply(write, socket, [bytes, done]),
@@ -43,9 +43,9 @@ export function lines(connection, each) {
 }
 
 /** Opens the control connection. `receive` gets the host's orders, `gone` is called when the host is. */
-export function open(path, receive, gone) {
+export function open(enter, receive, gone) {
   const line = object({ __proto__: null, hello: '"control"', version: '1', node: quote(process.version) });
-  const connection = dial(path, line);
+  const connection = dial(enter, line);
   const waiting = create(null);
   let last = 0;
 

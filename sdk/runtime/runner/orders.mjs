@@ -191,7 +191,7 @@ export function orders(channel, where, disconnect) {
     calm();
     for (let at = 0; at < made.length && told.ok !== undefined; at += 1) {
       try {
-        await sendFile(where.socket, of, made[at]);
+        await sendFile(where.enter, of, made[at]);
       } catch (thrown) {
         told = bad(failure(thrown, { code: 'file' }));
       }

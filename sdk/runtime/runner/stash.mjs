@@ -133,12 +133,12 @@ function clear(folder, without) {
 }
 
 /** Sends one file to the host. Rejects with what the host has against it. */
-export function sendFile(socket, of, file) {
+export function sendFile(enter, of, file) {
   return new PlainPromise((resolve, reject) => {
     const hello = object({
       __proto__: null, hello: '"file"', of: toText(of), path: quote(file.path), bytes: toText(file.bytes),
     });
-    const connection = dial(socket, hello);
+    const connection = dial(enter, hello);
     let answered = false;
     connection.on('error', reject);
     connection.on('close', () => answered || reject(new PlainError(`The host did not take the file ${file.path}`)));

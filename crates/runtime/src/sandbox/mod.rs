@@ -185,6 +185,7 @@ impl Sandbox {
         let of = |here: &str, there: PathBuf| if inside { here.into() } else { there };
         let tmp = of("/tmp", place.tmp());
         // Where /etc cannot be read, OpenSSL ends the process for want of a file it does not need.
+        let given = (self.kind == Kind::Landlock).then(|| ("GRANTKEEP_DESCRIPTOR", "0".into()));
         let configuration = if inside { None } else { Some(("OPENSSL_CONF", "/dev/null".into())) };
         let mut environment = vec![
             ("PATH", "/usr/local/bin:/usr/bin:/bin".into()),
@@ -198,6 +199,7 @@ impl Sandbox {
             ("GRANTKEEP_CA", of(&format!("{RUN}/ca.pem"), place.authority())),
         ];
         environment.extend(configuration);
+        environment.extend(given);
         environment
     }
 
@@ -329,7 +331,7 @@ fn bubblewrap_holds(limits: &Limits) -> Vec<String> {
 fn landlock_holds() -> Vec<String> {
     sentences(&[
         "Files by Landlock: /usr, Node and the code to read, one folder to write.",
-        "No socket but of the kind UNIX, so no network.",
+        "No socket can be opened, of whatever kind: the worker has the one that it was given.",
         "No process can be started, and no other one signalled.",
         "System calls by an allow-list; no new privileges.",
     ])
@@ -337,9 +339,7 @@ fn landlock_holds() -> Vec<String> {
 
 fn landlock_lacks() -> Vec<String> {
     sentences(&[
-        "Workers share the machine's namespaces. UNIX sockets of other programs that this user \
-         may open (a database's, a container engine's) are in reach; a worker's own has a name \
-         that cannot be guessed.",
+        "Workers share the machine's namespaces: what /proc tells every user is seen.",
         "The size of /tmp is not limited, only that of each file.",
     ])
 }

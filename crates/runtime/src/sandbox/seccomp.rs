@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use libc::{
     AF_INET, AF_INET6, AF_UNIX, CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS,
-    CLONE_NEWPID, CLONE_NEWUSER, CLONE_NEWUTS, CLONE_THREAD,
+    CLONE_NEWPID, CLONE_NEWUSER, CLONE_NEWUTS, CLONE_THREAD, SOCK_STREAM,
 };
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
@@ -17,11 +17,13 @@ use seccompiler::{
 pub(crate) enum Around {
     /// Namespaces of its own: signals, processes and sockets end there.
     Namespaces,
-    /// None. The process with this id may signal only itself, start no other and open only UNIX
-    /// sockets.
+    /// None. The process with this id may signal only itself and start no other. It opens no socket
+    /// and connects none: it has the one that it was started with, and pairs of its own.
     Nothing { pid: u32 },
 }
 
+/// The kind of a socket, without the flags beside it.
+const SOCKET_KIND: i32 = 0xf;
 const NAMESPACES: i32 = CLONE_NEWNS
     | CLONE_NEWCGROUP
     | CLONE_NEWUTS
@@ -59,9 +61,9 @@ const ALWAYS: &[libc::c_long] = calls![
     SYS_rt_sigreturn SYS_rt_sigsuspend SYS_rt_sigtimedwait SYS_sched_get_priority_max
     SYS_sched_get_priority_min SYS_sched_getaffinity SYS_sched_getattr SYS_sched_getparam
     SYS_sched_getscheduler SYS_sched_setaffinity SYS_sched_yield SYS_sendfile SYS_sendmmsg
-    SYS_sendmsg SYS_sendto SYS_set_robust_list SYS_get_robust_list SYS_set_tid_address
+    SYS_sendmsg SYS_set_robust_list SYS_get_robust_list SYS_set_tid_address
     SYS_setitimer SYS_setpgid SYS_setsid SYS_setsockopt SYS_shutdown SYS_sigaltstack
-    SYS_socketpair SYS_statfs SYS_statx SYS_symlinkat SYS_sync_file_range SYS_sysinfo
+    SYS_statfs SYS_statx SYS_symlinkat SYS_sync_file_range SYS_sysinfo
     SYS_timer_create SYS_timer_delete SYS_timer_getoverrun SYS_timer_gettime SYS_timer_settime
     SYS_timerfd_create SYS_timerfd_gettime SYS_timerfd_settime SYS_times SYS_truncate
     SYS_umask SYS_uname SYS_unlinkat SYS_utimensat SYS_wait4 SYS_waitid SYS_write SYS_writev
@@ -83,7 +85,7 @@ const OLDER: &[libc::c_long] = &[];
 /// Only where nobody else is in reach.
 const AMONG_ITS_OWN: &[libc::c_long] = calls![
     SYS_connect SYS_kill SYS_tgkill SYS_tkill SYS_pidfd_open SYS_pidfd_send_signal
-    SYS_rt_sigqueueinfo SYS_rt_tgsigqueueinfo
+    SYS_rt_sigqueueinfo SYS_rt_tgsigqueueinfo SYS_sendto SYS_socketpair
 ];
 
 /// The filter as the kernel takes it.
@@ -114,14 +116,16 @@ fn build(around: Around) -> Result<BpfProgram, seccompiler::BackendError> {
             rules.extend([(libc::SYS_fork, Vec::new()), (libc::SYS_vfork, Vec::new())]);
             let families = [AF_UNIX, AF_INET, AF_INET6].map(|it| is(0, it.unsigned_abs().into()));
             rules.insert(libc::SYS_socket, families.into_iter().collect::<Result<_, _>>()?);
-            rules.insert(libc::SYS_clone, vec![masked(NAMESPACES, 0)?]);
+            rules.insert(libc::SYS_clone, vec![masked_at(0, NAMESPACES, 0)?]);
         }
         Around::Nothing { pid } => {
-            rules.insert(libc::SYS_connect, Vec::new());
-            rules.insert(libc::SYS_socket, vec![is(0, AF_UNIX.unsigned_abs().into())?]);
+            // A pair that is no stream could be sent from to any path.
+            let streams = vec![masked_at(1, SOCKET_KIND, SOCK_STREAM)?];
+            rules.insert(libc::SYS_socketpair, streams);
+            rules.insert(libc::SYS_sendto, vec![nowhere(4)?]);
             rules.insert(libc::SYS_kill, vec![is(0, pid.into())?]);
             rules.insert(libc::SYS_tgkill, vec![is(0, pid.into())?]);
-            let thread = masked(NAMESPACES | CLONE_THREAD, CLONE_THREAD)?;
+            let thread = masked_at(0, NAMESPACES | CLONE_THREAD, CLONE_THREAD)?;
             rules.insert(libc::SYS_clone, vec![thread]);
         }
     }
@@ -135,10 +139,20 @@ fn is(argument: u8, value: u64) -> Result<SeccompRule, seccompiler::BackendError
     SeccompRule::new(vec![equal])
 }
 
+/// The argument is a null pointer.
+fn nowhere(argument: u8) -> Result<SeccompRule, seccompiler::BackendError> {
+    let null = SeccompCondition::new(argument, SeccompCmpArgLen::Qword, SeccompCmpOp::Eq, 0)?;
+    SeccompRule::new(vec![null])
+}
+
 /// Of the flags in the mask exactly those of `value` are set.
-fn masked(mask: i32, value: i32) -> Result<SeccompRule, seccompiler::BackendError> {
+fn masked_at(
+    argument: u8,
+    mask: i32,
+    value: i32,
+) -> Result<SeccompRule, seccompiler::BackendError> {
     let (mask, value) = (u64::from(mask.unsigned_abs()), u64::from(value.unsigned_abs()));
     let compare = SeccompCmpOp::MaskedEq(mask);
-    let flags = SeccompCondition::new(0, SeccompCmpArgLen::Dword, compare, value)?;
+    let flags = SeccompCondition::new(argument, SeccompCmpArgLen::Dword, compare, value)?;
     SeccompRule::new(vec![flags])
 }

@@ -1,6 +1,7 @@
 //! Code that wants out, or wants everything: `tests/hostile/*.mjs`, each with what may come of it.
 //! Whatever that is, no tripwire is touched, and this process goes on.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use futures::stream::StreamExt;
 use grantkeep_runtime::{Code, Failure, Op, Wanted};
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, UdpSocket};
+use tokio::net::{TcpListener, UdpSocket, UnixListener};
 
 use crate::world::{Recorder, World, action, input, key, module, world_with};
 
@@ -50,6 +51,8 @@ struct Tripwires {
     world: World,
     tcp: TcpListener,
     udp: UdpSocket,
+    /// Another program's, which lets everybody in.
+    unix: UnixListener,
     other: World,
 }
 
@@ -64,10 +67,13 @@ impl Tripwires {
         std::fs::write(world.folder.path().join("tripwire"), CANARY).unwrap();
         let tcp = TcpListener::bind("0.0.0.0:0").await.unwrap();
         let udp = UdpSocket::bind(tcp.local_addr().unwrap()).await.unwrap();
+        let path = world.folder.path().join("unix");
+        let unix = UnixListener::bind(&path).unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o777)).unwrap();
         // A worker of somebody else, alive all the time, however long it takes.
         let other = world_with(sandbox, |it| it.idle_max = Duration::from_hours(24)).await;
         assert_eq!(other.returned("other", &action(COUNTS)).await, json!(1));
-        Self { world, tcp, udp, other }
+        Self { world, tcp, udp, unix, other }
     }
 
     fn code(&self, hostile: &Hostile) -> Code {
@@ -84,6 +90,7 @@ impl Tripwires {
             .replace("%FOLDER%", &of(folder))
             .replace("%WORKERS%", &of(&folder.join("runtime/w")))
             .replace("%OTHER%", &other)
+            .replace("%UNIX%", &of(&folder.join("unix")))
             .replace("%PORT%", &self.tcp.local_addr().unwrap().port().to_string())
             .replace("%LAN%", "0.0.0.0")
             .replace("%PID%", &std::process::id().to_string())
@@ -106,6 +113,7 @@ impl Tripwires {
     async fn untouched(&self) {
         let wait = Duration::from_millis(1);
         assert!(tokio::time::timeout(wait, self.tcp.accept()).await.is_err(), "TCP came through");
+        assert!(tokio::time::timeout(wait, self.unix.accept()).await.is_err(), "a socket was used");
         let mut bytes = [0; 64];
         let came = tokio::time::timeout(wait, self.udp.recv(&mut bytes)).await;
         assert!(came.is_err(), "UDP came through");
@@ -118,7 +126,7 @@ impl Tripwires {
         let names = std::fs::read_dir(folder).unwrap().map(|it| it.unwrap().file_name());
         let mut names: Vec<_> = names.collect();
         names.sort();
-        assert_eq!(names, ["runtime", "tripwire"]);
+        assert_eq!(names, ["runtime", "tripwire", "unix"]);
         // The other worker is the same, and has heard of nothing.
         assert_eq!(self.other.returned("other", &action(COUNTS)).await, json!(2));
     }

@@ -6,6 +6,7 @@ use grantkeep_runtime::{Failure, Op};
 use serde_json::{Map, Value, json};
 
 use super::host::RunHost;
+use super::letters::{self, Letter};
 use super::outcome::{Observation, Outcome};
 use super::prepare::{Asked, Filled, Prepared, prepare_found};
 use super::stashed::Stash;
@@ -78,7 +79,41 @@ pub async fn run_found(
 fn context(app: &App, id: &RunId) -> Value {
     let now_ms = app.clock.now_ms();
     json!({ "id": id, "trace_id": id, "ts": crate::clock::iso(now_ms), "JIT": false,
-        "deadline": now_ms + app.config.code_wall_ms.ms(), "replay": false })
+        "deadline": now_ms + app.config.code_wall_ms.ms(), "replay": false,
+        "platform_version": env!("CARGO_PKG_VERSION"), "run": { "runs": 1 } })
+}
+
+/// Takes out what is to be sent. What only a workflow could do is a line in the log.
+fn told_alone(done: &mut Outcome) -> Vec<Letter> {
+    let at_ms = done.ended_ms;
+    let gathered = &mut done.gathered;
+    let (mut letters, refused) = letters::letters(std::mem::take(&mut gathered.sent), at_ms);
+    gathered.log.extend(refused);
+    let mut asked = Vec::new();
+    let before = letters.len();
+    letters.retain(|it| matches!(it, Letter::Http(_)));
+    if letters.len() < before {
+        asked.push("$.send.emit".to_owned());
+    }
+    if !gathered.responded.is_empty() {
+        asked.push("$.respond".to_owned());
+    }
+    let flow = match &done.result {
+        Ok(value) => value["flow"]["kind"].as_str(),
+        Err(Failure::Thrown(it)) => it.flow.as_ref().and_then(|it| it["kind"].as_str()),
+        Err(_) => None,
+    };
+    if let Some(kind @ ("suspend" | "delay" | "rerun")) = flow {
+        asked.push(format!("$.flow.{kind}"));
+    }
+    let line = |what| Observation {
+        k: "console.warn".to_owned(),
+        ts: at_ms,
+        msg: Some(format!("{what} works in a workflow, and did nothing here.")),
+        err: None,
+    };
+    gathered.log.extend(asked.into_iter().map(line));
+    letters
 }
 
 async fn finished(
@@ -95,7 +130,13 @@ async fn finished(
         "grantkeep_component_runs_total", "about" => "action", "outcome" => done.word()
     )
     .increment(1);
+    let letters = told_alone(&mut done);
     past::keep(app, prepared, (id, "action"), &done).await?;
+    if !letters.is_empty() {
+        let mut tx = app.db.begin().await?;
+        letters::leave(app, &mut tx, (&prepared.tenant, &prepared.user), &letters).await?;
+        tx.commit().await?;
+    }
     let observations = done.observations();
     let outcome = done.word();
     let (ret, failure) = match done.result {

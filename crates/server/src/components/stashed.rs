@@ -91,7 +91,7 @@ impl Stash {
     pub fn shown(&self, app: &App) -> Result<Vec<Value>> {
         let view = |(path, file): (String, File)| {
             let url = stash::link::make(app, &file)?;
-            Ok(json!({ "localPath": format!("/tmp/stash/{path}"), "s3Key": file.key,
+            Ok(json!({ "localPath": format!("/tmp/{path}"), "s3Key": file.key,
                 "get_url": url.as_str() }))
         };
         self.left().into_iter().map(view).collect()

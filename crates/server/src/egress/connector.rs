@@ -74,18 +74,21 @@ pub(super) struct Connector {
 }
 
 impl Connector {
-    pub(super) fn new(
+    /// One that speaks all versions of HTTP, and one that speaks HTTP/1.1 alone.
+    pub(super) fn both(
         config: &Config,
         policy: Policy,
         resolve: Resolve,
         identity: Option<Identity>,
-    ) -> Result<Self, ConfigError> {
-        let https = HttpsConnectorBuilder::new()
-            .with_tls_config(tls(config, identity)?)
-            .https_or_http()
-            .enable_all_versions()
-            .wrap_connector(Checked { policy, resolve });
-        Ok(Self { https, timeout: config.egress_connect_timeout_ms.duration() })
+    ) -> Result<(Self, Self), ConfigError> {
+        let timeout = config.egress_connect_timeout_ms.duration();
+        let tls = tls(config, identity)?;
+        let checked = Checked { policy, resolve };
+        let begun = HttpsConnectorBuilder::new().with_tls_config(tls.clone()).https_or_http();
+        let all = begun.enable_all_versions().wrap_connector(checked.clone());
+        let begun = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
+        let first = begun.enable_http1().wrap_connector(checked);
+        Ok((Self { https: all, timeout }, Self { https: first, timeout }))
     }
 }
 

@@ -73,6 +73,23 @@ impl Record {
         }
     }
 
+    pub fn answered(&mut self, status: StatusCode) {
+        self.call.status = Some(status.as_u16());
+    }
+
+    /// Counts bytes to the app. `false`: they are more than may be sent.
+    pub fn sends(&mut self, count: usize) -> bool {
+        let count = count as u64;
+        let before = self.sent.bytes.fetch_add(count, Ordering::Relaxed);
+        before + count <= self.sent.bytes_max
+    }
+
+    /// Counts bytes from the app. `false`: they are more than may come.
+    pub fn receives(&mut self, count: usize) -> bool {
+        self.call.received_bytes += count as u64;
+        self.call.received_bytes <= self.app.config.proxy_answer_bytes_max as u64
+    }
+
     pub fn failed(&mut self, code: &'static str) {
         self.call.error = Some(code);
     }
@@ -113,8 +130,13 @@ impl Drop for Record {
 ///
 /// # Errors
 /// [`error::UPSTREAM_PROTOCOL`], [`error::UPSTREAM_TOO_LARGE`].
-pub(super) fn screen(app: &App, method: &Method, response: &Response<Incoming>) -> Result<()> {
-    if response.status().is_informational() {
+pub(super) fn screen(
+    app: &App,
+    (method, upgrade): (&Method, bool),
+    response: &Response<Incoming>,
+) -> Result<()> {
+    let agreed = upgrade && response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    if response.status().is_informational() && !agreed {
         return Err(error::UPSTREAM_PROTOCOL.logging("the app changed the protocol"));
     }
     let bytes_max = app.config.proxy_answer_bytes_max as u64;
@@ -153,7 +175,7 @@ pub(super) fn pass(
         to.remove(CONTENT_LENGTH);
     }
     head.headers = to;
-    record.call.status = Some(head.status.as_u16());
+    record.answered(head.status);
     let scanner = Scanner::new(record.grants.needles(exchanged));
     let inner = Download::new(incoming, scanner, bounds, slot);
     let mut answer = Response::new(Body::new(Recorded { inner, exchanged, record }));
@@ -162,7 +184,7 @@ pub(super) fn pass(
     answer
 }
 
-fn restore(headers: &mut HeaderMap, needles: &Needles) {
+pub(super) fn restore(headers: &mut HeaderMap, needles: &Needles) {
     let ours = |it: &HeaderName| it.as_str().starts_with(OUR_HEADERS);
     let ours: Vec<HeaderName> = headers.keys().filter(|it| ours(it)).cloned().collect();
     for name in ours {

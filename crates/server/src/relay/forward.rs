@@ -21,6 +21,7 @@ use super::connection::Link;
 use super::grants::Granted;
 use super::load::{Load, Need};
 use super::replace::{Replacer, Spelling};
+use super::socket;
 use crate::audit::Event;
 use crate::egress::{self, Limits, Ports};
 use crate::error::{self, Error, Result};
@@ -51,19 +52,25 @@ const HOPS: [HeaderName; 11] = [
 /// Answers one request. What cannot be sent is answered here, by an error of ours.
 pub(super) async fn forward(
     link: &Link,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
     refusal: Option<Refusal>,
     busy: Busy,
 ) -> Response<Body> {
     let method = request.method().clone();
     let mut record = Record::begin(link, (&method, request.uri().path()), busy);
+    let upgrade = socket::is_asked(&request).then(|| hyper::upgrade::on(&mut request));
     let sent = match judge(link, &request, refusal) {
         Ok(()) => send(link, &mut record, request).await,
         Err(error) => Err(error),
     };
-    match sent {
-        Ok((response, slot, end)) => pass((record, &method), response, (slot, end)),
-        Err(error) => {
+    match (sent, upgrade) {
+        (Ok((response, slot, _)), Some(code))
+            if response.status() == StatusCode::SWITCHING_PROTOCOLS =>
+        {
+            socket::join(link, (code, response), (record, slot))
+        }
+        (Ok((response, slot, end)), _) => pass((record, &method), response, (slot, end)),
+        (Err(error), _) => {
             record.failed(error.kind().code);
             let mut response = error.into_response();
             // The rest of the body would be taken for the next request.
@@ -94,9 +101,9 @@ fn judge(link: &Link, request: &Request<Incoming>, refusal: Option<Refusal>) -> 
     if uri.authority().is_some() || uri.scheme().is_some() || !uri.path().starts_with('/') {
         return Err(error::INVALID_TARGET.saying("The request must name a path, not a URL."));
     }
-    if headers.contains_key(UPGRADE) {
+    if headers.contains_key(UPGRADE) && !socket::is_asked(request) {
         return Err(error::INVALID_REQUEST
-            .saying("WebSockets and other upgrades are not passed on in this version."));
+            .saying("Of upgrades, WebSockets are passed on, asked for by GET; no others."));
     }
     let mut hosts = headers.get_all(HOST).iter();
     let (host, more) = (hosts.next().and_then(|it| it.to_str().ok()), hosts.next());
@@ -127,13 +134,15 @@ type Answered = (Response<Incoming>, Option<Slot>, Instant);
 
 async fn send(link: &Link, record: &mut Record, request: Request<Incoming>) -> Result<Answered> {
     let owners = link.way.owners(&link.app, &link.grants, link.scheme);
+    let upgrade = socket::is_asked(&request);
     let (parts, body) = request.into_parts();
-    let asked = Asked::of(link, parts, &owners);
+    let asked = Asked::of(link, (parts, upgrade), &owners);
     let load = Load::of(body, asked.need(&owners), record.sent.clone()).await?;
     let end = Instant::now() + link.app.config.proxy_total_timeout_ms.duration();
     let mut sending = Sending { link, asked, owners, load, end, slot: None };
     let response = sending.run(record).await?;
-    screen(&link.app, &sending.asked.method, &response)?;
+    let Asked { method, upgrade, .. } = &sending.asked;
+    screen(&link.app, (method, *upgrade), &response)?;
     Ok((response, sending.slot, end))
 }
 
@@ -147,10 +156,12 @@ struct Asked {
     spelling: Option<Spelling>,
     /// The one owner that signs it.
     signer: Option<usize>,
+    /// Whether it asks for a WebSocket.
+    upgrade: bool,
 }
 
 impl Asked {
-    fn of(link: &Link, parts: Parts, owners: &[&Granted]) -> Self {
+    fn of(link: &Link, (parts, upgrade): (Parts, bool), owners: &[&Granted]) -> Self {
         let mut headers = without_hops(parts.headers);
         for name in [HOST, CONTENT_LENGTH, EXPECT] {
             headers.remove(name);
@@ -158,6 +169,9 @@ impl Asked {
         if link.grants.has_blinds() {
             // Answers are looked through for credentials, so they must be in clear.
             headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        }
+        if upgrade {
+            socket::ask(link, &mut headers);
         }
         let blind = owners.iter().any(|it| !it.blinds.is_empty());
         let clear = blind && !headers.contains_key(CONTENT_ENCODING);
@@ -172,6 +186,7 @@ impl Asked {
             signer: signer.filter(|_| another.is_none()),
             spelling,
             headers,
+            upgrade,
         }
     }
 
@@ -330,7 +345,12 @@ impl Sending<'_> {
         };
         let egress = used.first().map_or(&app.egress, |at| &self.owners[*at].egress);
         let project = self.link.grants.by.tenant.project.as_str();
-        egress.stream_for(project, request, limits).await.map_err(|error| {
+        let sent = if self.asked.upgrade {
+            egress.upgrade(request, limits).await
+        } else {
+            egress.stream_for(project, request, limits).await
+        };
+        sent.map_err(|error| {
             let over = record.sent.is_over();
             if over { error::BODY_TOO_LARGE.into() } else { told(&error) }
         })

@@ -19,6 +19,7 @@ mod load;
 mod replace;
 mod scrub;
 mod sign;
+mod socket;
 mod way;
 
 pub use connection::serve;

@@ -49,6 +49,8 @@ pub(crate) struct Activity {
     moved: AtomicU64,
     requests: AtomicUsize,
     http2: AtomicBool,
+    /// Whether the connection speaks another protocol by now.
+    left: AtomicBool,
     found: Mutex<VecDeque<Option<Refusal>>>,
 }
 
@@ -61,6 +63,7 @@ impl Activity {
             moved: AtomicU64::new(0),
             requests: AtomicUsize::new(0),
             http2: AtomicBool::new(false),
+            left: AtomicBool::new(false),
             found: Mutex::default(),
         })
     }
@@ -82,6 +85,15 @@ impl Activity {
     /// Bytes went.
     pub(super) fn wrote(&self) {
         self.moved.store(self.now(), Ordering::Relaxed);
+    }
+
+    /// From now on no bytes are heads of requests.
+    pub(crate) fn leaves_http(&self) {
+        self.left.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn has_left(&self) -> bool {
+        self.left.load(Ordering::Relaxed)
     }
 
     /// The stream saw a head go by.

@@ -33,12 +33,20 @@ const REQUEST_ID: &str = "x-request-id";
 /// Longest name that a proxy gave a request and that is logged, in bytes.
 const PROXY_ID_BYTES_MAX: usize = 64;
 
+/// Where workflows take requests.
+const WORKFLOWS: &str = "/v1/workflows/";
+/// Have the body of such a request kept as a file, whatever its size.
+const KEPT: &str = "x-pd-upload-body";
+const KEPT_QUERY: &str = "pipedream_upload_body=1";
+
 /// Checks a request and asks the router.
 pub(super) struct Gate {
     router: Router,
     trusted: Vec<IpNet>,
     /// The path of the public URL, without its last slash.
     prefix: String,
+    /// Host and port of the public URL.
+    authority: String,
     /// Hosts below this one are addresses of workflows.
     workflow_domain: Option<String>,
     body_bytes_max: usize,
@@ -57,6 +65,7 @@ impl Gate {
             router,
             trusted: config.trusted_proxies.clone(),
             prefix: config.public_url.path().trim_end_matches('/').to_owned(),
+            authority: authority(&config.public_url),
             workflow_domain: config.workflow_domain.clone(),
             body_bytes_max: config.body_bytes_max,
             proxy_bytes_max: config.proxy_request_bytes_max,
@@ -115,8 +124,8 @@ impl Gate {
         }
         check_host(request)?;
         let length = headers.get(header::CONTENT_LENGTH).and_then(|it| it.to_str().ok());
-        let routed = routed(uri, &self.prefix);
-        let bytes_max = self.bytes_max(routed.as_ref().unwrap_or(uri).path());
+        let to = self.destination(request);
+        let bytes_max = self.bytes_max(to.as_ref().unwrap_or(uri), headers);
         if length.and_then(|it| it.parse::<usize>().ok()).is_some_and(|it| it > bytes_max) {
             let text = format!("A body for this path has at most {bytes_max} bytes.");
             return Err(error::BODY_TOO_LARGE.saying(text));
@@ -124,35 +133,43 @@ impl Gate {
         Ok(())
     }
 
-    /// Largest body that may come to this path, which is routed already.
-    fn bytes_max(&self, path: &str) -> usize {
-        match within(path) {
+    /// Largest body that may come to this URI, which is routed already.
+    fn bytes_max(&self, uri: &Uri, headers: &HeaderMap) -> usize {
+        let kept = uri.path().starts_with(WORKFLOWS) && keeps_body(uri, headers);
+        match within(uri.path()) {
+            _ if kept => self.file_bytes_max,
             Some("proxy") => self.proxy_bytes_max,
             Some("file_stash") => self.file_bytes_max,
             _ => self.body_bytes_max,
         }
     }
 
+    /// Where the request is routed to, if its URI says it in another way.
+    fn destination(&self, request: &Request<Incoming>) -> Option<Uri> {
+        let clean = routed(request.uri(), &self.prefix);
+        let uri = clean.as_ref().unwrap_or(request.uri());
+        let domain = self.workflow_domain.as_deref();
+        let glued = || glued(uri, (&self.authority, &self.prefix), domain);
+        self.of_workflow(request, uri).or_else(glued).or(clean)
+    }
+
     /// The same request at the address of the workflow that its host names.
-    fn of_workflow(&self, request: &Request<Incoming>) -> Option<Uri> {
+    fn of_workflow(&self, request: &Request<Incoming>, uri: &Uri) -> Option<Uri> {
         let domain = self.workflow_domain.as_deref()?;
         let host = request.uri().host().or_else(|| {
             let text = request.headers().get(header::HOST)?.to_str().ok()?;
             text.split(':').next()
         })?;
-        below(request.uri(), &host.to_ascii_lowercase(), domain)
+        below(uri, &host.to_ascii_lowercase(), domain)
     }
 
     /// Asks the router, within the time limit; a panic becomes an answer.
     async fn route(&self, mut request: Request<Incoming>) -> Response {
-        if let Some(uri) = routed(request.uri(), &self.prefix) {
-            *request.uri_mut() = uri;
-        }
-        if let Some(uri) = self.of_workflow(&request) {
+        if let Some(uri) = self.destination(&request) {
             *request.uri_mut() = uri;
         }
         let arrived = Arrived::default();
-        let bytes_max = self.bytes_max(request.uri().path());
+        let bytes_max = self.bytes_max(request.uri(), request.headers());
         let waits = request.headers().contains_key(header::EXPECT);
         let upload = |body| Body::new(Upload::new(body, (bytes_max, waits), arrived.clone()));
         let mut request = request.map(upload);
@@ -231,6 +248,33 @@ fn routed(uri: &Uri, prefix: &str) -> Option<Uri> {
     Uri::from_parts(parts).ok()
 }
 
+/// Whether the body of a request to a workflow is to be kept as a file, as header or query say.
+pub(crate) fn keeps_body(uri: &Uri, headers: &HeaderMap) -> bool {
+    let queried = || uri.query().is_some_and(|it| it.split('&').any(|it| it == KEPT_QUERY));
+    headers.get(KEPT).is_some_and(|it| it.as_bytes() == b"1") || queried()
+}
+
+fn authority(url: &url::Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+/// The address of a workflow that a client put, as a whole, after the address of this server
+/// (`/https:/host/..`; two slashes are one already).
+fn glued(uri: &Uri, (own, prefix): (&str, &str), domain: Option<&str>) -> Option<Uri> {
+    let rest = ["/https:/", "/http:/"].iter().find_map(|it| uri.path().strip_prefix(it))?;
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let query = uri.query().map(|it| format!("?{it}")).unwrap_or_default();
+    let asked: Uri = format!("/{path}{query}").parse().ok()?;
+    let host = authority.split(':').next()?.to_ascii_lowercase();
+    if let Some(found) = domain.and_then(|it| below(&asked, &host, it)) {
+        return Some(found);
+    }
+    let asked = routed(&asked, prefix).unwrap_or(asked);
+    let ours = authority.eq_ignore_ascii_case(own) && asked.path().starts_with(WORKFLOWS);
+    ours.then_some(asked)
+}
+
 /// The address of the workflow that a host below `domain` names, with what the request asks there.
 fn below(uri: &Uri, host: &str, domain: &str) -> Option<Uri> {
     let key = host.strip_suffix(domain)?.strip_suffix('.')?;
@@ -260,6 +304,27 @@ mod tests {
         assert_eq!(at("eo1a.flows.example", "/?a=b").as_deref(), Some("/v1/workflows/eo1a?a=b"));
         for host in ["flows.example", ".flows.example", "a.b.flows.example", "eo1aflows.example"] {
             assert_eq!(at(host, "/x"), None, "{host}");
+        }
+    }
+
+    #[test]
+    fn an_address_that_was_glued_to_ours_is_the_workflows() {
+        let at = |text: &str| {
+            let uri: Uri = text.parse().unwrap();
+            glued(&uri, ("gk.example:8443", "/b"), Some("flows.example")).map(|it| it.to_string())
+        };
+        let own = "/https:/GK.example:8443/b/v1/workflows/eo1a/x?a=b";
+        assert_eq!(at(own).as_deref(), Some("/v1/workflows/eo1a/x?a=b"));
+        let named = "/http:/eo1a.flows.example?a=b";
+        assert_eq!(at(named).as_deref(), Some("/v1/workflows/eo1a?a=b"));
+        for other in [
+            "/https:/gk.example:8443/b/v1/connect/proj_1/accounts",
+            "/https:/gk.example/b/v1/workflows/eo1a",
+            "/https:/evil.example/v1/workflows/eo1a",
+            "/https:",
+            "/v1/workflows/eo1a",
+        ] {
+            assert_eq!(at(other), None, "{other}");
         }
     }
 

@@ -33,7 +33,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut this.inner).poll_read(cx, buffer))?;
         let new = &buffer.filled()[before..];
-        if !new.is_empty() {
+        if !new.is_empty() && !this.activity.has_left() {
             this.activity.read();
             this.framing.feed(new, |found| this.activity.found(found));
         }

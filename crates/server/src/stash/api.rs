@@ -7,7 +7,8 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use futures::StreamExt;
+use bytes::Bytes;
+use futures::{Stream, StreamExt};
 use http_body_util::LengthLimitError;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
@@ -71,8 +72,7 @@ pub(crate) async fn put(
         stash: query.one("stash_id")?.map_or(Into::Fresh, Into::Known),
         name: query.one("name")?.unwrap_or_default(),
     };
-    let bytes = body.into_data_stream().map(|it| it.map_err(|error| fault(&error)));
-    let file = upload(&app, new, bytes).await?;
+    let file = upload(&app, new, bytes_of(body)).await?;
     let event = Event::new("file.stash", &call.caller.actor, &call.origin).tenant(&call.tenant);
     app.audit.record(event.target("file", file.id.as_str())).await?;
     let view = StashedFile {
@@ -83,6 +83,11 @@ pub(crate) async fn put(
         stash_id: file.stash,
     };
     Ok((StatusCode::CREATED, axum::Json(view)))
+}
+
+/// A body as an upload takes it.
+pub(crate) fn bytes_of(body: Body) -> impl Stream<Item = Result<Bytes>> + Send + 'static {
+    body.into_data_stream().map(|it| it.map_err(|error| fault(&error)))
 }
 
 /// What the caller did wrong with the body.

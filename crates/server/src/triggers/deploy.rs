@@ -85,8 +85,11 @@ pub(super) fn plans(props: &[Value], configured: &Map<String, Value>) -> Result<
             }
             "$.interface.apphook" => {
                 let text = format!(
-                    "The trigger was not deployed: `{name}` wants events that the app's provider \
-                     sends through the vendor's own app, which this server does not have."
+                    "The trigger was not deployed: `{name}` wants events that apps send to one \
+                     address of a vendor's, which this server does not have. Use a trigger of the \
+                     app that registers an address of its own (`$.interface.http`) or that asks \
+                     by the clock (`$.interface.timer`); or deploy `http-new-requests`, and enter \
+                     its address where the app lets you set one for its events."
                 );
                 return Err(error::NOT_IMPLEMENTED.saying(text).retry_after(0));
             }

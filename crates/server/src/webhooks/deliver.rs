@@ -161,7 +161,8 @@ fn next(delivery: &Delivery, outcome: &Outcome, now_ms: i64) -> Next {
         Outcome::Refused { wait_ms, .. } => wait_ms.unwrap_or(0),
         Outcome::Unreached(_) | Outcome::Ours(_) => 0,
     };
-    let at_ms = schedule::next_try(&delivery.id, delivery.attempts, delivery.queued_at_ms, now_ms);
+    let (id, queued_at_ms) = (delivery.id.as_str(), delivery.queued_at_ms);
+    let at_ms = schedule::next_try(id, delivery.attempts, queued_at_ms, now_ms);
     at_ms.map_or(Next::Never, |at_ms| Next::At(at_ms.max(now_ms + asked_ms)))
 }
 

@@ -31,6 +31,7 @@ pub use endpoints::{
 };
 pub use probe::{Probe, probe};
 pub use replay::{Which, deliveries, replay};
+pub(crate) use schedule::next_try;
 pub use work::{round, run, tidy};
 
 use crate::ids::{AccountId, DeliveryId, EmitterId, MessageId, WebhookId};

@@ -1,7 +1,6 @@
 //! When something is sent again, and how an endpoint that fails is spared. Pure arithmetic.
 
 use super::Condition;
-use crate::ids::DeliveryId;
 
 const SECOND_MS: i64 = 1_000;
 const MINUTE_MS: i64 = 60 * SECOND_MS;
@@ -42,12 +41,7 @@ const AT_ONCE: usize = 4;
 
 /// When to try again what was tried `attempts` times and was queued at `queued_at_ms`. `None`: not
 /// any more.
-pub(super) fn next_try(
-    id: &DeliveryId,
-    attempts: i64,
-    queued_at_ms: i64,
-    now_ms: i64,
-) -> Option<i64> {
+pub(crate) fn next_try(id: &str, attempts: i64, queued_at_ms: i64, now_ms: i64) -> Option<i64> {
     if attempts >= TRIES_MAX {
         return None;
     }
@@ -61,12 +55,9 @@ pub(super) fn next_try(
 
 /// A number of percent that is spread evenly over deliveries and tries (FNV-1a), in the place of a
 /// random one.
-fn spread(id: &DeliveryId, attempts: i64) -> i64 {
-    let hash = id
-        .as_str()
-        .bytes()
-        .chain(attempts.to_be_bytes())
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+fn spread(id: &str, attempts: i64) -> i64 {
+    let hash =
+        id.bytes().chain(attempts.to_be_bytes()).fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
     (hash >> 16).cast_signed() % (2 * SPREAD_PERCENT + 1) - SPREAD_PERCENT
@@ -93,12 +84,13 @@ pub(super) fn at_once(state: Condition) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::DeliveryId;
 
     /// Times of all tries from 0, if each fails at once.
     fn tries(id: &DeliveryId) -> Vec<i64> {
         let mut times = vec![0];
         while let Some(at_ms) =
-            next_try(id, i64::try_from(times.len()).unwrap(), 0, *times.last().unwrap())
+            next_try(id.as_str(), i64::try_from(times.len()).unwrap(), 0, *times.last().unwrap())
         {
             times.push(at_ms);
         }

@@ -7,6 +7,7 @@ use axum::extract::{Path, Request, State};
 use axum::http::header::{self, HeaderMap, HeaderValue};
 use axum::http::{Method, Response, StatusCode};
 use axum::response::IntoResponse;
+use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -17,6 +18,7 @@ use super::resume::behind;
 use crate::app::App;
 use crate::callers::Origin;
 use crate::error::Result;
+use crate::serve;
 use crate::triggers::{self, Request as Call, guarded};
 
 #[derive(Deserialize)]
@@ -50,15 +52,20 @@ async fn taken(
 ) -> Result<Response<Body>> {
     let (head, body) = request.into_parts();
     let to = receiver(app, key, &head.headers).await?;
+    let (read, file) = if serve::keeps_body(&head.uri, &head.headers) {
+        (Bytes::new(), Some(body))
+    } else {
+        (triggers::read(body).await?, None)
+    };
     let call = Call {
         method: head.method,
         path: format!("/{rest}"),
         uri: head.uri,
         headers: head.headers,
-        body: triggers::read(body).await?,
+        body: read,
         client_ip: origin.ip.map(|it| it.to_string()),
     };
-    receive(app, to, call).await
+    receive(app, to, (call, file)).await
 }
 
 /// Pages of any origin may call: cookies count for nothing here.

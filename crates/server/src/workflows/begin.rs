@@ -10,7 +10,8 @@ use super::expression::Expressions;
 use super::sealed::{Memory, Seal};
 use super::store::runs;
 use super::{
-    DEPTH_MAX, PAYLOAD_BYTES_MAX, QUEUED_MAX, RUNS_KEPT_MAX, Run, State, Workflow, field, refused,
+    DEPTH_MAX, Definition, PAYLOAD_BYTES_MAX, QUEUED_MAX, RUNS_KEPT_MAX, Run, State, Workflow,
+    field, refused,
 };
 use crate::app::App;
 use crate::db::Tx;
@@ -109,11 +110,7 @@ pub async fn begin(app: &Arc<App>, workflow: &Workflow, start: Start) -> Result<
     }
     let environment = start.environment.unwrap_or(it.environment);
     let tenant = Tenant { project: workflow.project.clone(), environment };
-    let external_id = match (&start.external_id, &it.user) {
-        (Some(named), _) => named.clone(),
-        (None, Some(text)) => whom(text, &start.event).await?,
-        (None, None) => own_user(workflow),
-    };
+    let external_id = for_whom(workflow, &it, &start).await?;
     users::check_external_id(&external_id)?;
     let mut tx = app.db.begin().await?;
     if runs::queued(&mut tx, &workflow.project, &workflow.id).await? >= QUEUED_MAX {
@@ -127,6 +124,19 @@ pub async fn begin(app: &Arc<App>, workflow: &Workflow, start: Start) -> Result<
     tx.commit().await?;
     app.workflows_due.notify_one();
     Ok(run)
+}
+
+/// Whom a run is for: whom its caller names, or else whom the workflow's file says.
+pub(super) async fn for_whom(
+    workflow: &Workflow,
+    it: &Definition,
+    start: &Start,
+) -> Result<String> {
+    match (&start.external_id, &it.user) {
+        (Some(named), _) => Ok(named.clone()),
+        (None, Some(text)) => whom(text, &start.event).await,
+        (None, None) => Ok(own_user(workflow)),
+    }
 }
 
 /// A workflow that is for nobody in particular has accounts of its own, of a user of its name.

@@ -27,6 +27,7 @@ mod step;
 mod store;
 mod timers;
 mod turn;
+mod upload;
 pub mod view;
 mod work;
 

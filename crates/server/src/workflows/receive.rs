@@ -13,6 +13,7 @@ use super::begin::{Cause, Start, begin};
 use super::store::{self, runs};
 use super::{
     Answer, Auth, Entry, REQUESTS_PER_SECOND_MAX, Run, State, Workflow, deploy, past, refused,
+    upload,
 };
 use crate::app::App;
 use crate::callers::Caller;
@@ -138,14 +139,15 @@ async fn caller(app: &App, it: &Workflow, text: &str) -> Result<Caller> {
     Ok(caller)
 }
 
-/// Takes a request in. Where no step answers, it is answered once the run is stored.
+/// Takes a request in; a body that is to be a file comes beside it. Where no step answers, it is
+/// answered once the run is stored.
 ///
 /// # Errors
-/// Those of [`begin`]; [`error::NO_RESPONSE`].
+/// Those of [`begin`] and of [`upload::keep`]; [`error::NO_RESPONSE`].
 pub(super) async fn receive(
     app: &Arc<App>,
     to: Receiver,
-    mut request: Request,
+    (mut request, file): (Request, Option<Body>),
 ) -> Result<Response<Body>> {
     // What let the caller in is nothing for code to see.
     if to.workflow.auth != Some(Auth::None) {
@@ -155,7 +157,7 @@ pub(super) async fn receive(
     let url = app.url(request.uri.path()).to_string();
     let url = url.strip_suffix(request.path.as_str()).unwrap_or(&url);
     let event = request.native_event(url);
-    let start = Start {
+    let mut start = Start {
         cause: Cause::Http,
         event,
         external_id: to.external_id,
@@ -164,6 +166,9 @@ pub(super) async fn receive(
         unkept: to.unkept,
         ..Start::default()
     };
+    if let Some(body) = file {
+        upload::keep(app, (&to.workflow, &definition), &mut start, body).await?;
+    }
     let run = begin(app, &to.workflow, start).await?;
     let custom = matches!(definition.entry, Entry::Http { respond: Answer::Custom, .. });
     if custom && !to.idle { answered(app, &run).await } else { Ok(taken(&run)) }

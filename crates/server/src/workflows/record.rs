@@ -7,11 +7,12 @@ use serde_json::{Map, Value, json};
 
 use super::begin::{Cause, Start, stored};
 use super::sealed::{Memory, Seal};
-use super::send::{self, Letter};
+use super::send;
 use super::store::runs::{self, Standing};
 use super::store::steps::{self, StepRow};
 use super::{DEPTH_MAX, Definition, Outcome, Run, State, Workflow, store};
 use crate::app::App;
+use crate::components::Letter;
 use crate::db::Tx;
 use crate::error::Result;
 use crate::webhooks::{self, News, Topic};
@@ -109,7 +110,6 @@ pub(super) async fn write(
     if next.recorded.is_some() {
         crate::failpoint::reached("workflow.recorded");
     }
-    send::post(app, run, std::mem::take(&mut next.letters));
     if let Some(outcome) = next.outcome {
         metrics::counter!("grantkeep_workflow_runs_total", "outcome" => outcome.as_str())
             .increment(1);
@@ -134,7 +134,7 @@ async fn beside(
     if next.forgets() {
         steps::wipe(tx, run).await?;
     }
-    send::emit(app, tx, run, &next.letters).await?;
+    send::leave(app, tx, run, &next.letters).await?;
     if next.outcome == Some(Outcome::Failed) {
         tell(app, tx, (run, definition), &next.memory).await?;
     }

@@ -10,7 +10,6 @@ use serde_json::{Map, Value, json};
 use super::begin::{Cause, Start, begin};
 use super::expression::{Expressions, Scope};
 use super::sealed::{Given, Memory, Seal};
-use super::send::{self, Letter};
 use super::store::steps;
 use super::{Definition, GIVEN_BYTES_MAX, Run, Step, account, deploy};
 use crate::app::App;
@@ -18,7 +17,7 @@ use crate::callers::{Actor, Caller, Origin};
 use crate::clock::iso;
 use crate::components::host::{Answering, Calls, RunHost};
 use crate::components::outcome::{Observation, Outcome};
-use crate::components::{self, Asked, Filled, Kind, Prepared};
+use crate::components::{self, Asked, Filled, Kind, Letter, Prepared};
 use crate::error::{self, Error, Result};
 use crate::meters::Meter;
 use crate::scope::{Scope as Permit, Scopes};
@@ -237,6 +236,7 @@ impl Turn<'_> {
             "emitter_id": memory.emitter,
             "replay": run.cause == "replay",
             "JIT": false,
+            "platform_version": env!("CARGO_PKG_VERSION"),
             "deadline": now_ms + wall_ms,
             "idempotency_key": format!("{}/{}{again}", run.id, step.name),
             "run": { "runs": runs, "context": memory.context,
@@ -291,7 +291,7 @@ fn ran(mut given: Given, done: Outcome) -> Ran {
             (asked_before(&failure), Some(Failed { error, passing: passing(&failure) }))
         }
     };
-    let (letters, refused) = send::letters(done.gathered.sent, ended_ms);
+    let (letters, refused) = components::letters(done.gathered.sent, ended_ms);
     given.log.extend(refused);
     given.flow = Some(flow.clone()).filter(|it| !it.is_null());
     Ran { given, failed, flow, responded, letters, started_ms, ended_ms }

@@ -10,3 +10,4 @@ mod packages;
 mod publishing;
 mod running;
 mod shipped;
+mod ways_out;

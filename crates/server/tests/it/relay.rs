@@ -2,7 +2,7 @@
 //! and a client that trusts the worker's authority.
 
 mod answers;
-mod lab;
+pub mod lab;
 mod refusals;
 mod renewal;
 mod tokens;

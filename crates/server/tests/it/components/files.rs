@@ -24,7 +24,7 @@ async fn files_of_a_stash_go_into_the_run_and_new_ones_come_out() {
         let id = first["stash_id"].as_str().unwrap_or_else(|| panic!("{first}")).to_owned();
         assert_eq!((&first["stashId"], &first["ret"]), (&json!(id), &json!([])), "{first}");
         let upload = &first["exports"]["$filestash_uploads"][0];
-        assert_eq!(upload["localPath"], "/tmp/stash/report-0.txt", "{first}");
+        assert_eq!(upload["localPath"], "/tmp/report-0.txt", "{first}");
         assert!(upload["s3Key"].as_str().unwrap().ends_with(&format!("{id}/u/report-0.txt")));
         let link = world.http.get(upload["get_url"].as_str().unwrap()).send().await.unwrap();
         assert_eq!(link.text().await.unwrap(), "n0");

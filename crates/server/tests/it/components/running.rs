@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::publishing::action;
 use crate::proxy::lab::{KEY, Lab, labs};
 use crate::proxy::upstream::answer;
+use crate::receiver::Receiver;
 use crate::world::{Reply, World, worlds, worlds_with};
 
 /// Calls the lab's app with its account, and says everything that it sees.
@@ -30,6 +31,31 @@ impl Lab {
         let base = format!("http://{}/base/things", self.upstream.address);
         let props = json!({ "raw": { "authProvisionId": self.account }, "base": base });
         self.world.run_action(key, props).await
+    }
+}
+
+#[tokio::test]
+async fn an_action_sends_requests_and_is_told_what_only_workflows_do() {
+    for world in worlds().await {
+        let target = Receiver::start().await;
+        let rest = "props: { url: \"string\" },
+          async run({ $ }) {
+            $.send.http({ url: this.url, params: { a: 1 } });
+            $.send.emit({ raw_event: 1 });
+            $.send.email({ subject: 's', text: 't' });
+            $.respond({ status: 200 });
+            return $.flow.suspend();
+          }";
+        let key = world.published(&action("send", "0.0.1", rest)).await;
+        let reply = world.run_action(&key, json!({ "url": target.url })).await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+        world.run_jobs().await;
+        assert_eq!(target.posts()[0].path, "/hook?a=1");
+        let os = reply.json()["os"].to_string();
+        for what in ["$.send.emit works in", "$.respond works in", "$.flow.suspend works in"] {
+            assert!(os.contains(what), "{what}: {os}");
+        }
+        assert!(os.contains("$.send.email: this server sends no mail"), "{os}");
     }
 }
 

@@ -10,9 +10,11 @@ use grantkeep::projects::{CodeHosts, Settings};
 use hyper::Request;
 use reqwest::Method;
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::lab::{Lab, Run, labs, until_closed};
+use crate::proxy::upstream::Do;
 use crate::world::World;
 
 fn code(run: &Run, host: &str, port: u16) -> &'static str {
@@ -178,7 +180,7 @@ async fn j_03_requests_that_mean_another_host_or_can_be_read_in_two_ways_go_nowh
             (format!("CONNECT other.example:443 HTTP/1.1\r\n{host}"), 405, "method_not_allowed"),
             (format!("TRACE / HTTP/1.1\r\n{host}"), 405, "method_not_allowed"),
             (
-                format!("GET / HTTP/1.1\r\n{host}connection: upgrade\r\nupgrade: websocket\r\n"),
+                format!("GET / HTTP/1.1\r\n{host}connection: upgrade\r\nupgrade: h2c\r\n"),
                 400,
                 "invalid_request",
             ),
@@ -233,11 +235,21 @@ async fn j_02_a_run_that_is_over_reaches_nothing() {
     for lab in labs().await {
         let run = lab.run().await;
         let mut open = run.client("raw.example").await;
+        let agreed = "HTTP/1.1 101 X\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
+        lab.own.script([vec![Do::Send(agreed.into()), Do::Hang]]);
+        let mut socket = run.secure("raw.example", "raw.example").await.unwrap();
+        let asked = "GET / HTTP/1.1\r\nhost: raw.example\r\nconnection: upgrade\r\n\
+                     upgrade: websocket\r\n\r\n";
+        socket.write_all(asked.as_bytes()).await.unwrap();
+        let mut head = [0; 12];
+        socket.read_exact(&mut head).await.unwrap();
+        assert_eq!(&head, b"HTTP/1.1 101");
         run.grants.end();
+        let _ = socket.read_to_end(&mut Vec::new()).await;
         assert_eq!(code(&run, "raw.example", 443), "run_over");
         let request = Request::get("/x").header("host", "raw.example");
         let answer = open.send_request(request.body(Body::empty()).unwrap()).await;
         assert!(answer.is_err(), "the connection ended with the run");
-        assert!(lab.own.seen().is_empty());
+        assert_eq!(lab.own.seen().len(), 1);
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::id;
-use crate::receiver::Receiver;
+use crate::receiver::{Receiver, Say};
 use crate::world::{World, read, worlds, worlds_with};
 
 #[tokio::test]
@@ -84,6 +84,9 @@ steps:
         world.workflow(&text.replace("URL", &target.url)).await;
         let run = world.ran("sends", json!({})).await;
         assert_eq!(run["outcome"], "ok", "{run}");
+        assert_eq!(target.count(), 0, "it is left to be sent");
+        assert!(!world.dump("jobs").await.contains("x-mine"), "sealed");
+        world.run_jobs().await;
         let post = target.next().await;
         assert_eq!((post.path.as_str(), post.json()), ("/hook?q=1+2", json!({ "n": 1 })));
         assert_eq!(post.header("x-mine"), "a");
@@ -96,6 +99,50 @@ steps:
         );
         let said = run["steps"][0]["os"].to_string();
         assert!(said.contains("$.send.email: this server sends no mail"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_step_sends_is_sent_until_it_is_taken() {
+    let asked = b"HTTP/1.1 503 Busy\r\nretry-after: 60\r\ncontent-length: 0\r\n\r\n".to_vec();
+    for world in worlds().await {
+        let target = Receiver::start().await;
+        let text = "name: insists
+trigger: { call: {} }
+steps:
+  - name: send
+    code: |
+      export default ({ $ }) => {
+        $.send.http({ method: 'PUT', url: 'URL', data: 'n' });
+      }
+";
+        world.workflow(&text.replace("URL", &target.url)).await;
+        target.script(&[Say::HangUp, Say::Raw(asked.clone()), Say::Status(200)]);
+        assert_eq!(world.ran("insists", json!({})).await["outcome"], "ok");
+        for (count, wait_ms) in [(1, 6_000), (2, 50_000), (2, 400_000), (3, 24 * 3_600_000)] {
+            world.run_jobs().await;
+            assert_eq!(target.count(), count);
+            world.app.clock.shift(wait_ms);
+        }
+        world.run_jobs().await;
+        let posts = target.posts();
+        assert_eq!(posts.len(), 3, "it was taken");
+        let keys: Vec<_> = posts.iter().map(|it| it.header("idempotency-key")).collect();
+        assert!(keys[0].starts_with("let_") && keys.iter().all(|it| *it == keys[0]), "{keys:?}");
+        target.script(&[Say::Status(404)]);
+        assert_eq!(world.ran("insists", json!({})).await["outcome"], "ok");
+        world.run_jobs().await;
+        world.app.clock.shift(400_000);
+        world.run_jobs().await;
+        assert_eq!(target.count(), 4, "what is refused is not asked again");
+        target.script(&[Say::Status(500)]);
+        assert_eq!(world.ran("insists", json!({})).await["outcome"], "ok");
+        world.run_jobs().await;
+        let erased = world.delete(&world.path("/users/ada")).await;
+        assert_eq!(erased.status, 204, "{erased:?}");
+        world.app.clock.shift(400_000);
+        world.run_jobs().await;
+        assert_eq!(target.count(), 5, "nothing is left of an erased user");
     }
 }
 
@@ -219,5 +266,58 @@ async fn a_host_below_the_domain_of_workflows_is_an_address() {
         let at = format!("{}/", world.url);
         let other = read(world.http.post(at).header("host", "eono.flows.example")).await;
         assert_eq!(other.status, 404, "{other:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_kept_as_a_file_comes_as_a_link() {
+    let text = "name: large
+trigger: { http: { auth: none } }
+environment: development
+user: '{{ event.query.who }}'
+steps:
+  - name: say
+    code: |
+      export default ({ steps }) => steps.trigger.event.body;
+";
+    for world in worlds().await {
+        let made = world.workflow(text).await;
+        let url = made["endpoint_url"].as_str().unwrap_or_else(|| panic!("{made}"));
+        let body = "x".repeat(600 * 1024);
+        let ask = format!("{url}?who=grace");
+        let refused = read(world.http.post(&ask).body(body.clone())).await;
+        assert_eq!(refused.status, 413, "{refused:?}");
+        let by_header = world.http.post(&ask).header("x-pd-upload-body", "1").body(body.clone());
+        let query = format!("{ask}&pipedream_upload_body=1");
+        for ask in [by_header, world.http.post(&query).body(body.clone())] {
+            let taken = read(ask).await;
+            assert_eq!(taken.status, 200, "{taken:?}");
+            world.flow().await;
+            let run = last_run(&world).await;
+            assert_eq!(run["external_user_id"], "grace", "{run}");
+            let said = &run["steps"][0]["exports"]["$return_value"];
+            assert_eq!(said["bytes"], 600 * 1024, "{run}");
+            let link = said["raw_body_url"].as_str().unwrap();
+            assert_eq!(read(world.http.get(link)).await.text, body);
+            world.app.clock.shift(1);
+        }
+        let none = world.http.post(url).header("x-pd-upload-body", "1").body("x");
+        assert_eq!(read(none).await.status, 400, "nobody says whom it is for");
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_a_client_glued_to_ours_is_the_workflows() {
+    for world in worlds().await {
+        let made = world.workflow(ECHO).await;
+        let url = made["endpoint_url"].as_str().unwrap();
+        let glued = format!("{}/{url}?a=1", world.url);
+        let form = world.http.post(&glued).form(&[("b", "2")]);
+        let reply = answered(&world, form).await;
+        assert_eq!(reply.status, 201, "{reply:?}");
+        let event = reply.json();
+        assert_eq!((&event["query"], &event["body"]), (&json!({ "a": "1" }), &json!({ "b": "2" })));
+        let other = format!("{}/https://evil.example/v1/workflows/x", world.url);
+        assert_eq!(read(world.http.post(&other)).await.status, 404);
     }
 }
