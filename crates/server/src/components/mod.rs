@@ -17,6 +17,7 @@ mod files;
 mod find;
 mod guard;
 pub mod host;
+mod judge;
 mod needed;
 pub mod outcome;
 mod past;
@@ -39,6 +40,7 @@ pub use code::{describe, placed, unpublished};
 pub use described::{Described, What, app_of, find_prop, name_and_type, shown};
 pub use files::{Files, closure};
 pub use find::{Filter, Registry, all, find, find_by_id, list};
+pub use judge::{Fault, Open, judge, lacking, misfit, must_be_filled, strange};
 pub use past::{Run, keep, runs};
 pub use prepare::{
     Asked, Filled, Prepared, dynamic_props, prepare, prepare_found, prepare_with, unwrapped,

@@ -10,7 +10,7 @@ use super::code::{self, Running};
 use super::commit::{self, Cause, Good};
 use super::dedupe::{Dedupe, Emit};
 use super::lease::{self, Lease};
-use super::page::check_workflow;
+use super::page::{check_workflow, known_workflows};
 use super::receive::KEY_BYTES;
 use super::sealed::{Seal, Spot};
 use super::state::{Session, Written};
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::app::App;
 use crate::audit::Event;
-use crate::components::{self, Asked, Component, Filled, Place, Prepared, name_and_type};
+use crate::components::{self, Asked, Component, Fault, Filled, Place, Prepared, name_and_type};
 use crate::error::{self, Error, Result};
 use crate::ids::{Emitter, EmitterId};
 use crate::webhooks;
@@ -119,6 +119,19 @@ pub(super) fn given(props: &[Value], configured: &Map<String, Value>) -> Map<Str
     props.iter().filter_map(name_and_type).filter_map(own).collect()
 }
 
+/// Fields that are missing, and values that no field can take, are refused before anything is made.
+/// Names that are none are not: products send along what a form of theirs held.
+pub(super) fn check_values(props: &[Value], configured: &Map<String, Value>) -> Result<()> {
+    if let Some(Fault { given, text }) = components::lacking(props, configured) {
+        return Err(field(&given.unwrap_or_default(), format!("{text}.")));
+    }
+    if let Some(Fault { given, text }) = components::misfit(props, configured) {
+        let name = given.unwrap_or_default();
+        return Err(field(&name, format!("`{name}`: {text}.")));
+    }
+    Ok(())
+}
+
 /// Deploys it; each call makes a new one.
 ///
 /// # Errors
@@ -140,6 +153,7 @@ pub async fn deploy(app: &Arc<App>, new: New<'_>) -> Result<Deployed> {
         }
     };
     let props = dynamic.as_deref().unwrap_or(&component.described.props);
+    check_values(props, &asked.configured)?;
     let plans = plans(props, &asked.configured)?;
     let configured = Configured { values: given(props, &asked.configured), dynamic };
     let mut values = configured.values.clone();
@@ -228,6 +242,7 @@ async fn insert(
     let of = (tenant, &trigger.id);
     webhooks::set_of_emitter(app, &mut tx, of, &urls).await.map_err(named)?;
     let workflows: Vec<String> = new.workflow.map(str::to_owned).into_iter().collect();
+    known_workflows(&mut tx, ("workflow_id", &tenant.project), &workflows).await?;
     interfaces::set_workflows(&mut tx, &trigger, &workflows).await?;
     tx.commit().await?;
     lease::take(app, &trigger).await

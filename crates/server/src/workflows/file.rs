@@ -160,9 +160,11 @@ struct RetriesText {
 }
 
 /// What is wrong, and where: `steps[2].if`.
-fn wrong(at: impl Into<String>, text: impl std::fmt::Display) -> Error {
+pub(super) fn wrong(at: impl Into<String>, text: impl std::fmt::Display) -> Error {
     let at = at.into();
-    let said = format!("{at}: {text}.");
+    let text = text.to_string();
+    let stop = if text.ends_with(['.', '?']) { "" } else { "." };
+    let said = format!("{at}: {text}{stop}");
     error::WORKFLOW_BROKEN.saying(said).with(json!({ "field": at }))
 }
 
