@@ -80,7 +80,11 @@ pub(super) fn plans(props: &[Value], configured: &Map<String, Value>) -> Result<
                 custom_response: prop["customResponse"] == true,
             }),
             "$.interface.timer" => {
-                let schedule = schedule(prop, name, configured.get(name))?;
+                let odd = |it: &&str| {
+                    configured.contains_key(*it) && components::find_prop(props, it).is_none()
+                };
+                let beside = ["intervalSeconds", "cron"].into_iter().find(odd);
+                let schedule = schedule(prop, name, (configured.get(name), beside))?;
                 all.extend(schedule.map(|it| Plan::Timer { prop: name.to_owned(), schedule: it }));
             }
             "$.interface.apphook" => {
@@ -96,10 +100,22 @@ pub(super) fn plans(props: &[Value], configured: &Map<String, Value>) -> Result<
     Ok(all)
 }
 
-/// How a timer is set. `None`: it need not be, and is not.
-fn schedule(prop: &Value, name: &str, given: Option<&Value>) -> Result<Option<Schedule>> {
+/// How a timer is set. `None`: it need not be, and is not. `beside` is what somebody wrote beside
+/// the field who meant it to be within.
+fn schedule(
+    prop: &Value,
+    name: &str,
+    (given, beside): (Option<&Value>, Option<&str>),
+) -> Result<Option<Schedule>> {
     let set = |it: &&Value| !it.is_null();
     let given = given.map(components::unwrapped).filter(set);
+    if let (None, Some(beside)) = (given, beside) {
+        let text = format!(
+            "`{name}` is missing, and `{beside}` is no field. The timer is set by `{name}`: \
+             {{\"intervalSeconds\": 900}}."
+        );
+        return Err(field(name, text));
+    }
     let own = prop.get("static").filter(set);
     let value = own.or(given).or_else(|| prop.get("default").filter(set));
     let value = match value {
