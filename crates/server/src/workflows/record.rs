@@ -24,6 +24,8 @@ pub(super) struct Next {
     pub step: i64,
     pub failures: i64,
     pub reruns: i64,
+    /// How often the step that is next was begun.
+    pub begun: i64,
     pub due_at_ms: i64,
     /// A step that is over.
     pub recorded: Option<StepRow>,
@@ -41,6 +43,7 @@ impl Next {
             step: run.step,
             failures: run.failures,
             reruns: run.reruns,
+            begun: run.begun,
             due_at_ms: now_ms,
             recorded: None,
             letters: Vec::new(),
@@ -87,6 +90,7 @@ pub(super) async fn write(
         step: next.step,
         failures: next.failures,
         reruns: next.reruns,
+        begun: next.begun,
         sealed: &sealed,
         resume_hash: next.outcome.is_none().then_some(hash.as_slice()),
         due_at_ms: next.due_at_ms,
