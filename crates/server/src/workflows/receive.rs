@@ -208,10 +208,31 @@ async fn answered(app: &Arc<App>, run: &Run) -> Result<Response<Body>> {
 }
 
 /// What was sent to an address that resumes a run: JSON as what it says, and anything else as text.
-pub(super) fn sent(body: &[u8]) -> Value {
+///
+/// # Errors
+/// [`error::INVALID_JSON`] for what is said to be JSON, or looks like it with nothing else said of
+/// it, and is none.
+pub(super) fn sent(headers: &HeaderMap, body: &[u8]) -> Result<Value> {
     if body.is_empty() {
-        return Value::Null;
+        return Ok(Value::Null);
     }
-    let text = || Value::from(String::from_utf8_lossy(body));
-    serde_json::from_slice(body).unwrap_or_else(|_| text())
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok());
+    let kind = kind.and_then(|it| it.split(';').next()).unwrap_or_default();
+    let kind = kind.trim().to_ascii_lowercase();
+    let said = kind == "application/json" || kind.ends_with("+json");
+    // Clients that are given a text and no type say that it is a form.
+    let unsaid = matches!(kind.as_str(), "" | "application/x-www-form-urlencoded");
+    let looks = matches!(body.trim_ascii_start().first(), Some(b'{' | b'['));
+    match serde_json::from_slice(body) {
+        Ok(value) => Ok(value),
+        Err(why) if said || (unsaid && looks) => {
+            let text = format!(
+                "What was sent is no JSON: line {}, column {}. The address was not used up.",
+                why.line(),
+                why.column()
+            );
+            Err(refused(error::INVALID_JSON, text))
+        }
+        Err(_) => Ok(Value::from(String::from_utf8_lossy(body))),
+    }
 }
