@@ -175,6 +175,8 @@ kinds! {
         "The app's answer held the credential, so it was withheld. The call was made.";
     SOURCE_FAILED = 502 "source_failed"
         "The trigger's code failed before it answered.";
+    WORKFLOW_FAILED = 502 "workflow_failed"
+        "A step of the workflow failed before any answered. `details.run_id` names the run.";
     TRIGGER_BUSY = 503 "trigger_busy"
         "A run of this trigger goes on for too long to wait for it. Try again when it has ended.";
     TRIGGER_PAUSED = 503 "trigger_paused"

@@ -8,6 +8,7 @@
 //! key.
 
 mod account;
+mod answer;
 pub mod api;
 pub mod api_entry;
 pub mod api_runs;

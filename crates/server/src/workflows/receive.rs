@@ -12,7 +12,8 @@ use serde_json::Value;
 use super::begin::{Cause, Start, begin};
 use super::store::{self, runs};
 use super::{
-    Answer, Auth, Entry, REQUESTS_PER_SECOND_MAX, Run, State, Workflow, deploy, past, refused,
+    Answer, Auth, Entry, REQUESTS_PER_SECOND_MAX, Run, State, Wait, Workflow, answer, deploy, past,
+    refused,
 };
 use crate::app::App;
 use crate::callers::Caller;
@@ -184,18 +185,14 @@ async fn answered(app: &Arc<App>, run: &Run) -> Result<Response<Body>> {
     let end = tokio::time::Instant::now() + WAIT;
     loop {
         let now = runs::find(&app.db, &run.tenant, &run.id).await?.ok_or(error::NOT_FOUND)?;
-        let over = now.state == State::Ended;
-        if over || now.state == State::Waiting || now.step > 0 {
-            let memory = past::memory(app, &now).await?;
-            match memory.respond {
-                Some(said) if over || memory.respond_now => {
-                    if over && memory.unkept {
-                        past::forget_answer(app, &now).await?;
-                    }
-                    return Ok(Said::of(&said).answer());
-                }
-                None if over => return Err(error::NO_RESPONSE.into()),
-                _ => {}
+        // Looked for after that, so that what was said before the run ended is not missed.
+        if let Some(said) = answer::taken(app, run).await? {
+            return Ok(Said::of(&said).answer());
+        }
+        if now.state == State::Ended || now.state == State::Waiting || now.step > 0 {
+            let left = end.saturating_duration_since(tokio::time::Instant::now());
+            if let Some(said) = said(app, &now, left).await? {
+                return Ok(Said::of(&said).answer());
             }
         }
         if tokio::time::Instant::now() > end {
@@ -204,6 +201,39 @@ async fn answered(app: &Arc<App>, run: &Run) -> Result<Response<Body>> {
             return Err(refused(error::NO_RESPONSE, text).with(details));
         }
         tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// What the caller can be told as the run stands. `None`: more may come while he waits.
+///
+/// # Errors
+/// [`error::WORKFLOW_FAILED`] and [`error::NO_RESPONSE`], when nothing will come.
+async fn said(app: &App, now: &Run, left: Duration) -> Result<Option<Value>> {
+    let memory = past::memory(app, now).await?;
+    let over = now.state == State::Ended;
+    let failed = |text: &str| {
+        let details = serde_json::json!({ "run_id": now.id });
+        Err(refused(error::WORKFLOW_FAILED, text).with(details))
+    };
+    match memory.respond {
+        Some(said) if over || memory.respond_now => {
+            if over && memory.unkept {
+                past::forget_answer(app, now).await?;
+            }
+            Ok(Some(said))
+        }
+        None if now.outcome.as_deref() == Some("failed") => {
+            failed("A step failed before any answered.")
+        }
+        None if over => Err(error::NO_RESPONSE.into()),
+        _ if now.state == State::Waiting && memory.waits == Some(Wait::Retry) => {
+            let left_ms = i64::try_from(left.as_millis()).unwrap_or(i64::MAX);
+            if memory.again_at_ms <= app.clock.now_ms() + left_ms {
+                return Ok(None);
+            }
+            failed("A step failed before any answered. It is tried again later.")
+        }
+        _ => Ok(None),
     }
 }
 

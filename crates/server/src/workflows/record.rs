@@ -5,6 +5,7 @@ use std::sync::Arc;
 use grantkeep_vault::token;
 use serde_json::{Map, Value, json};
 
+use super::answer;
 use super::begin::{Cause, Start, stored};
 use super::sealed::{Memory, Seal};
 use super::send::{self, Letter};
@@ -74,7 +75,8 @@ pub(super) async fn write(
     mut next: Next,
 ) -> Result<bool> {
     if next.forgets() {
-        next.memory = Memory { event: Value::Null, resumed: Map::new(), ..next.memory };
+        let told = next.memory.respond_now && !answer::recalled(app, run).await?;
+        next.memory = forgetting(next.memory, told);
     }
     let after = match (next.outcome, &definition.on_error) {
         (Some(Outcome::Failed), Some(name)) => about_failure(app, run, name, &next).await?,
@@ -123,6 +125,13 @@ pub(super) async fn write(
         app.workflows_due.notify_one();
     }
     Ok(true)
+}
+
+/// What a run still knows that is to keep nothing of what it was given: what its caller was not
+/// told yet, which is forgotten with the telling.
+fn forgetting(it: Memory, told: bool) -> Memory {
+    let respond = it.respond.filter(|_| !told);
+    Memory { event: Value::Null, resumed: Map::new(), tried: Vec::new(), respond, ..it }
 }
 
 /// What is written beside the run's row.

@@ -168,6 +168,15 @@ impl Seal {
         self.seal(&self.place("workflow_steps", run.as_str(), nth), it)
     }
 
+    /// What a step told its caller at once.
+    pub fn seal_answer(&self, run: &WorkflowRunId, it: &Value) -> Result<Vec<u8>> {
+        self.seal(&self.place("workflow_answers", run.as_str(), 0), it)
+    }
+
+    pub fn answer(&self, run: &WorkflowRunId, sealed: &[u8]) -> Result<Value> {
+        self.open(&self.place("workflow_answers", run.as_str(), 0), sealed)
+    }
+
     fn seal<T: Serialize>(&self, place: &Place<'_>, value: &T) -> Result<Vec<u8>> {
         let text = serde_json::to_vec(value).map_err(|it| error::INTERNAL.logging(it))?;
         Ok(self.key.seal(place, &text))

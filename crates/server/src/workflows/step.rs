@@ -7,6 +7,7 @@ use std::time::Duration;
 use grantkeep_runtime::{CallError, Failure, Op};
 use serde_json::{Map, Value, json};
 
+use super::answer::Listening;
 use super::begin::{Cause, Start, begin};
 use super::expression::{Expressions, Scope};
 use super::sealed::{Given, Memory, Seal};
@@ -227,8 +228,13 @@ impl Turn<'_> {
             op = op.within(Duration::from_millis(ms.cast_unsigned()));
         }
         app.meters.count(&run.tenant, Meter::ActionRuns, app.clock.now_ms());
-        let host = RunHost::new(prepared).answering(self.calls());
+        let mut host = RunHost::new(prepared).answering(self.calls());
+        let listening = Listening::default();
+        if let Some(taker) = listening.taker(app, run, (self.definition, self.memory)) {
+            host = host.telling(taker);
+        }
         let done = prepared.perform(op, host).await?;
+        listening.done().await;
         metrics::counter!(
             "grantkeep_component_runs_total", "about" => "workflow", "outcome" => done.word()
         )

@@ -158,7 +158,11 @@ impl Going {
         let kind = ran.flow["kind"].as_str().unwrap_or_default().to_owned();
         let ends = matches!(kind.as_str(), "exit" | "end");
         if let (Some(failed), false) = (&ran.failed, ends) {
-            return self.failed(step, (failed, &ran.given), times);
+            let next = self.failed(step, (failed, &ran.given), times)?;
+            // What was to be told at the end is told by the last try.
+            let last = next.outcome.is_some();
+            let said = ran.responded.into_iter().filter(|it| last || it["immediate"] == true);
+            return Ok(next.answering(said));
         }
         let ms = ran.flow["ms"].as_i64().unwrap_or(1);
         let most = ran.flow["retries"].as_i64().unwrap_or_default();
@@ -169,10 +173,11 @@ impl Going {
             next.memory.context = ran.flow["context"].clone();
             next.memory.callback = Value::Null;
             next.reruns += 1;
-            return Ok(next.answering(ran.responded));
+            return Ok(next.answering(ran.responded.into_iter()));
         }
         let word = if ran.failed.is_some() { "failed" } else { "ok" };
-        let next = self.over(step, (word, times.0, times.1), &ran.given)?.answering(ran.responded);
+        let next = self.over(step, (word, times.0, times.1), &ran.given)?;
+        let next = next.answering(ran.responded.into_iter());
         Ok(match kind.as_str() {
             "exit" => next.ended(Outcome::Exit, text(&ran.flow["reason"])),
             "end" => next.ended(Outcome::Exit, text(&ran.flow["message"])),
@@ -258,8 +263,8 @@ impl Next {
     }
 
     /// The first answer is the one that counts.
-    fn answering(mut self, responded: Vec<Value>) -> Self {
-        if let (None, Some(first)) = (&self.memory.respond, responded.into_iter().next()) {
+    fn answering(mut self, mut responded: impl Iterator<Item = Value>) -> Self {
+        if let (None, Some(first)) = (&self.memory.respond, responded.next()) {
             self.memory.respond_now = first["immediate"] == true;
             self.memory.respond = Some(first);
         }
