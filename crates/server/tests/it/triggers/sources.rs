@@ -267,3 +267,22 @@ async fn a_project_that_is_deleted_leaves_no_trigger() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_component_that_is_deployed_is_not_deleted_in_silence() {
+    for world in worlds().await {
+        let key = world.source("diary", DIARY).await;
+        let made = world.deploy(&key, json!({}), json!({})).await;
+        let path = world.path("/components/~/diary");
+        let kept = world.delete(&path).await;
+        assert_eq!((kept.status.as_u16(), kept.code()), (409, "component_in_use".to_owned()));
+        let named = &kept.json()["details"]["triggers"][0];
+        assert_eq!((&named["id"], &named["external_user_id"]), (&made["id"], &json!("ada")));
+        assert_eq!(world.get(&path).await.status, 200);
+        assert_eq!(world.delete(&format!("{path}?force=true")).await.status, 204);
+        assert_eq!(world.get(&path).await.status, 404);
+        world.fire_after(MINUTE_MS).await;
+        let id = made["id"].as_str().unwrap();
+        assert_eq!(world.of_trigger(Method::DELETE, id, "", Value::Null).await.status, 204);
+    }
+}
