@@ -53,7 +53,11 @@ impl utoipa::Modify for Schemes {
 fn guarded() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(projects::api::list, projects::api::create))
-        .routes(routes!(projects::api::retrieve, projects::api::update, projects::api::delete))
+        .routes(routes!(
+            projects::api::retrieve,
+            projects::api::update,
+            triggers::api_erase::delete_project
+        ))
         .routes(routes!(projects::api::set_logo))
         .routes(routes!(projects::api::frozen, projects::api::freeze, projects::api::unfreeze))
         .routes(routes!(projects::api_limits::list, projects::api_limits::create))

@@ -41,7 +41,7 @@ pub(crate) use call::{Request, read};
 pub use change::{Change, change};
 pub use delete::delete;
 pub use deploy::{Deployed, New, deploy};
-pub use erase::erase_user;
+pub use erase::{delete_project, erase_user};
 pub use page::{events, find, list, set_workflows, workflows};
 pub(crate) use respond::{Said, guarded};
 pub use schedule::Schedule;

@@ -163,6 +163,14 @@ pub(super) async fn sources_of(
     rows.into_iter().map(Trigger::try_from).collect()
 }
 
+/// The sources of an environment whose code may have begun something.
+pub(super) async fn sources_in(db: &Db, tenant: &Tenant) -> sqlx::Result<Vec<Trigger>> {
+    let sql = select!("t.kind = 'source' and t.state <> 'inactive'");
+    let rows: Vec<Row> = on!(db.read(), conn => sqlx::query_as(sql)
+        .bind(&tenant.project).bind(tenant.environment.as_str()).fetch_all(conn).await?);
+    rows.into_iter().map(Trigger::try_from).collect()
+}
+
 /// Whether any is due: to look is cheaper than to claim in vain.
 pub(super) async fn any_due(db: &Db, now_ms: i64) -> sqlx::Result<bool> {
     let sql = "select count(*) from (select id from triggers where state = 'active' and \
