@@ -187,8 +187,14 @@ async fn show(
     }
     let text = |prop: &Value, name: &str| prop[name].as_str().unwrap_or_default().to_owned();
     let row = |prop: &Value| {
-        let need = if prop["optional"] == true { "" } else { "needed" };
-        vec![text(prop, "name"), text(prop, "type"), need.to_owned(), text(prop, "label")]
+        let kind = text(prop, "type");
+        let need = match kind.as_str() {
+            "alert" => "for reading",
+            kind if kind.starts_with("$.service.") || kind == "$.interface.http" => "made for it",
+            kind if components::must_be_filled(prop, kind) => "needed",
+            _ => "optional",
+        };
+        vec![text(prop, "name"), kind.clone(), need.to_owned(), text(prop, "label")]
     };
     let rows = found.described.shown_props().iter().map(row).collect();
     output::table(&["FIELD", "TYPE", "", "LABEL"], rows);

@@ -172,7 +172,8 @@ async fn known(
 ) -> Result<(Does, Arc<Described>)> {
     let which = (Kind::Actions, key.as_str(), version.as_deref());
     let found = components::find(app, project, which).await.map_err(|error| {
-        if error.kind().status != 404 {
+        let of_another_kind = error.text().starts_with('`');
+        if error.kind().status != 404 || of_another_kind {
             return error;
         }
         let version = version.as_ref().map(|it| format!(" {it}")).unwrap_or_default();

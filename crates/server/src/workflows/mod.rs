@@ -30,6 +30,7 @@ mod timers;
 mod turn;
 pub mod view;
 mod work;
+mod yaml;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

@@ -81,6 +81,8 @@ async fn addresses_that_stay_keep_their_ids_and_keys() {
             let body = json!({ "webhook_urls": [wrong] });
             let reply = world.of_trigger(Method::PUT, &id, "/webhooks", body).await;
             assert_eq!((reply.status.as_u16(), reply.code()), (400, "url_not_allowed".into()));
+            let named = reply.text.contains("Nothing is posted to `ftp://`");
+            assert_eq!(named, wrong.starts_with("ftp"), "{reply:?}");
         }
         let text = "name: NAME\ntrigger: { call: {} }\n\
                     steps: [{ name: a, code: 'export default () => 1' }]\n";
