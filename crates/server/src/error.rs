@@ -133,6 +133,8 @@ kinds! {
     CHANGED_MEANWHILE = 409 "changed_meanwhile"
         "Somebody changed this meanwhile. Read it again, and change what is there now.";
     IN_USE = 409 "in_use" "This is still in use. Delete first what depends on it.";
+    COMPONENT_IN_USE = 409 "component_in_use"
+        "Triggers are made of this component. `details.triggers` names them.";
     VERSION_TAKEN = 409 "version_taken"
         "That version was published with other content, and a version never changes.";
     ENDPOINTS_CHANGED = 409 "endpoints_changed"
@@ -175,6 +177,8 @@ kinds! {
         "The app's answer held the credential, so it was withheld. The call was made.";
     SOURCE_FAILED = 502 "source_failed"
         "The trigger's code failed before it answered.";
+    WORKFLOW_FAILED = 502 "workflow_failed"
+        "A step of the workflow failed before any answered. `details.run_id` names the run.";
     TRIGGER_BUSY = 503 "trigger_busy"
         "A run of this trigger goes on for too long to wait for it. Try again when it has ended.";
     TRIGGER_PAUSED = 503 "trigger_paused"

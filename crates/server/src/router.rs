@@ -53,7 +53,11 @@ impl utoipa::Modify for Schemes {
 fn guarded() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(projects::api::list, projects::api::create))
-        .routes(routes!(projects::api::retrieve, projects::api::update, projects::api::delete))
+        .routes(routes!(
+            projects::api::retrieve,
+            projects::api::update,
+            triggers::api_erase::delete_project
+        ))
         .routes(routes!(projects::api::set_logo))
         .routes(routes!(projects::api::frozen, projects::api::freeze, projects::api::unfreeze))
         .routes(routes!(projects::api_limits::list, projects::api_limits::create))
@@ -99,11 +103,12 @@ fn files() -> OpenApiRouter<Arc<App>> {
 
 /// What can be run for a user: the same calls for each kind, with a project and without.
 fn actions_and_triggers() -> OpenApiRouter<Arc<App>> {
+    use crate::triggers::api_components as triggers_of;
     use components::api::{actions, components as both, triggers};
     use components::{api_publish, api_run, api_runs};
     OpenApiRouter::new()
         .routes(routes!(both::list, api_publish::publish))
-        .routes(routes!(both::retrieve, api_publish::delete))
+        .routes(routes!(both::retrieve, triggers_of::delete))
         .routes(routes!(api_runs::list))
         .routes(routes!(api_runs::retrieve))
         .routes(routes!(both::configure))

@@ -73,10 +73,14 @@ export class Components extends Kind<
     return (await this.post<{ data: Component }>('', given, options)).data;
   }
 
-  /** Takes one of the project's own away, with all its versions. */
-  delete(key: string, options?: CallOptions): Promise<void> {
+  /**
+   * Takes one of the project's own away, with all its versions. One that is deployed as a trigger is
+   * kept, unless `force` is set: such triggers stop working.
+   */
+  delete(key: string, options: CallOptions & { force?: boolean } = {}): Promise<void> {
     const path = this.at(`/${segment(key, 'key')}`);
-    return this.scope.transport.send({ method: 'DELETE', path }, options);
+    const query = { force: options.force };
+    return this.scope.transport.send({ method: 'DELETE', path, query }, options);
   }
 }
 

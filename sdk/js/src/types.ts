@@ -651,16 +651,31 @@ export interface WholeWorkflowRun extends WorkflowRun {
   waits: 'suspend' | 'delay' | 'rerun' | 'retry' | null;
   reason: string | null;
   error: Record<string, unknown> | null;
-  /** What it took so far; milliseconds are those of code, last tries only. */
+  /** What it took so far; milliseconds are those of code. */
   cost: { codeMs: number; codeRuns: number; calls: number; sentBytes: number; receivedBytes: number };
+  /** Tries so far of the step that is next. */
+  tried: WorkflowTry[];
   steps: WorkflowStep[];
+}
+
+/** A try of a step that another one followed, or will. */
+export interface WorkflowTry {
+  startedAt: Date;
+  endedAt: Date;
+  durationMs: number;
+  os: Record<string, unknown>[];
+  /** Why it failed; null where it asked to be run again. */
+  error: Record<string, unknown> | null;
+  calls: Record<string, unknown>[];
 }
 
 export interface WorkflowStep {
   name: string;
   state: 'ok' | 'skipped' | 'failed';
-  /** How often its code was run for it. */
+  /** How often it was begun. A try that a crash interrupted counts, and has left nothing more. */
   tries: number;
+  /** Its tries before the last one. */
+  tried: WorkflowTry[];
   startedAt: Date;
   endedAt: Date;
   durationMs: number;

@@ -15,6 +15,7 @@ use crate::components::{
 };
 use crate::error::{self, Error};
 use crate::ids::ProjectId;
+use crate::triggers;
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
@@ -51,6 +52,9 @@ pub(super) enum Command {
         key: String,
         #[arg(long, value_name = "ID")]
         project: String,
+        /// Also where triggers are made of it. They stop working.
+        #[arg(long)]
+        force: bool,
     },
     /// Run an action on a connected account and show what it says.
     #[command(after_help = "Examples:\n  \
@@ -87,7 +91,9 @@ pub(super) async fn run(shell: &Shell, command: Command) -> Result<(), Failure> 
         Command::Show { key, project, version } => {
             show(shell, &app, &project, (&key, version.as_deref())).await
         }
-        Command::Delete { key, project } => delete(shell, &app, &project, &key).await,
+        Command::Delete { key, project, force } => {
+            delete(shell, &app, &project, (&key, force)).await
+        }
         Command::Run(args) => components_run::run(shell, &app, args).await,
         Command::Index { folder } => index(&app, &folder).await,
     };
@@ -181,23 +187,37 @@ async fn show(
     }
     let text = |prop: &Value, name: &str| prop[name].as_str().unwrap_or_default().to_owned();
     let row = |prop: &Value| {
-        let need = if prop["optional"] == true { "" } else { "needed" };
-        vec![text(prop, "name"), text(prop, "type"), need.to_owned(), text(prop, "label")]
+        let kind = text(prop, "type");
+        let need = match kind.as_str() {
+            "alert" => "for reading",
+            kind if kind.starts_with("$.service.") || kind == "$.interface.http" => "made for it",
+            kind if components::must_be_filled(prop, kind) => "needed",
+            _ => "optional",
+        };
+        vec![text(prop, "name"), kind.clone(), need.to_owned(), text(prop, "label")]
     };
     let rows = found.described.shown_props().iter().map(row).collect();
     output::table(&["FIELD", "TYPE", "", "LABEL"], rows);
     Ok(())
 }
 
-async fn delete(shell: &Shell, app: &Arc<App>, id: &str, key: &str) -> Result<(), Failure> {
+async fn delete(
+    shell: &Shell,
+    app: &Arc<App>,
+    id: &str,
+    (key, force): (&str, bool),
+) -> Result<(), Failure> {
     let project = project(app, id).await?;
-    components::delete(app, &project, key).await?;
+    let left = triggers::delete_component(app, &project, key, force).await?;
     let event = operator_event("component.delete").project(&project);
-    app.audit.record(event.target("component", key)).await?;
+    app.audit.record(event.target("component", key).detail(json!({ "triggers": left }))).await?;
     if shell.json {
-        output::json(&json!({ "key": key, "deleted": true }));
+        output::json(&json!({ "key": key, "deleted": true, "triggers": left }));
     } else {
         output::line(&format!("Deleted {key}."));
+    }
+    if left > 0 {
+        output::note(&format!("{left} trigger(s) are made of it, and work no more."));
     }
     Ok(())
 }

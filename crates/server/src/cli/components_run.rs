@@ -19,6 +19,9 @@ use crate::ids::ProjectId;
 use crate::scope::{Scope, Scopes};
 use crate::tenant::{Environment, Tenant};
 
+/// Whom code is run for where nobody is named.
+const USER: &str = "cli";
+
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// The component's key, or with `--local` a file or folder.
@@ -31,7 +34,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME", default_value = "development",
         value_parser = ["development", "production"])]
     environment: String,
-    /// Your own id of the user [default: whose the first account is].
+    /// Your own id of the user [default: whose the first account is, else `cli`].
     #[arg(long, value_name = "ID")]
     user: Option<String>,
     /// An account for a field: `slack=apn_...`. Repeat for more.
@@ -68,9 +71,20 @@ pub(super) async fn run(shell: &Shell, app: &Arc<App>, args: Args) -> Result<(),
         }
         configured.insert(name, json!({ "authProvisionId": id }));
     }
-    let user = user.unwrap_or_else(|| "cli".to_owned());
-    let local =
-        if args.local { Some(load(app, &project, Path::new(&args.what)).await?) } else { None };
+    let user = user.unwrap_or_else(|| {
+        output::note(&format!(
+            "For the user `{USER}`, who is made if there is none: no --user was named, and no \
+             account."
+        ));
+        USER.to_owned()
+    });
+    let component = if args.local {
+        load(app, &project, Path::new(&args.what)).await?
+    } else {
+        let which = (Kind::Actions, args.what.as_str(), args.version.as_deref());
+        components::find(app, &project, which).await?
+    };
+    fitting(&component, &configured)?;
     let caller = operator();
     let origin = Origin::default();
     let asked = Asked {
@@ -84,11 +98,18 @@ pub(super) async fn run(shell: &Shell, app: &Arc<App>, args: Args) -> Result<(),
         configured,
         dynamic_props: None,
     };
-    let ran = match local {
-        None => components::run(app, asked, Stashing::None).await,
-        Some(it) => components::run_found(app, (asked, it), Stashing::None).await,
-    };
+    let ran = components::run_found(app, (asked, component), Stashing::None).await;
     show(shell, ran.map_err(explained)?)
+}
+
+/// Whoever types mistypes, so names that are no field are refused here.
+fn fitting(component: &Component, configured: &Map<String, Value>) -> Result<(), Failure> {
+    let props = &component.described.props;
+    let more = component.described.additional_props;
+    let odd = if more { None } else { components::strange(props, configured) };
+    let Some(fault) = odd.or_else(|| components::misfit(props, configured)) else { return Ok(()) };
+    let name = fault.given.unwrap_or_default();
+    Err(Failure::Other(format!("`{name}`: {}", fault.text)))
 }
 
 /// A component that nobody published.

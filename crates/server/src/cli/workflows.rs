@@ -145,6 +145,7 @@ async fn act(shell: &Shell, app: &Arc<App>, command: Command) -> Result<(), Fail
             let whole = api_runs::whole(app, &tenant, &run).await?;
             said(shell, &json!(whole), || {
                 whole.steps.iter().for_each(show::step);
+                show::under_way(&whole);
                 show::end(&whole);
             });
             Ok(())

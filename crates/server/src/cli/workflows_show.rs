@@ -4,7 +4,9 @@ use serde_json::{Map, Value};
 
 use super::output;
 use crate::components::outcome::Observation;
-use crate::workflows::view::{PastStepView, WholeRunView, WorkflowRunView, WorkflowView};
+use crate::workflows::view::{
+    PastStepView, TriedView, WholeRunView, WorkflowRunView, WorkflowView,
+};
 
 /// Columns that a step's name takes.
 const NAME_COLUMNS: usize = 24;
@@ -69,16 +71,13 @@ pub(super) fn step(it: &PastStepView) {
         _ => format!("{} ms{tries}", it.duration_ms),
     };
     output::line(&format!("{mark} {:NAME_COLUMNS$} {took}", it.name));
+    for (nth, it) in (1..).zip(&it.tried) {
+        try_before(nth, it);
+    }
     for account in &it.accounts {
         detail(&format!("account {}", short(account)));
     }
-    for call in &it.calls {
-        let text = |name: &str| call[name].as_str().unwrap_or_default();
-        let status =
-            call["status"].as_u64().map_or_else(|| text("error").into(), |it| it.to_string());
-        let (method, host, path) = (text("method"), text("host"), text("path"));
-        detail(&format!("{method} {host}{path} {status}, {} ms", call["ms"]));
-    }
+    calls(&it.calls);
     // What ended the step is told last.
     for line in it.os.iter().filter(|line| line.err.is_none() || line.err != it.error) {
         match &line.err {
@@ -89,6 +88,36 @@ pub(super) fn step(it: &PastStepView) {
     exports(&it.exports);
     if let Some(error) = &it.error {
         detail(&output::paint(&failure(error), 31));
+    }
+}
+
+fn calls(all: &[Value]) {
+    for call in all {
+        let text = |name: &str| call[name].as_str().unwrap_or_default();
+        let status =
+            call["status"].as_u64().map_or_else(|| text("error").into(), |it| it.to_string());
+        let (method, host, path) = (text("method"), text("host"), text("path"));
+        detail(&format!("{method} {host}{path} {status}, {} ms", call["ms"]));
+    }
+}
+
+/// The step that waits to be tried once more.
+pub(super) fn under_way(it: &WholeRunView) {
+    for (nth, it) in (1..).zip(&it.tried) {
+        try_before(nth, it);
+    }
+}
+
+/// A try that another one followed, or will.
+fn try_before(nth: i64, it: &TriedView) {
+    let how = if it.error.is_some() { "failed" } else { "asked to be run again" };
+    detail(&format!("try {nth} {how} after {} ms", it.duration_ms));
+    calls(&it.calls);
+    for line in &it.os {
+        match &line.err {
+            Some(error) => detail(&output::paint(&failure(error), 33)),
+            None => detail(&said(line)),
+        }
     }
 }
 

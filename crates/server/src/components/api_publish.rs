@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -104,24 +104,4 @@ pub(crate) async fn publish(
 pub(crate) fn audited(it: &super::Component, fresh: bool) -> serde_json::Value {
     let permissions: Vec<_> = it.permissions.iter().map(|it| it.as_str()).collect();
     json!({ "key": it.key, "version": it.version, "permissions": permissions, "fresh": fresh })
-}
-
-#[derive(Deserialize)]
-pub(crate) struct Named {
-    key: String,
-}
-
-/// Takes a component of the project's own away, with all its versions.
-#[utoipa::path(delete, path = "/v1/connect/{project}/components/{*key}", tag = "Components",
-    params(("project" = String, Path), ("*key" = String, Path)),
-    responses((status = 204)), security(("client" = [])))]
-pub(crate) async fn delete(
-    State(app): State<Arc<App>>,
-    call: InProject<Server, need::ProjectsWrite>,
-    Path(Named { key }): Path<Named>,
-) -> Result<StatusCode> {
-    super::delete(&app, &call.project, &key).await?;
-    let event = Event::new("component.delete", &call.caller.actor, &call.origin);
-    app.audit.record(event.project(&call.project).target("component", key)).await?;
-    Ok(StatusCode::NO_CONTENT)
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::store::{self, Row};
-use super::{Component, Described, Kind, Permission, Place, missing, shipped};
+use super::{Component, Described, Kind, Permission, Place, What, missing, shipped};
 use crate::app::App;
 use crate::apps;
 use crate::error::{self, Error, Result};
@@ -78,7 +78,23 @@ pub async fn find(
     } else {
         shipped::find(key, version)
     };
-    found.filter(|it| kind.holds(it.what())).ok_or_else(missing)
+    match found {
+        Some(it) if kind.holds(it.what()) => Ok(it),
+        Some(it) => Err(of_another_kind(&it)),
+        None => Err(missing()),
+    }
+}
+
+/// It is there, and cannot be used for what was wanted.
+fn of_another_kind(it: &Component) -> Error {
+    let key = &it.key;
+    let text = match it.what() {
+        What::Action => format!("`{key}` is an action: it is run, and cannot be deployed."),
+        What::Source => {
+            format!("`{key}` is the source of a trigger: it is deployed, and cannot be run.")
+        }
+    };
+    error::NOT_FOUND.saying(text)
 }
 
 /// The very version that something was made of.

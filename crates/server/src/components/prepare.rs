@@ -9,6 +9,7 @@ use super::data::Stores;
 use super::described::{app_of, name_and_type};
 use super::guard::{Guard, Guarding};
 use super::host::RunHost;
+use super::judge;
 use super::needed::Needed;
 use super::outcome::{self, Outcome};
 use super::store::dynamic;
@@ -16,7 +17,7 @@ use super::{Component, Kind, Permission, Place, account, code, field, find};
 use crate::app::App;
 use crate::audit::Event;
 use crate::callers::{Actor, Caller, Origin};
-use crate::error::{self, Result};
+use crate::error::{self, Error, Result};
 use crate::ids::{DynamicPropsId, UserId};
 use crate::relay::RunBy;
 use crate::tenant::Tenant;
@@ -121,6 +122,7 @@ pub async fn prepare_with(
         asked: &asked,
         component: &component,
         user: &user,
+        props: &props,
         filled,
         guard: Guarding::new(by, &settings, raw),
         stores: Stores::default(),
@@ -204,6 +206,7 @@ struct Filling<'a> {
     asked: &'a Asked<'a>,
     component: &'a Component,
     user: &'a UserId,
+    props: &'a [Value],
     filled: Filled,
     guard: Guarding,
     stores: Stores,
@@ -228,12 +231,10 @@ impl Filling<'_> {
             }
             "alert" => None,
             _ => {
-                let optional = prop["optional"] == true || prop.get("default").is_some();
-                let hidden = prop["hidden"] == true || prop["disabled"] == true;
-                let provided = kind.starts_with("$.interface.") || optional || hidden;
                 let empty = given.is_none_or(Value::is_null);
-                if empty && !provided && self.filled == Filled::Whole {
-                    return Err(field(name, format!("`{name}` is missing.")));
+                let must_be = judge::must_be_filled(prop, kind) && self.filled == Filled::Whole;
+                if empty && must_be {
+                    return Err(self.missing(name));
                 }
                 given.cloned()
             }
@@ -242,6 +243,11 @@ impl Filling<'_> {
             self.values.insert(name.to_owned(), value);
         }
         Ok(())
+    }
+
+    /// A field that was left out.
+    fn missing(&self, name: &str) -> Error {
+        field(name, format!("{}.", judge::lacks(self.props, &self.asked.configured, name)))
     }
 
     async fn account(

@@ -219,21 +219,6 @@ pub(crate) async fn update(
     Ok(axum::Json(project.into()))
 }
 
-#[utoipa::path(delete, path = "/v1/connect/projects/{id}", tag = "Projects",
-    params(("id" = String, Path)),
-    responses((status = 204)), security(("client" = [])))]
-pub(crate) async fn delete(
-    State(app): State<Arc<App>>,
-    call: Call<Server, need::ProjectsWrite>,
-    Path(id): Path<String>,
-) -> Result<StatusCode> {
-    let id = reach(&call, &id)?;
-    super::delete(&app, &id).await?;
-    let event = Event::new("project.delete", &call.caller.actor, &call.origin);
-    app.audit.record(event.project(&id).target("project", id.as_str())).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
 #[utoipa::path(post, path = "/v1/connect/projects/{id}/logo", tag = "Projects",
     params(("id" = String, Path)),
     request_body = LogoWish, responses((status = 200)), security(("client" = [])))]
@@ -264,7 +249,8 @@ pub(crate) async fn logo(State(app): State<Arc<App>>, Path(id): Path<String>) ->
     Ok((headers, bytes).into_response())
 }
 
-fn reach<N: crate::scope::Need>(call: &Call<Server, N>, id: &str) -> Result<ProjectId> {
+/// The project that a path names, if the caller may reach it.
+pub(crate) fn reach<N: crate::scope::Need>(call: &Call<Server, N>, id: &str) -> Result<ProjectId> {
     ProjectId::parse(id)
         .filter(|id| call.caller.project.as_ref().is_none_or(|bound| bound == id))
         .ok_or_else(|| error::NOT_FOUND.into())

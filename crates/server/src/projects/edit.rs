@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::{CodeHosts, Project, Settings, store};
 use crate::app::App;
 use crate::callback_origins;
+use crate::db::Tx;
 use crate::error::{self, Error, Result};
 use crate::ids::ProjectId;
 
@@ -85,13 +86,7 @@ pub async fn update(app: &Arc<App>, id: &ProjectId, change: Change) -> Result<Pr
 /// `DELETE users/{id}` does and reports.
 pub async fn delete(app: &Arc<App>, id: &ProjectId) -> Result<()> {
     let mut tx = app.db.begin().await?;
-    let accounts = store::count_accounts(&mut tx, id).await?;
-    if accounts > 0 {
-        return Err(error::INVALID_REQUEST.saying(format!(
-            "The project still has {accounts} connected account(s). Delete its users first, so \
-             that their grants are revoked at the providers."
-        )));
-    }
+    empty(&mut tx, id).await?;
     if !store::delete(&mut tx, id).await? {
         return Err(error::NOT_FOUND.into());
     }
@@ -99,6 +94,26 @@ pub async fn delete(app: &Arc<App>, id: &ProjectId) -> Result<()> {
     app.forget_project(id).await;
     app.forget_callers().await;
     Ok(())
+}
+
+/// Whether it could be deleted just now.
+///
+/// # Errors
+/// As for [`delete`].
+pub async fn check_deletable(app: &App, id: &ProjectId) -> Result<()> {
+    let mut tx = app.db.begin().await?;
+    empty(&mut tx, id).await
+}
+
+async fn empty(tx: &mut Tx, id: &ProjectId) -> Result<()> {
+    let accounts = store::count_accounts(tx, id).await?;
+    if accounts == 0 {
+        return Ok(());
+    }
+    Err(error::INVALID_REQUEST.saying(format!(
+        "The project still has {accounts} connected account(s). Delete its users first, so \
+         that their grants are revoked at the providers."
+    )))
 }
 
 /// Takes a logo as a `data:` URL of a PNG, JPEG, GIF or WebP image. SVG is refused, since it can

@@ -20,7 +20,7 @@ pub use clients::{
 };
 pub(crate) use clients::{Proof, Refusal, caller_by_token, exchange};
 pub use code_hosts::CodeHosts;
-pub use edit::{Change, create, delete, set_logo, update};
+pub use edit::{Change, check_deletable, create, delete, set_logo, update};
 pub(crate) use edit::{FLOW_ID_PARAM, is_package, redirect_uri, shown_name};
 pub(crate) use exposed::{expose, in_query};
 pub use freeze::{Freeze, Scope as FreezeScope, freeze, freezes, unfreeze};

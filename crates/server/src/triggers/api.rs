@@ -55,6 +55,14 @@ pub(crate) struct TriggerChange {
     emit_on_deploy: Option<bool>,
 }
 
+impl TriggerChange {
+    /// Whether there is nothing that it could change.
+    fn is_empty(&self) -> bool {
+        let Self { active, configured_props, name, emit_on_deploy } = self;
+        active.is_none() && configured_props.is_none() && name.is_none() && emit_on_deploy.is_none()
+    }
+}
+
 /// Who the call is about: named by the query or by the connect token.
 pub(super) fn user<W: Who, N: Need>(call: &InTenant<W, N>, query: &Query) -> Result<String> {
     if call.is_older_path() {
@@ -182,6 +190,11 @@ pub(crate) async fn update(
     Json(body): Json<TriggerChange>,
 ) -> Result<axum::Json<HeldTrigger>> {
     let trigger = found(&app, &call, (&query, &id)).await?;
+    if body.is_empty() {
+        let text = "Nothing of it can be changed. The fields are `active`, `configured_props`, \
+                    `name` and `emit_on_deploy`.";
+        return Err(error::INVALID_REQUEST.saying(text));
+    }
     if let Some(values) = &body.configured_props {
         crate::components::check_configured(values)?;
     }

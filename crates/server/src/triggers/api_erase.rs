@@ -1,4 +1,5 @@
-//! `DELETE /v1/connect/{project}/users/{id}`: erasing a user with all that runs for him.
+//! `DELETE /v1/connect/{project}/users/{id}` and `/v1/connect/projects/{id}`: erasing a user, or
+//! deleting a project, with all that runs for them.
 
 use std::sync::Arc;
 
@@ -9,8 +10,10 @@ use axum::response::{IntoResponse, Response};
 use crate::accounts::ErasureView;
 use crate::accounts::api::by;
 use crate::app::App;
-use crate::callers::{Anyone, InTenant};
+use crate::audit::Event;
+use crate::callers::{Anyone, Call, InTenant, Server};
 use crate::error::{self, Result};
+use crate::projects::api::reach;
 use crate::query::Query;
 use crate::scope::need;
 
@@ -44,4 +47,21 @@ pub(crate) async fn delete_user(
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
     Ok((StatusCode::ACCEPTED, axum::Json(ErasureView::from(begun))).into_response())
+}
+
+/// Deletes a project that has no connected account any more, with all that it has. Before that the
+/// `deactivate` hooks of its triggers run, for 10 seconds at most.
+#[utoipa::path(delete, path = "/v1/connect/projects/{id}", tag = "Projects",
+    params(("id" = String, Path)),
+    responses((status = 204)), security(("client" = [])))]
+pub(crate) async fn delete_project(
+    State(app): State<Arc<App>>,
+    call: Call<Server, need::ProjectsWrite>,
+    Path(id): Path<String>,
+) -> Result<StatusCode> {
+    let id = reach(&call, &id)?;
+    super::delete_project(&app, &call.caller, &id).await?;
+    let event = Event::new("project.delete", &call.caller.actor, &call.origin);
+    app.audit.record(event.project(&id).target("project", id.as_str())).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

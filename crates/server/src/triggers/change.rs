@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::code::{self, Running};
 use super::commit::{self, Cause, Good};
 use super::dedupe::{Dedupe, Emit};
-use super::deploy::{Plan, given, plans};
+use super::deploy::{Plan, check_values, given, plans};
 use super::failed::{self, Trouble};
 use super::lease::{self, Lease};
 use super::sealed::{Seal, Spot};
@@ -125,6 +125,7 @@ fn newly(
     values: &Map<String, Value>,
 ) -> Result<(Configured, Vec<(Interface, Schedule)>)> {
     let props = former.dynamic.as_deref().unwrap_or(&component.described.props);
+    check_values(props, values)?;
     let mut timers = Vec::new();
     for plan in plans(props, values)? {
         let Plan::Timer { prop, schedule } = plan else { continue };

@@ -10,7 +10,7 @@ use super::code::{self, Running};
 use super::commit::{self, Cause, Good};
 use super::dedupe::{Dedupe, Emit};
 use super::lease::{self, Lease};
-use super::page::check_workflow;
+use super::page::{check_workflow, known_workflows};
 use super::receive::KEY_BYTES;
 use super::sealed::{Seal, Spot};
 use super::state::{Session, Written};
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::app::App;
 use crate::audit::Event;
-use crate::components::{self, Asked, Component, Filled, Place, Prepared, name_and_type};
+use crate::components::{self, Asked, Component, Fault, Filled, Place, Prepared, name_and_type};
 use crate::error::{self, Error, Result};
 use crate::ids::{Emitter, EmitterId};
 use crate::webhooks;
@@ -80,7 +80,11 @@ pub(super) fn plans(props: &[Value], configured: &Map<String, Value>) -> Result<
                 custom_response: prop["customResponse"] == true,
             }),
             "$.interface.timer" => {
-                let schedule = schedule(prop, name, configured.get(name))?;
+                let odd = |it: &&str| {
+                    configured.contains_key(*it) && components::find_prop(props, it).is_none()
+                };
+                let beside = ["intervalSeconds", "cron"].into_iter().find(odd);
+                let schedule = schedule(prop, name, (configured.get(name), beside))?;
                 all.extend(schedule.map(|it| Plan::Timer { prop: name.to_owned(), schedule: it }));
             }
             "$.interface.apphook" => {
@@ -99,10 +103,22 @@ pub(super) fn plans(props: &[Value], configured: &Map<String, Value>) -> Result<
     Ok(all)
 }
 
-/// How a timer is set. `None`: it need not be, and is not.
-fn schedule(prop: &Value, name: &str, given: Option<&Value>) -> Result<Option<Schedule>> {
+/// How a timer is set. `None`: it need not be, and is not. `beside` is what somebody wrote beside
+/// the field who meant it to be within.
+fn schedule(
+    prop: &Value,
+    name: &str,
+    (given, beside): (Option<&Value>, Option<&str>),
+) -> Result<Option<Schedule>> {
     let set = |it: &&Value| !it.is_null();
     let given = given.map(components::unwrapped).filter(set);
+    if let (None, Some(beside)) = (given, beside) {
+        let text = format!(
+            "`{name}` is missing, and `{beside}` is no field. The timer is set by `{name}`: \
+             {{\"intervalSeconds\": 900}}."
+        );
+        return Err(field(name, text));
+    }
     let own = prop.get("static").filter(set);
     let value = own.or(given).or_else(|| prop.get("default").filter(set));
     let value = match value {
@@ -120,6 +136,19 @@ pub(super) fn given(props: &[Value], configured: &Map<String, Value>) -> Map<Str
         (!provided).then(|| Some((name.to_owned(), configured.get(name)?.clone()))).flatten()
     };
     props.iter().filter_map(name_and_type).filter_map(own).collect()
+}
+
+/// Fields that are missing, and values that no field can take, are refused before anything is made.
+/// Names that are none are not: products send along what a form of theirs held.
+pub(super) fn check_values(props: &[Value], configured: &Map<String, Value>) -> Result<()> {
+    if let Some(Fault { given, text }) = components::lacking(props, configured) {
+        return Err(field(&given.unwrap_or_default(), format!("{text}.")));
+    }
+    if let Some(Fault { given, text }) = components::misfit(props, configured) {
+        let name = given.unwrap_or_default();
+        return Err(field(&name, format!("`{name}`: {text}.")));
+    }
+    Ok(())
 }
 
 /// Deploys it; each call makes a new one.
@@ -143,6 +172,7 @@ pub async fn deploy(app: &Arc<App>, new: New<'_>) -> Result<Deployed> {
         }
     };
     let props = dynamic.as_deref().unwrap_or(&component.described.props);
+    check_values(props, &asked.configured)?;
     let plans = plans(props, &asked.configured)?;
     let configured = Configured { values: given(props, &asked.configured), dynamic };
     let mut values = configured.values.clone();
@@ -231,6 +261,7 @@ async fn insert(
     let of = (tenant, &trigger.id);
     webhooks::set_of_emitter(app, &mut tx, of, &urls).await.map_err(named)?;
     let workflows: Vec<String> = new.workflow.map(str::to_owned).into_iter().collect();
+    known_workflows(&mut tx, ("workflow_id", &tenant.project), &workflows).await?;
     interfaces::set_workflows(&mut tx, &trigger, &workflows).await?;
     tx.commit().await?;
     lease::take(app, &trigger).await

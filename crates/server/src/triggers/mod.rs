@@ -7,6 +7,7 @@
 //! so a run that fails or dies is made again and loses nothing.
 
 pub mod api;
+pub mod api_components;
 pub mod api_erase;
 pub mod api_hooks;
 pub mod api_parts;
@@ -29,6 +30,7 @@ mod sealed;
 mod starts;
 mod state;
 mod store;
+mod unpublish;
 pub mod view;
 mod work;
 
@@ -39,11 +41,12 @@ pub(crate) use call::{Request, read};
 pub use change::{Change, change};
 pub use delete::delete;
 pub use deploy::{Deployed, New, deploy};
-pub use erase::erase_user;
+pub use erase::{delete_project, erase_user};
 pub use page::{events, find, list, set_workflows, workflows};
 pub(crate) use respond::{Said, guarded};
 pub use schedule::Schedule;
 pub use starts::{Waiting, forget, put_off, waiting};
+pub use unpublish::delete_component;
 pub use work::{round, run, tidy};
 
 use crate::error::{self, Error};

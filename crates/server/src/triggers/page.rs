@@ -6,8 +6,9 @@ use super::sealed::{Seal, Spot};
 use super::store::{self, events as rows, interfaces};
 use super::{EVENTS_KEPT_MAX, Event, State, Trigger, WORKFLOWS_MAX, field, missing};
 use crate::app::App;
+use crate::db::Tx;
 use crate::error::Result;
-use crate::ids::{Emitter, EmitterId};
+use crate::ids::{Emitter, EmitterId, ProjectId};
 use crate::paging::Page;
 use crate::tenant::Tenant;
 
@@ -57,7 +58,7 @@ pub async fn workflows(app: &App, trigger: &Trigger) -> Result<Vec<String>> {
 /// Makes these the workflows that it starts.
 ///
 /// # Errors
-/// [`crate::error::INVALID_FIELD`] for ids that none can have, and for too many.
+/// [`crate::error::INVALID_FIELD`] for ids that lead nowhere, and for too many.
 pub async fn set_workflows(app: &App, trigger: &Trigger, ids: &[String]) -> Result<Vec<String>> {
     let mut kept: Vec<String> = Vec::new();
     for id in ids {
@@ -71,6 +72,7 @@ pub async fn set_workflows(app: &App, trigger: &Trigger, ids: &[String]) -> Resu
         return Err(field("workflow_ids", text));
     }
     let mut tx = app.db.begin().await?;
+    known_workflows(&mut tx, ("workflow_ids", &trigger.tenant.project), &kept).await?;
     interfaces::set_workflows(&mut tx, trigger, &kept).await?;
     tx.commit().await?;
     Ok(kept)
@@ -80,4 +82,22 @@ pub(super) fn check_workflow(name: &str, id: &str) -> Result<()> {
     let rest = id.strip_prefix("p_").unwrap_or_default();
     let good = (1..=64).contains(&rest.len()) && rest.bytes().all(|it| it.is_ascii_alphanumeric());
     if good { Ok(()) } else { Err(field(name, "A workflow's id is `p_` and letters and digits.")) }
+}
+
+/// # Errors
+/// [`crate::error::INVALID_FIELD`] for the first that is no workflow of the project.
+pub(super) async fn known_workflows(
+    tx: &mut Tx,
+    (name, project): (&str, &ProjectId),
+    ids: &[String],
+) -> Result<()> {
+    for id in ids {
+        if !interfaces::is_workflow(tx, project, id).await? {
+            let text = format!(
+                "`{id}` is no workflow of this project. `grantkeep workflows list` shows their ids."
+            );
+            return Err(field(name, text));
+        }
+    }
+    Ok(())
 }

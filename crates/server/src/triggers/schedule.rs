@@ -28,12 +28,15 @@ pub enum Schedule {
 }
 
 impl Schedule {
-    /// Reads what callers write: `{intervalSeconds}`, or `{cron, timezone}`. The error is a
-    /// sentence about it.
+    /// Reads what callers write: `{intervalSeconds}`, or `{cron, timezone}`, and never both. The
+    /// error is a sentence about it.
     pub fn parse(value: &Value) -> Result<Self, String> {
-        if let Some(text) = value.get("cron").filter(|it| !it.is_null()) {
-            let zone = value.get("timezone").filter(|it| !it.is_null());
-            return Self::parse_cron(text, zone);
+        let set = |name: &str| value.get(name).filter(|it| !it.is_null());
+        if let Some(text) = set("cron") {
+            if set("intervalSeconds").is_some() {
+                return Err("A timer has `intervalSeconds` or `cron`, and not both.".to_owned());
+            }
+            return Self::parse_cron(text, set("timezone"));
         }
         let seconds = &value["intervalSeconds"];
         let whole = seconds.as_i64().or_else(|| seconds.as_str().and_then(|it| it.parse().ok()));
@@ -223,9 +226,12 @@ mod tests {
             json!({ "cron": "0 0 * * *", "timezone": "Mars/Olympus" }),
             json!({ "cron": "x".repeat(1_000) }),
             json!({ "cron": 7 }),
+            json!({ "intervalSeconds": 900, "cron": "0 9 * * *" }),
         ] {
             assert!(Schedule::parse(&value).unwrap_err().ends_with('.'), "{value}");
         }
+        let both = json!({ "intervalSeconds": 900, "cron": null });
+        assert_eq!(Schedule::parse(&both).unwrap(), Schedule::Every { seconds: 900 });
         let text = json!({ "intervalSeconds": "900" });
         assert_eq!(Schedule::parse(&text).unwrap(), Schedule::Every { seconds: 900 });
     }

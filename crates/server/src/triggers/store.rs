@@ -7,6 +7,7 @@ pub(super) mod starts;
 
 use sqlx::FromRow;
 
+use super::unpublish::Use;
 use super::{NEVER, State, Trigger};
 use crate::db::{Db, Tx};
 use crate::ids::{ComponentId, Emitter, EmitterId, ProjectId, UserId};
@@ -159,6 +160,14 @@ pub(super) async fn sources_of(
     let rows: Vec<Row> = on!(db.read(), conn => sqlx::query_as(sql)
         .bind(&tenant.project).bind(tenant.environment.as_str()).bind(external_id)
         .fetch_all(conn).await?);
+    rows.into_iter().map(Trigger::try_from).collect()
+}
+
+/// The sources of an environment whose code may have begun something.
+pub(super) async fn sources_in(db: &Db, tenant: &Tenant) -> sqlx::Result<Vec<Trigger>> {
+    let sql = select!("t.kind = 'source' and t.state <> 'inactive'");
+    let rows: Vec<Row> = on!(db.read(), conn => sqlx::query_as(sql)
+        .bind(&tenant.project).bind(tenant.environment.as_str()).fetch_all(conn).await?);
     rows.into_iter().map(Trigger::try_from).collect()
 }
 
@@ -317,4 +326,32 @@ pub(super) async fn forget_undone(db: &Db, before_ms: i64, now_ms: i64) -> sqlx:
                lease_until_ms <= $2";
     Ok(on!(db.write(), conn => sqlx::query(sql)
         .bind(before_ms).bind(now_ms).execute(conn).await?.rows_affected()))
+}
+
+#[derive(FromRow)]
+struct UseRow {
+    id: String,
+    environment: String,
+    external_id: String,
+    name: String,
+    version: String,
+}
+
+/// What a component is deployed as, in both environments, the oldest first.
+pub(super) async fn uses_of(
+    db: &Db,
+    project: &ProjectId,
+    component: &ComponentId,
+) -> sqlx::Result<Vec<Use>> {
+    let sql = "select t.id, t.environment, u.external_id, t.name, t.version from triggers t join \
+               external_users u on u.project_id = t.project_id and \
+               u.environment = t.environment and u.id = t.user_id where u.erased_at_ms is null \
+               and t.project_id = $1 and t.component_id = $2 order by t.created_at_ms, t.id";
+    let rows: Vec<UseRow> = on!(db.read(), conn => sqlx::query_as(sql)
+        .bind(project).bind(component).fetch_all(conn).await?);
+    let one = |it: UseRow| {
+        let UseRow { id, environment, external_id, name, version } = it;
+        Use { id, environment, external_id, name, version }
+    };
+    Ok(rows.into_iter().map(one).collect())
 }

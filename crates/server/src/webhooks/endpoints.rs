@@ -89,11 +89,19 @@ pub(super) async fn first_secret(
 pub(super) fn check_url(app: &App, url: &str) -> Result<()> {
     let judged = app.egress.check_tenant_url(url);
     judged.map(drop).map_err(|why| {
+        let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+        let plain = scheme.bytes().all(|it| it.is_ascii_alphanumeric()) && scheme.len() <= 20;
+        let odd = plain && !scheme.is_empty() && !scheme.eq_ignore_ascii_case("https");
+        let first = if odd {
+            format!("Nothing is posted to `{scheme}://` addresses.")
+        } else {
+            "This URL cannot be called from here.".to_owned()
+        };
         error::URL_NOT_ALLOWED
-            .saying(
-                "This URL cannot be called from here. It must be https on port 443 or 8443, of at \
-                 most 2048 ASCII characters, without user name and fragment.",
-            )
+            .saying(format!(
+                "{first} It must be https on port 443 or 8443, of at most 2048 ASCII characters, \
+                 without user name and fragment."
+            ))
             .with(json!({ "field": "url" }))
             .logging(why.detail())
     })

@@ -95,8 +95,9 @@ pub(crate) async fn resume(
 ) -> Response<Body> {
     let person = page::of_person(request.headers());
     let done = async {
-        let body = triggers::read(request.into_body()).await?;
-        super::resume(&app, &key, sent(&body)).await
+        let (head, body) = request.into_parts();
+        let body = triggers::read(body).await?;
+        super::resume(&app, &key, sent(&head.headers, &body)?).await
     };
     told(&app, (Deed::Resume, person), done.await)
 }

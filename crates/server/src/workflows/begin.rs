@@ -205,6 +205,7 @@ pub(super) async fn stored(
         step: 0,
         failures: 0,
         reruns: 0,
+        begun: 0,
         revision: 0,
         created_at_ms: now_ms,
         started_at_ms: None,

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use grantkeep_vault::{OwnerKey, Place as SealPlace, Secret, token};
+use serde_json::{Map, Value};
 
-use super::file::{self, DoesDraft, Draft, StepDraft, Texts};
+use super::file::{self, DoesDraft, Draft, StepDraft, Texts, wrong};
 use super::store::{self, Address, Timer};
 use super::{Auth, Definition, Does, Entry, Step, WORKFLOWS_MAX, Whom, Workflow, missing, refused};
 use crate::app::App;
 use crate::apps;
-use crate::components::{self, Component, Files, Kind, Place, Publication, What};
+use crate::components::{self, Component, Described, Files, Kind, Place, Publication, What};
 use crate::error::{self, Error, Result};
 use crate::ids::{ComponentId, ProjectId, WorkflowId};
 use crate::keys::unreadable;
@@ -55,7 +56,8 @@ pub struct Deployed {
 /// Deploys a workflow, or the next version of it.
 ///
 /// # Errors
-/// [`error::WORKFLOW_BROKEN`]; [`error::COMPONENT_BROKEN`] with the place in a step's code;
+/// [`error::WORKFLOW_BROKEN`], with the line or field; [`error::COMPONENT_BROKEN`], with the place
+/// in a step's code;
 /// [`error::NOT_FOUND`] for a component that is not there; [`error::TOO_MANY`].
 pub async fn deploy(app: &Arc<App>, project: &ProjectId, files: &Texts) -> Result<Deployed> {
     let texts = files.clone();
@@ -64,6 +66,7 @@ pub async fn deploy(app: &Arc<App>, project: &ProjectId, files: &Texts) -> Resul
     let text = serde_json::to_string(files).map_err(|it| error::INTERNAL.logging(it))?;
     let digest = hex(&token::digest(&text));
     let former = store::by_name(&app.db, project, &draft.name).await?;
+    check_on_error(app, project, &draft).await?;
     if let Some(former) = &former
         && store::digest(&app.db, former).await?.as_deref() == Some(&*digest)
     {
@@ -74,6 +77,16 @@ pub async fn deploy(app: &Arc<App>, project: &ProjectId, files: &Texts) -> Resul
     let definition = loaded(app, project, draft).await?;
     let timer = timer(app, former.as_ref(), &definition).await?;
     write(app, project, (former, definition, timer), &digest).await
+}
+
+/// What is to be started by a failure is there; a workflow may name itself.
+async fn check_on_error(app: &App, project: &ProjectId, draft: &Draft) -> Result<()> {
+    let Some(name) = draft.on_error.as_ref().filter(|it| **it != draft.name) else { return Ok(()) };
+    if store::by_name(&app.db, project, name).await?.is_some() {
+        return Ok(());
+    }
+    let text = format!("there is no workflow `{name}` in this project; deploy that one first");
+    Err(wrong("on_error", text))
 }
 
 /// When its timer is due. A workflow that is deployed again with the same timer keeps the time.
@@ -98,13 +111,14 @@ fn hex(bytes: &[u8]) -> String {
 
 async fn loaded(app: &Arc<App>, project: &ProjectId, draft: Draft) -> Result<Definition> {
     let mut steps = Vec::with_capacity(draft.steps.len());
-    for it in draft.steps {
+    for (nth, it) in draft.steps.into_iter().enumerate() {
         let StepDraft { name, does, props, condition, retries, account, timeout_ms } = it;
         let does = match does {
             DoesDraft::Component { key, version } => known(app, project, (key, version)).await,
             DoesDraft::Code(text) => code(app, project, text).await,
         };
-        let does = does.map_err(|error| at_step(&name, &error))?;
+        let (does, described) = does.map_err(|error| at_step(&name, &error))?;
+        check_props((nth, &name), &described, &props)?;
         steps.push(Step { name, does, props, condition, retries, account, timeout_ms });
     }
     let mut entry = draft.entry;
@@ -131,26 +145,45 @@ fn at_step(name: &str, error: &Error) -> Error {
     refused(error.kind(), format!("step `{name}`: {}", error.text())).with(details)
 }
 
+/// What a step is configured with fits what it runs. What expressions give, nobody knows before.
+fn check_props(
+    (nth, name): (usize, &str),
+    described: &Described,
+    props: &Map<String, Value>,
+) -> Result<()> {
+    let open = |it: &Value| it.as_str().is_some_and(|text| text.contains("{{"));
+    let how = (described.additional_props, open as components::Open);
+    let Some(fault) = components::judge(&described.props, props, how) else { return Ok(()) };
+    let at = match fault.given {
+        Some(prop) => format!("steps[{nth}].props.{prop}"),
+        None => format!("steps[{nth}].props"),
+    };
+    let error = wrong(at.as_str(), fault.text);
+    let details = serde_json::json!({ "field": at, "step": name });
+    Err(error.with(details))
+}
+
 /// A version is chosen once, when the workflow is deployed. What is shipped has one version at a
 /// time.
 async fn known(
     app: &Arc<App>,
     project: &ProjectId,
     (key, version): (String, Option<String>),
-) -> Result<Does> {
+) -> Result<(Does, Arc<Described>)> {
     let which = (Kind::Actions, key.as_str(), version.as_deref());
     let found = components::find(app, project, which).await.map_err(|error| {
-        if error.kind().status != 404 {
+        let of_another_kind = error.text().starts_with('`');
+        if error.kind().status != 404 || of_another_kind {
             return error;
         }
         let version = version.as_ref().map(|it| format!(" {it}")).unwrap_or_default();
         error::NOT_FOUND.saying(format!("There is no action `{key}`{version}."))
     })?;
     let version = matches!(found.place, Place::Published).then_some(found.version).or(version);
-    Ok(Does::Component { key, version })
+    Ok((Does::Component { key, version }, found.described))
 }
 
-async fn code(app: &Arc<App>, project: &ProjectId, text: String) -> Result<Does> {
+async fn code(app: &Arc<App>, project: &ProjectId, text: String) -> Result<(Does, Arc<Described>)> {
     let publication = Publication {
         files: code_files(&text),
         entry: ENTRY.to_owned(),
@@ -165,7 +198,7 @@ async fn code(app: &Arc<App>, project: &ProjectId, text: String) -> Result<Does>
         return Err(refused(error::COMPONENT_BROKEN, text));
     }
     let described = Box::new(component.described.as_ref().clone());
-    Ok(Does::Code { id: component.id, text, described })
+    Ok((Does::Code { id: component.id, text, described }, component.described))
 }
 
 fn code_files(text: &str) -> Files {

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::expression;
 use super::{
     Answer, Auth, Entry, FILE_BYTES_MAX, RETRIES_MAX, RETRY_WAIT_MS_MAX, Retries, Rule,
     STEP_MS_MAX, STEPS_MAX, Throttle, Whom,
 };
+use super::{expression, yaml};
 use crate::error::{self, Error, Result};
 use crate::tenant::Environment;
 use crate::triggers::Schedule;
@@ -160,9 +160,11 @@ struct RetriesText {
 }
 
 /// What is wrong, and where: `steps[2].if`.
-fn wrong(at: impl Into<String>, text: impl std::fmt::Display) -> Error {
+pub(super) fn wrong(at: impl Into<String>, text: impl std::fmt::Display) -> Error {
     let at = at.into();
-    let said = format!("{at}: {text}.");
+    let text = text.to_string();
+    let stop = if text.ends_with(['.', '?']) { "" } else { "." };
+    let said = format!("{at}: {text}{stop}");
     error::WORKFLOW_BROKEN.saying(said).with(json!({ "field": at }))
 }
 
@@ -180,7 +182,7 @@ pub(super) fn read(files: &Texts) -> Result<Draft> {
     let mut others = files.iter().filter(|(path, _)| is_yaml(path));
     let only = others.next().filter(|_| others.next().is_none());
     if let Some((name, text)) = found.or(only.map(|(path, text)| (&**path, text))) {
-        return Reading { files, whole: parse(name, text)? }.draft();
+        return Reading { files, whole: yaml::read(name, text)? }.draft();
     }
     match files.iter().next() {
         Some((path, text)) if files.len() == 1 && is_code(path) => single(path, text),
@@ -206,19 +208,6 @@ fn is_code(path: &str) -> bool {
 
 fn is_yaml(path: &str) -> bool {
     ends(path, &["yaml", "yml"])
-}
-
-fn parse(path: &str, text: &str) -> Result<Whole> {
-    serde_saphyr::from_str(text).map_err(|it| {
-        let place = it.location().map(|it| json!({ "line": it.line(), "column": it.column() }));
-        let at = it.location().map(|it| format!("{path}:{}:{}", it.line(), it.column()));
-        let at = at.unwrap_or_else(|| path.to_owned());
-        let why = it.without_snippet().to_string();
-        let why = why.lines().next().unwrap_or_default().trim_end_matches('.').to_owned();
-        error::WORKFLOW_BROKEN
-            .saying(format!("{at}: {why}."))
-            .with(json!({ "file": path, "position": place, "message": why }))
-    })
 }
 
 /// One file of code is a workflow of one step, whose callers say by an access token whom it is for.

@@ -8,6 +8,7 @@
 //! key.
 
 mod account;
+mod answer;
 pub mod api;
 pub mod api_entry;
 pub mod api_runs;
@@ -30,6 +31,7 @@ mod turn;
 mod upload;
 pub mod view;
 mod work;
+mod yaml;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -39,7 +41,7 @@ pub use deploy::{Deployed, delete, deploy, find, list};
 pub use file::{NAMES, named_files};
 pub use past::{run_of, runs, steps_of};
 pub use resume::{cancel, cancel_behind, resume};
-pub use sealed::Wait;
+pub use sealed::{Tried, Wait};
 pub use timers::fire;
 pub use work::{round, run};
 
@@ -58,6 +60,10 @@ pub const FILE_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes of what starts a run, and of all that its steps gave, as JSON.
 pub const PAYLOAD_BYTES_MAX: usize = 512 * 1024;
 pub const GIVEN_BYTES_MAX: usize = 6 * 1024 * 1024;
+/// Bytes that are kept of what one try of a step wrote and called, where it was not the last; and
+/// how many of these tries.
+const TRY_BYTES_MAX: usize = 32 * 1024;
+const TRIES_KEPT_MAX: usize = 20;
 /// Runs of one workflow that wait for their turn.
 pub const QUEUED_MAX: i64 = 10_000;
 /// Runs that are over and kept of a project's environment. The oldest go first.
@@ -277,6 +283,8 @@ pub struct Run {
     pub step: i64,
     pub failures: i64,
     pub reruns: i64,
+    /// How often the step that is next was begun, with this time.
+    begun: i64,
     sealed: Vec<u8>,
     revision: i64,
     pub created_at_ms: i64,

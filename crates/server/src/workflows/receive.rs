@@ -12,8 +12,8 @@ use serde_json::Value;
 use super::begin::{Cause, Start, begin};
 use super::store::{self, runs};
 use super::{
-    Answer, Auth, Entry, REQUESTS_PER_SECOND_MAX, Run, State, Workflow, deploy, past, refused,
-    upload,
+    Answer, Auth, Entry, REQUESTS_PER_SECOND_MAX, Run, State, Wait, Workflow, answer, deploy, past,
+    refused, upload,
 };
 use crate::app::App;
 use crate::callers::Caller;
@@ -189,18 +189,14 @@ async fn answered(app: &Arc<App>, run: &Run) -> Result<Response<Body>> {
     let end = tokio::time::Instant::now() + WAIT;
     loop {
         let now = runs::find(&app.db, &run.tenant, &run.id).await?.ok_or(error::NOT_FOUND)?;
-        let over = now.state == State::Ended;
-        if over || now.state == State::Waiting || now.step > 0 {
-            let memory = past::memory(app, &now).await?;
-            match memory.respond {
-                Some(said) if over || memory.respond_now => {
-                    if over && memory.unkept {
-                        past::forget_answer(app, &now).await?;
-                    }
-                    return Ok(Said::of(&said).answer());
-                }
-                None if over => return Err(error::NO_RESPONSE.into()),
-                _ => {}
+        // Looked for after that, so that what was said before the run ended is not missed.
+        if let Some(said) = answer::taken(app, run).await? {
+            return Ok(Said::of(&said).answer());
+        }
+        if now.state == State::Ended || now.state == State::Waiting || now.step > 0 {
+            let left = end.saturating_duration_since(tokio::time::Instant::now());
+            if let Some(said) = said(app, &now, left).await? {
+                return Ok(Said::of(&said).answer());
             }
         }
         if tokio::time::Instant::now() > end {
@@ -212,11 +208,65 @@ async fn answered(app: &Arc<App>, run: &Run) -> Result<Response<Body>> {
     }
 }
 
-/// What was sent to an address that resumes a run: JSON as what it says, and anything else as text.
-pub(super) fn sent(body: &[u8]) -> Value {
-    if body.is_empty() {
-        return Value::Null;
+/// What the caller can be told as the run stands. `None`: more may come while he waits.
+///
+/// # Errors
+/// [`error::WORKFLOW_FAILED`] and [`error::NO_RESPONSE`], when nothing will come.
+async fn said(app: &App, now: &Run, left: Duration) -> Result<Option<Value>> {
+    let memory = past::memory(app, now).await?;
+    let over = now.state == State::Ended;
+    let failed = |text: &str| {
+        let details = serde_json::json!({ "run_id": now.id });
+        Err(refused(error::WORKFLOW_FAILED, text).with(details))
+    };
+    match memory.respond {
+        Some(said) if over || memory.respond_now => {
+            if over && memory.unkept {
+                past::forget_answer(app, now).await?;
+            }
+            Ok(Some(said))
+        }
+        None if now.outcome.as_deref() == Some("failed") => {
+            failed("A step failed before any answered.")
+        }
+        None if over => Err(error::NO_RESPONSE.into()),
+        _ if now.state == State::Waiting && memory.waits == Some(Wait::Retry) => {
+            let left_ms = i64::try_from(left.as_millis()).unwrap_or(i64::MAX);
+            if memory.again_at_ms <= app.clock.now_ms() + left_ms {
+                return Ok(None);
+            }
+            failed("A step failed before any answered. It is tried again later.")
+        }
+        _ => Ok(None),
     }
-    let text = || Value::from(String::from_utf8_lossy(body));
-    serde_json::from_slice(body).unwrap_or_else(|_| text())
+}
+
+/// What was sent to an address that resumes a run: JSON as what it says, and anything else as text.
+///
+/// # Errors
+/// [`error::INVALID_JSON`] for what is said to be JSON, or looks like it with nothing else said of
+/// it, and is none.
+pub(super) fn sent(headers: &HeaderMap, body: &[u8]) -> Result<Value> {
+    if body.is_empty() {
+        return Ok(Value::Null);
+    }
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok());
+    let kind = kind.and_then(|it| it.split(';').next()).unwrap_or_default();
+    let kind = kind.trim().to_ascii_lowercase();
+    let said = kind == "application/json" || kind.ends_with("+json");
+    // Clients that are given a text and no type say that it is a form.
+    let unsaid = matches!(kind.as_str(), "" | "application/x-www-form-urlencoded");
+    let looks = matches!(body.trim_ascii_start().first(), Some(b'{' | b'['));
+    match serde_json::from_slice(body) {
+        Ok(value) => Ok(value),
+        Err(why) if said || (unsaid && looks) => {
+            let text = format!(
+                "What was sent is no JSON: line {}, column {}. The address was not used up.",
+                why.line(),
+                why.column()
+            );
+            Err(refused(error::INVALID_JSON, text))
+        }
+        Err(_) => Ok(Value::from(String::from_utf8_lossy(body))),
+    }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use grantkeep_vault::token;
 use serde_json::{Map, Value, json};
 
+use super::answer;
 use super::begin::{Cause, Start, stored};
 use super::sealed::{Memory, Seal};
 use super::send;
@@ -25,6 +26,8 @@ pub(super) struct Next {
     pub step: i64,
     pub failures: i64,
     pub reruns: i64,
+    /// How often the step that is next was begun.
+    pub begun: i64,
     pub due_at_ms: i64,
     /// A step that is over.
     pub recorded: Option<StepRow>,
@@ -42,6 +45,7 @@ impl Next {
             step: run.step,
             failures: run.failures,
             reruns: run.reruns,
+            begun: run.begun,
             due_at_ms: now_ms,
             recorded: None,
             letters: Vec::new(),
@@ -72,7 +76,8 @@ pub(super) async fn write(
     mut next: Next,
 ) -> Result<bool> {
     if next.forgets() {
-        next.memory = Memory { event: Value::Null, resumed: Map::new(), ..next.memory };
+        let told = next.memory.respond_now && !answer::recalled(app, run).await?;
+        next.memory = forgetting(next.memory, told);
     }
     let after = match (next.outcome, &definition.on_error) {
         (Some(Outcome::Failed), Some(name)) => about_failure(app, run, name, &next).await?,
@@ -88,6 +93,7 @@ pub(super) async fn write(
         step: next.step,
         failures: next.failures,
         reruns: next.reruns,
+        begun: next.begun,
         sealed: &sealed,
         resume_hash: next.outcome.is_none().then_some(hash.as_slice()),
         due_at_ms: next.due_at_ms,
@@ -119,6 +125,13 @@ pub(super) async fn write(
         app.workflows_due.notify_one();
     }
     Ok(true)
+}
+
+/// What a run still knows that is to keep nothing of what it was given: what its caller was not
+/// told yet, which is forgotten with the telling.
+fn forgetting(it: Memory, told: bool) -> Memory {
+    let respond = it.respond.filter(|_| !told);
+    Memory { event: Value::Null, resumed: Map::new(), tried: Vec::new(), respond, ..it }
 }
 
 /// What is written beside the run's row.

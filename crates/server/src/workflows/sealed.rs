@@ -55,6 +55,25 @@ pub(super) struct Memory {
     /// The failure that ended it.
     #[serde(default)]
     pub error: Option<Value>,
+    /// Tries of the step that is next.
+    #[serde(default)]
+    pub tried: Vec<Tried>,
+    /// When the step that failed is tried again.
+    #[serde(default)]
+    pub again_at_ms: i64,
+}
+
+/// A try of a step that was not its last one: it failed, or asked to be run again.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Tried {
+    pub started_at_ms: i64,
+    pub ended_at_ms: i64,
+    #[serde(default)]
+    pub log: Vec<Observation>,
+    #[serde(default)]
+    pub error: Option<Value>,
+    #[serde(default)]
+    pub calls: Vec<Value>,
 }
 
 /// What a run waits for.
@@ -92,6 +111,9 @@ pub struct Given {
     /// What it asked of `$.flow`.
     #[serde(default)]
     pub flow: Option<Value>,
+    /// Its tries before this one.
+    #[serde(default)]
+    pub tried: Vec<Tried>,
 }
 
 /// The key of a run's user.
@@ -144,6 +166,15 @@ impl Seal {
 
     pub fn seal_given(&self, run: &WorkflowRunId, nth: i64, it: &Given) -> Result<Vec<u8>> {
         self.seal(&self.place("workflow_steps", run.as_str(), nth), it)
+    }
+
+    /// What a step told its caller at once.
+    pub fn seal_answer(&self, run: &WorkflowRunId, it: &Value) -> Result<Vec<u8>> {
+        self.seal(&self.place("workflow_answers", run.as_str(), 0), it)
+    }
+
+    pub fn answer(&self, run: &WorkflowRunId, sealed: &[u8]) -> Result<Value> {
+        self.open(&self.place("workflow_answers", run.as_str(), 0), sealed)
     }
 
     fn seal<T: Serialize>(&self, place: &Place<'_>, value: &T) -> Result<Vec<u8>> {

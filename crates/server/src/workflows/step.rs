@@ -7,6 +7,7 @@ use std::time::Duration;
 use grantkeep_runtime::{CallError, Failure, Op};
 use serde_json::{Map, Value, json};
 
+use super::answer::Listening;
 use super::begin::{Cause, Start, begin};
 use super::expression::{Expressions, Scope};
 use super::sealed::{Given, Memory, Seal};
@@ -102,13 +103,12 @@ impl Turn<'_> {
             }
         };
         let mut given = Given { props, ..Given::default() };
+        // Each step was held to the limit, but what resumes a run comes to it as well.
         if self.steps.to_string().len() > GIVEN_BYTES_MAX {
-            let text = format!("The steps together gave more than {GIVEN_BYTES_MAX} bytes.");
-            let error = json!({ "name": "TooLarge", "message": text, "code": "too_large" });
-            return Ok(self.broken(given, (error, started_ms)));
+            return Ok(self.broken(given, (too_large(), started_ms)));
         }
         match self.run(&mut given).await {
-            Ok(done) => Ok(Done::Ran(Box::new(ran(given, done)))),
+            Ok(done) => Ok(Done::Ran(Box::new(self.within(ran(given, done))))),
             Err(error) if passes(&error) => Ok(Done::Later(started_ms + LATER_MS)),
             Err(error) if error.kind().status >= 500 => Err(error),
             Err(error) => {
@@ -117,6 +117,27 @@ impl Turn<'_> {
                 Ok(self.broken(given, (error, started_ms)))
             }
         }
+    }
+
+    /// What a step gave fails it where all steps together would have given too much. It is left out
+    /// then.
+    fn within(&self, mut ran: Ran) -> Ran {
+        let gives = serde_json::to_string(&ran.given.exports).map_or(usize::MAX, |it| it.len());
+        let all = self.steps.to_string().len().saturating_add(gives);
+        if all.saturating_add(self.step.name.len()) <= GIVEN_BYTES_MAX {
+            return ran;
+        }
+        ran.given.exports = Map::new();
+        if ran.failed.is_some() {
+            return ran;
+        }
+        let (error, ts) = (too_large(), ran.ended_ms);
+        let err = Some(error.clone());
+        ran.given.log.push(Observation { k: "error".to_owned(), ts, msg: None, err: err.clone() });
+        (ran.given.error, ran.given.flow, ran.flow) = (err, None, Value::Null);
+        ran.letters = Vec::new();
+        ran.failed = Some(Failed { error, passing: false });
+        ran
     }
 
     /// The condition, and then the fields. The inner error says what cannot be evaluated.
@@ -206,8 +227,13 @@ impl Turn<'_> {
             op = op.within(Duration::from_millis(ms.cast_unsigned()));
         }
         app.meters.count(&run.tenant, Meter::ActionRuns, app.clock.now_ms());
-        let host = RunHost::new(prepared).answering(self.calls());
+        let mut host = RunHost::new(prepared).answering(self.calls());
+        let listening = Listening::default();
+        if let Some(taker) = listening.taker(app, run, (self.definition, self.memory)) {
+            host = host.telling(taker);
+        }
         let done = prepared.perform(op, host).await?;
+        listening.done().await;
         metrics::counter!(
             "grantkeep_component_runs_total", "about" => "workflow", "outcome" => done.word()
         )
@@ -295,6 +321,11 @@ fn ran(mut given: Given, done: Outcome) -> Ran {
     given.log.extend(refused);
     given.flow = Some(flow.clone()).filter(|it| !it.is_null());
     Ran { given, failed, flow, responded, letters, started_ms, ended_ms }
+}
+
+fn too_large() -> Value {
+    let text = format!("The steps together gave more than {GIVEN_BYTES_MAX} bytes.");
+    json!({ "name": "TooLarge", "message": text, "code": "too_large" })
 }
 
 /// Starts another workflow of the same project for the same user.

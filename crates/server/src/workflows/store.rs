@@ -1,5 +1,6 @@
 //! Rows of `workflows` and `workflow_versions`. SQL and nothing else.
 
+pub(super) mod answers;
 pub(super) mod runs;
 pub(super) mod steps;
 

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::record::{self, Next};
-use super::sealed::{Given, Memory, Seal, Wait};
+use super::sealed::{Given, Memory, Seal, Tried, Wait};
 use super::step::{Done, Failed, Ran, Turn, so_far};
 use super::store::runs;
 use super::store::steps::StepRow;
 use super::{
-    Definition, Outcome, RETRY_WAIT_MS_MAX, Run, State, Step, Throttle, begin, missing, store,
+    Definition, Outcome, RETRY_WAIT_MS_MAX, Run, State, Step, TRIES_KEPT_MAX, TRY_BYTES_MAX,
+    Throttle, begin, missing, store,
 };
 use crate::app::App;
+use crate::components::outcome::Observation;
 use crate::error::Result;
 
 /// How long a run is put off that it is not the turn of.
@@ -114,6 +116,7 @@ impl Going {
             return Ok(false);
         }
         let mut next = self.same(now_ms);
+        next.begun += 1;
         if next.memory.waits.take() == Some(Wait::Delay) {
             next.memory.key = begin::new_key();
         }
@@ -155,24 +158,31 @@ impl Going {
         let kind = ran.flow["kind"].as_str().unwrap_or_default().to_owned();
         let ends = matches!(kind.as_str(), "exit" | "end");
         if let (Some(failed), false) = (&ran.failed, ends) {
-            return self.failed(step, (failed, &ran.given), times);
+            let next = self.failed(step, (failed, &ran.given), times)?;
+            // What was to be told at the end is told by the last try.
+            let last = next.outcome.is_some();
+            let said = ran.responded.into_iter().filter(|it| last || it["immediate"] == true);
+            return Ok(next.answering(said));
         }
         let ms = ran.flow["ms"].as_i64().unwrap_or(1);
         let most = ran.flow["retries"].as_i64().unwrap_or_default();
         if kind == "rerun" && self.run.reruns < most {
             let mut next = self.same(ran.ended_ms).waiting(Wait::Rerun, ran.ended_ms + ms);
+            next.memory.tried.push(tried(&ran.given, times));
+            cut_tries(&mut next.memory.tried);
             next.memory.context = ran.flow["context"].clone();
             next.memory.callback = Value::Null;
             next.reruns += 1;
-            return Ok(next.answering(ran.responded));
+            return Ok(next.answering(ran.responded.into_iter()));
         }
         let word = if ran.failed.is_some() { "failed" } else { "ok" };
-        let next = self.over(step, (word, times.0, times.1), &ran.given)?.answering(ran.responded);
+        let next = self.over(step, (word, times.0, times.1), &ran.given)?;
+        let next = next.answering(ran.responded.into_iter());
         Ok(match kind.as_str() {
             "exit" => next.ended(Outcome::Exit, text(&ran.flow["reason"])),
             "end" => next.ended(Outcome::Exit, text(&ran.flow["message"])),
-            "suspend" => next.waiting(Wait::Suspend, ran.ended_ms.saturating_add(ms)),
-            "delay" => next.waiting(Wait::Delay, ran.ended_ms.saturating_add(ms)),
+            "suspend" => next.waiting(Wait::Suspend, ran.ended_ms.saturating_add(ms)).unbegun(),
+            "delay" => next.waiting(Wait::Delay, ran.ended_ms.saturating_add(ms)).unbegun(),
             _ => next,
         })
     }
@@ -185,19 +195,29 @@ impl Going {
         given: &Given,
     ) -> Result<Next> {
         let nth = self.run.step;
+        let tried = &self.memory.tried;
+        let sealed = if tried.is_empty() {
+            self.seal.seal_given(&self.run.id, nth, given)?
+        } else {
+            let given = Given { tried: tried.clone(), ..given.clone() };
+            self.seal.seal_given(&self.run.id, nth, &given)?
+        };
         let row = StepRow {
             nth,
             name: step.name.clone(),
             state: state.to_owned(),
-            tries: self.run.failures + 1,
+            tries: self.run.begun.max(1),
             started_at_ms,
             ended_at_ms,
-            sealed: self.seal.seal_given(&self.run.id, nth, given)?,
+            sealed,
         };
         let mut next = self.same(ended_at_ms);
         next.step = nth + 1;
         next.failures = 0;
         next.reruns = 0;
+        // Whoever has the lease goes on with it at once.
+        next.begun = 1;
+        next.memory.tried = Vec::new();
         next.memory.context = Value::Null;
         next.memory.callback = Value::Null;
         next.recorded = Some(row);
@@ -216,6 +236,9 @@ impl Going {
             let wait_ms = (step.retries.wait_ms << doubled).min(RETRY_WAIT_MS_MAX);
             let mut next = self.same(ended_ms).waiting(Wait::Retry, ended_ms + wait_ms);
             next.failures = failures + 1;
+            next.memory.again_at_ms = ended_ms + wait_ms;
+            next.memory.tried.push(tried(given, (started_ms, ended_ms)));
+            cut_tries(&mut next.memory.tried);
             return Ok(next);
         }
         let mut next = self.over(step, ("failed", started_ms, ended_ms), given)?;
@@ -233,14 +256,48 @@ impl Next {
         self
     }
 
+    /// The step that is next is begun when the wait is over.
+    fn unbegun(mut self) -> Self {
+        self.begun = 0;
+        self
+    }
+
     /// The first answer is the one that counts.
-    fn answering(mut self, responded: Vec<Value>) -> Self {
-        if let (None, Some(first)) = (&self.memory.respond, responded.into_iter().next()) {
+    fn answering(mut self, mut responded: impl Iterator<Item = Value>) -> Self {
+        if let (None, Some(first)) = (&self.memory.respond, responded.next()) {
             self.memory.respond_now = first["immediate"] == true;
             self.memory.respond = Some(first);
         }
         self
     }
+}
+
+/// What is kept of a try that another one follows: of much, the end, since failures stand there.
+fn tried(given: &Given, (started_at_ms, ended_at_ms): (i64, i64)) -> Tried {
+    let bytes = |it: &Observation| serde_json::to_string(it).map_or(0, |it| it.len());
+    let mut left = TRY_BYTES_MAX;
+    let mut fits = |bytes: usize| {
+        left = left.saturating_sub(bytes);
+        left > 0
+    };
+    let mut log: Vec<_> =
+        given.log.iter().rev().take_while(|it| fits(bytes(it))).cloned().collect();
+    if log.len() < given.log.len() {
+        let text =
+            format!("{} earlier lines of this try are not kept.", given.log.len() - log.len());
+        let k = "grantkeep".to_owned();
+        log.push(Observation { k, ts: started_at_ms, msg: Some(text), err: None });
+    }
+    log.reverse();
+    let calls = given.calls.iter().take_while(|it| fits(it.to_string().len())).cloned().collect();
+    let error = given.error.clone().filter(|it| fits(it.to_string().len()));
+    Tried { started_at_ms, ended_at_ms, log, error, calls }
+}
+
+/// The latest are kept.
+fn cut_tries(all: &mut Vec<Tried>) {
+    let more = all.len().saturating_sub(TRIES_KEPT_MAX);
+    all.drain(..more);
 }
 
 fn text(value: &Value) -> Option<String> {

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::past::Past;
-use super::sealed::{Memory, Wait};
+use super::sealed::{Memory, Tried, Wait};
 use super::{Definition, Does, Entry, Run, State, Workflow};
 use crate::clock::iso;
 use crate::components::outcome::Observation;
@@ -110,8 +110,10 @@ pub struct PastStepView {
     pub name: String,
     /// `ok`, `skipped` or `failed`.
     pub state: String,
-    /// How often its code was run for it.
+    /// How often it was begun. A try that a crash interrupted counts, and has left nothing more.
     pub tries: i64,
+    /// Its tries before the last one that failed, or asked to be run again; the latest 20.
+    pub tried: Vec<TriedView>,
     pub started_at: String,
     pub ended_at: String,
     pub duration_ms: i64,
@@ -138,6 +140,7 @@ impl From<Past> for PastStepView {
             name: it.name,
             state: it.state,
             tries: it.tries,
+            tried: given.tried.into_iter().map(TriedView::from).collect(),
             started_at: iso(it.started_at_ms),
             ended_at: iso(it.ended_at_ms),
             duration_ms: it.ended_at_ms - it.started_at_ms,
@@ -151,12 +154,40 @@ impl From<Past> for PastStepView {
     }
 }
 
+/// A try of a step that another one followed, or will. At most 32 KiB are kept of each.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct TriedView {
+    pub started_at: String,
+    pub ended_at: String,
+    pub duration_ms: i64,
+    pub os: Vec<Observation>,
+    /// Why it failed; null where it asked to be run again.
+    #[schema(value_type = Option<Object>)]
+    pub error: Option<Value>,
+    /// Calls to apps, each with method, host, path, status and more.
+    #[schema(value_type = Vec<Object>)]
+    pub calls: Vec<Value>,
+}
+
+impl From<Tried> for TriedView {
+    fn from(it: Tried) -> Self {
+        Self {
+            started_at: iso(it.started_at_ms),
+            ended_at: iso(it.ended_at_ms),
+            duration_ms: it.ended_at_ms - it.started_at_ms,
+            os: it.log,
+            error: it.error,
+            calls: it.calls,
+        }
+    }
+}
+
 /// What a run took, so far.
 #[derive(Default, Serialize, utoipa::ToSchema)]
 pub struct RunCost {
-    /// Milliseconds in which code of its steps ran, last tries only.
+    /// Milliseconds in which code of its steps ran, without tries that a crash interrupted.
     pub code_ms: i64,
-    /// How often code was run.
+    /// How often steps were begun.
     pub code_runs: i64,
     /// Calls to apps and other hosts.
     pub calls: u64,
@@ -170,7 +201,9 @@ impl RunCost {
         for it in steps.iter().filter(|it| it.state != "skipped") {
             cost.code_ms += it.ended_at_ms - it.started_at_ms;
             cost.code_runs += it.tries;
-            for call in &it.given.calls {
+            let tried = &it.given.tried;
+            cost.code_ms += tried.iter().map(|it| it.ended_at_ms - it.started_at_ms).sum::<i64>();
+            for call in tried.iter().flat_map(|it| &it.calls).chain(&it.given.calls) {
                 cost.calls += 1;
                 cost.sent_bytes += call["sent_bytes"].as_u64().unwrap_or(0);
                 cost.received_bytes += call["received_bytes"].as_u64().unwrap_or(0);
@@ -196,6 +229,8 @@ pub struct WholeRunView {
     #[schema(value_type = Option<Object>)]
     pub error: Option<Value>,
     pub cost: RunCost,
+    /// Tries so far of the step that is next.
+    pub tried: Vec<TriedView>,
     /// Its steps that are over, in their order.
     pub steps: Vec<PastStepView>,
 }
@@ -209,6 +244,7 @@ impl WholeRunView {
             reason: memory.reason,
             error: memory.error,
             cost: RunCost::of(&steps),
+            tried: memory.tried.into_iter().map(TriedView::from).collect(),
             steps: steps.into_iter().map(PastStepView::from).collect(),
         }
     }

@@ -8,6 +8,7 @@ mod running;
 mod starting;
 mod telling;
 mod timers;
+mod tries;
 
 use serde_json::{Value, json};
 

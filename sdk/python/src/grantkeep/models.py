@@ -1196,14 +1196,35 @@ class RunCost(Model):
 
     #: Calls to apps and other hosts.
     calls: int
-    #: Milliseconds in which code of its steps ran, last tries only.
+    #: Milliseconds in which code of its steps ran, without tries that a crash interrupted.
     code_ms: int
-    #: How often code was run.
+    #: How often steps were begun.
     code_runs: int
     received_bytes: int
     sent_bytes: int
 
     _required = frozenset({"calls", "code_ms", "code_runs", "received_bytes", "sent_bytes"})
+
+
+class TriedView(Model):
+    """A try of a step that another one followed, or will. At most 32 KiB are kept of each."""
+
+    #: Calls to apps, each with method, host, path, status and more.
+    calls: List[Dict[str, Any]]
+    duration_ms: int
+    ended_at: datetime
+    #: Why it failed; null where it asked to be run again.
+    error: Optional[Dict[str, Any]]
+    os: List[RunObservation]
+    started_at: datetime
+
+    _read = {
+        "ended_at": when,
+        "os": many(RunObservation),
+        "started_at": when,
+    }
+    _required = frozenset({"calls", "duration_ms", "ended_at", "os", "started_at"})
+    _optional = frozenset({"error"})
 
 
 class WorkflowStep(Model):
@@ -1224,13 +1245,16 @@ class WorkflowStep(Model):
     started_at: datetime
     #: ``ok``, ``skipped`` or ``failed``.
     state: str
-    #: How often its code was run for it.
+    #: Its tries before the last one that failed, or asked to be run again; the latest 20.
+    tried: List[TriedView]
+    #: How often it was begun. A try that a crash interrupted counts, and has left nothing more.
     tries: int
 
     _read = {
         "ended_at": when,
         "os": many(RunObservation),
         "started_at": when,
+        "tried": many(TriedView),
     }
     _required = frozenset(
         {
@@ -1244,6 +1268,7 @@ class WorkflowStep(Model):
             "props",
             "started_at",
             "state",
+            "tried",
             "tries",
         }
     )
@@ -1278,6 +1303,8 @@ class WholeWorkflowRun(Model):
     reason: Optional[str]
     #: Its steps that are over, in their order.
     steps: List[WorkflowStep]
+    #: Tries so far of the step that is next.
+    tried: List[TriedView]
     #: What it waits for, while it does: ``suspend`` (somebody), ``delay``, ``rerun`` or ``retry``.
     waits: Optional[str]
 
@@ -1287,6 +1314,7 @@ class WholeWorkflowRun(Model):
         "started_at": when,
         "cost": RunCost,
         "steps": many(WorkflowStep),
+        "tried": many(TriedView),
     }
     _required = frozenset(
         {
@@ -1299,6 +1327,7 @@ class WholeWorkflowRun(Model):
             "workflow_id",
             "cost",
             "steps",
+            "tried",
         }
     )
     _optional = frozenset(

@@ -165,3 +165,15 @@ pub(in crate::triggers) async fn set_workflows(
     }
     Ok(())
 }
+
+/// Whether there is such a workflow.
+pub(in crate::triggers) async fn is_workflow(
+    tx: &mut Tx,
+    project: &ProjectId,
+    id: &str,
+) -> sqlx::Result<bool> {
+    let sql = "select count(*) from workflows where project_id = $1 and id = $2";
+    let count: i64 = on!(tx.conn(), conn => sqlx::query_scalar(sql).bind(project).bind(id)
+        .fetch_one(conn).await?);
+    Ok(count > 0)
+}

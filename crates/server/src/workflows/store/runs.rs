@@ -25,6 +25,7 @@ struct Row {
     step: i64,
     failures: i64,
     reruns: i64,
+    begun: i64,
     sealed: Vec<u8>,
     revision: i64,
     created_at_ms: i64,
@@ -54,6 +55,7 @@ impl TryFrom<Row> for Run {
             step: row.step,
             failures: row.failures,
             reruns: row.reruns,
+            begun: row.begun,
             sealed: row.sealed,
             revision: row.revision,
             created_at_ms: row.created_at_ms,
@@ -69,7 +71,7 @@ macro_rules! select {
         concat!(
             "select r.id, r.workflow_id, r.project_id, r.environment, r.user_id, u.external_id, \
              r.version, r.cause, r.of_run, r.state, r.outcome, r.step, r.failures, r.reruns, \
-             r.sealed, r.revision, r.created_at_ms, r.started_at_ms, r.ended_at_ms \
+             r.begun, r.sealed, r.revision, r.created_at_ms, r.started_at_ms, r.ended_at_ms \
              from workflow_runs r join external_users u on u.project_id = r.project_id and \
              u.environment = r.environment and u.id = r.user_id where u.erased_at_ms is null and ",
             $rest
@@ -196,14 +198,17 @@ impl Due {
     }
 }
 
-/// Takes the leases of up to `most` runs that are due. Two processes never take one at once.
+/// Takes the leases of up to `most` runs that are due. Two processes never take one at once. Where
+/// the lease before was not given back, its process died in the middle of a step, and the step is
+/// begun once more.
 pub(in crate::workflows) async fn claim(
     db: &Db,
     (now_ms, until_ms): (i64, i64),
     most: i64,
 ) -> sqlx::Result<Vec<Due>> {
-    let sql = "update workflow_runs set lease_until_ms = $2, fence = fence + 1 \
-               where lease_until_ms <= $1 and outcome is null and id in (select id from \
+    let sql = "update workflow_runs set lease_until_ms = $2, fence = fence + 1, \
+               begun = begun + case when state = 'running' and lease_until_ms > 0 then 1 else 0 \
+               end where lease_until_ms <= $1 and outcome is null and id in (select id from \
                workflow_runs where outcome is null and due_at_ms <= $1 and lease_until_ms <= $1 \
                order by due_at_ms limit $3) returning id, project_id, environment, fence";
     Ok(on!(db.write(), conn => sqlx::query_as(sql)
@@ -260,6 +265,7 @@ pub(in crate::workflows) struct Standing<'a> {
     pub step: i64,
     pub failures: i64,
     pub reruns: i64,
+    pub begun: i64,
     pub sealed: &'a [u8],
     pub resume_hash: Option<&'a [u8]>,
     pub due_at_ms: i64,
@@ -277,7 +283,7 @@ pub(in crate::workflows) async fn settle(
     now: &Standing<'_>,
 ) -> sqlx::Result<bool> {
     let sql = "update workflow_runs set state = $5, outcome = $6, step = $7, failures = $8, \
-               reruns = $9, sealed = $10, resume_hash = $11, due_at_ms = $12, \
+               reruns = $9, begun = $15, sealed = $10, resume_hash = $11, due_at_ms = $12, \
                revision = revision + 1, \
                lease_until_ms = case when $13 then lease_until_ms else 0 end, \
                fence = case when $4 < 0 then fence + 1 else fence end, \
@@ -290,7 +296,7 @@ pub(in crate::workflows) async fn settle(
         .bind(&it.tenant.project).bind(&it.id).bind(it.revision).bind(fence.unwrap_or(-1))
         .bind(now.state.as_str()).bind(now.outcome).bind(now.step).bind(now.failures)
         .bind(now.reruns).bind(now.sealed).bind(now.resume_hash).bind(now.due_at_ms)
-        .bind(now.keep).bind(now.now_ms).execute(conn).await?.rows_affected());
+        .bind(now.keep).bind(now.now_ms).bind(now.begun).execute(conn).await?.rows_affected());
     Ok(done == 1)
 }
 

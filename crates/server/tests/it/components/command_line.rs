@@ -125,6 +125,14 @@ async fn the_command_line_publishes_lists_shows_and_deletes() {
         assert_eq!(shown["configurable_props"][0]["label"], "Whom");
         let shown = desk.run(&["show", "~/greet", "--version", "1.0.0"]).await.out;
         assert!(shown.contains("~/greet 1.0.0 (action)") && shown.contains("Whom"), "{shown}");
+        assert!(shown.contains("needed") && !shown.contains("optional"), "{shown}");
+        let source = desk.run(&["show", "schedule-custom-interval"]).await.out;
+        assert!(source.contains("(trigger)"), "{source}");
+        let typed = desk.run(&["run", "~/greet", "--prop", "nme=Ada"]).await;
+        typed.fails(FAILED, &["`nme`: there is no such field. Did you mean `name`?"]);
+        let ran = desk.run(&["run", "~/greet", "--prop", "name=Ada"]).await;
+        assert!(ran.out.contains("hello Ada"), "{}{}", ran.out, ran.complaint);
+        assert!(ran.complaint.contains("For the user `cli`"), "{}", ran.complaint);
         desk.run(&["show", "~/greet", "--version", "9.9.9"]).await.fails(MISSING, &[]);
         let raw = desk.write("raw.mjs", &action("raw", "1.0.0", "run() {}"));
         desk.json(&["publish", text(&raw), "--allow", "raw-tokens"]).await;

@@ -152,3 +152,41 @@ async fn row_91_an_address_takes_so_much_and_no_more() {
         assert_eq!(world.hit(&unknown, json!({})).await.status, 404);
     }
 }
+
+#[tokio::test]
+async fn a_change_of_nothing_and_values_that_cannot_work_are_refused() {
+    for world in worlds().await {
+        let refused = |reply: crate::world::Reply, parts: &[&str]| {
+            assert_eq!(reply.status, 400, "{reply:?}");
+            for part in parts {
+                assert!(reply.text.contains(part), "no {part:?} in {reply:?}");
+            }
+        };
+        let both = json!({ "cron": { "intervalSeconds": 60, "cron": "0 9 * * *" } });
+        refused(world.try_deploy(CLOCK, both, json!({})).await, &["and not both"]);
+        refused(world.try_deploy(CLOCK, json!({ "cron": {} }), json!({})).await, &["A timer is"]);
+        let beside = json!({ "intervalSeconds": 60 });
+        refused(world.try_deploy(CLOCK, beside, json!({})).await, &["`cron` is missing"]);
+        let nowhere = json!({ "workflow_id": "p_leadsnowhere" });
+        let reply = world.try_deploy(ADDRESS, json!({}), nowhere).await;
+        refused(reply, &["`p_leadsnowhere` is no workflow of this project"]);
+        assert_eq!(world.dump("triggers").await, "");
+        let made = world.deploy(CLOCK, json!({}), json!({})).await;
+        assert_eq!(made["interval_seconds"], 900, "as the guide says");
+        let id = made["id"].as_str().unwrap();
+        for nothing in [json!({}), json!({ "naem": "x" })] {
+            let reply = world.of_trigger(Method::PUT, id, "", nothing).await;
+            refused(reply, &["`active`, `configured_props`, `name` and `emit_on_deploy`"]);
+        }
+        let rest = "props: { count: \"integer\", word: { type: \"string\", optional: true } },
+            run() {}";
+        let key = world.source("typed", rest).await;
+        let reply = world.try_deploy(&key, json!({ "count": "many" }), json!({})).await;
+        refused(reply, &["`count`: it is a whole number"]);
+        let reply = world.try_deploy(&key, json!({ "cuont": 1 }), json!({})).await;
+        refused(reply, &["`count` is missing. There is no field `cuont`."]);
+        // What products send along from their forms is let be.
+        let sent = json!({ "count": "3", "word": 5, "of_a_form": { "a": 1 } });
+        world.deploy(&key, sent, json!({})).await;
+    }
+}

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::{HOUR_MS, MINUTE_MS};
 use crate::proxy::lab::{KEY, labs};
+use crate::receiver::Receiver;
 use crate::world::{worlds, worlds_with};
 
 /// Writes down what is called of it, and emits that at each run.
@@ -258,9 +259,21 @@ async fn a_project_that_is_deleted_leaves_no_trigger() {
     for world in worlds().await {
         let key = world.source("diary", DIARY).await;
         world.deploy(&key, json!({}), json!({})).await;
+        let receiver = Receiver::start().await;
+        let rest = "props: { url: \"string\" },
+          hooks: { async deactivate() { await fetch(this.url, { method: 'POST', body: '{}' }); } },
+          run() {}";
+        let tells = world.source("tells", rest).await;
+        world.deploy(&tells, json!({ "url": receiver.url }), json!({})).await;
+        world.connected("rotating", "grace").await;
+        let path = format!("/v1/connect/projects/{}", world.project.id);
+        let kept = world.call(Method::DELETE, &path, Some(&world.project.token), None).await;
+        assert_eq!((kept.status, receiver.count()), (reqwest::StatusCode::BAD_REQUEST, 0));
+        assert_eq!(world.delete(&world.path("/users/grace")).await.status, 204);
         let path = format!("/v1/connect/projects/{}", world.project.id);
         let gone = world.call(Method::DELETE, &path, Some(&world.project.token), None).await;
         assert_eq!(gone.status, 204, "{gone:?}");
+        assert_eq!(receiver.count(), 1, "its hook ran");
         world.fire_after(HOUR_MS).await;
         for table in ["triggers", "trigger_interfaces", "trigger_states", "trigger_events"] {
             assert_eq!(world.dump(table).await, "", "{table}");
@@ -285,5 +298,24 @@ async fn timers_of_one_second_are_taken_user_by_user() {
                        on t.id = e.trigger_id";
             assert_eq!(world.count(sql).await, users);
         }
+    }
+}
+
+#[tokio::test]
+async fn a_component_that_is_deployed_is_not_deleted_in_silence() {
+    for world in worlds().await {
+        let key = world.source("diary", DIARY).await;
+        let made = world.deploy(&key, json!({}), json!({})).await;
+        let path = world.path("/components/~/diary");
+        let kept = world.delete(&path).await;
+        assert_eq!((kept.status.as_u16(), kept.code()), (409, "component_in_use".to_owned()));
+        let named = &kept.json()["details"]["triggers"][0];
+        assert_eq!((&named["id"], &named["external_user_id"]), (&made["id"], &json!("ada")));
+        assert_eq!(world.get(&path).await.status, 200);
+        assert_eq!(world.delete(&format!("{path}?force=true")).await.status, 204);
+        assert_eq!(world.get(&path).await.status, 404);
+        world.fire_after(MINUTE_MS).await;
+        let id = made["id"].as_str().unwrap();
+        assert_eq!(world.of_trigger(Method::DELETE, id, "", Value::Null).await.status, 204);
     }
 }

@@ -81,15 +81,26 @@ async fn addresses_that_stay_keep_their_ids_and_keys() {
             let body = json!({ "webhook_urls": [wrong] });
             let reply = world.of_trigger(Method::PUT, &id, "/webhooks", body).await;
             assert_eq!((reply.status.as_u16(), reply.code()), (400, "url_not_allowed".into()));
+            let named = reply.text.contains("Nothing is posted to `ftp://`");
+            assert_eq!(named, wrong.starts_with("ftp"), "{reply:?}");
         }
-        let body = json!({ "workflow_ids": ["p_a1", "p_b2", "p_a1"] });
+        let text = "name: NAME\ntrigger: { call: {} }\n\
+                    steps: [{ name: a, code: 'export default () => 1' }]\n";
+        let mut ids = Vec::new();
+        for name in ["one", "two"] {
+            let made = world.workflow(&text.replace("NAME", name)).await;
+            ids.push(made["id"].as_str().unwrap().to_owned());
+        }
+        let body = json!({ "workflow_ids": [ids[0], ids[1], ids[0]] });
         let kept = world.of_trigger(Method::PUT, &id, "/pipelines", body).await;
-        assert_eq!(kept.json(), json!({ "workflow_ids": ["p_a1", "p_b2"] }));
+        assert_eq!(kept.json(), json!({ "workflow_ids": ids }));
+        for wrong in ["../x", "p_leadsnowhere"] {
+            let body = json!({ "workflow_ids": [wrong] });
+            let wrong = world.of_trigger(Method::PUT, &id, "/pipelines", body).await;
+            assert_eq!((wrong.status.as_u16(), wrong.code()), (400, "invalid_field".to_owned()));
+        }
         let kept = world.of_trigger(Method::GET, &id, "/pipelines", Value::Null).await;
-        assert_eq!(kept.json(), json!({ "workflow_ids": ["p_a1", "p_b2"] }));
-        let wrong = json!({ "workflow_ids": ["../x"] });
-        let wrong = world.of_trigger(Method::PUT, &id, "/pipelines", wrong).await;
-        assert_eq!(wrong.code(), "invalid_field");
+        assert_eq!(kept.json(), json!({ "workflow_ids": ids }));
     }
 }
 

@@ -44,3 +44,49 @@ async fn what_is_wrong_with_a_workflow_is_told_with_its_place() {
         assert_eq!(world.try_workflow(missing).await.status, 404);
     }
 }
+
+#[tokio::test]
+async fn what_cannot_work_is_refused_when_it_is_deployed() {
+    for world in worlds().await {
+        let refused = async |text: &str, field: &str, parts: &[&str]| {
+            let reply = world.try_workflow(text).await;
+            assert_eq!((reply.status.as_u16(), reply.code()), (400, "workflow_broken".to_owned()));
+            assert_eq!(reply.json()["details"]["field"], field, "{reply:?}");
+            for part in parts {
+                assert!(reply.text.contains(part), "no {part:?} in {reply:?}");
+            }
+        };
+        let after = HELLO.replace("steps:", "on_error: sorry\nsteps:");
+        refused(&after, "on_error", &["no workflow `sorry`", "deploy that one first"]).await;
+        world.workflow(&HELLO.replace("hello", "sorry")).await;
+        world.workflow(&after).await;
+        world.workflow(&HELLO.replace("steps:", "on_error: hello\nsteps:")).await;
+        let slack = |props: &str| {
+            format!(
+                "name: slack\ntrigger: {{ call: {{}} }}\nsteps:\n  - name: post\n    \
+                 component: slack-send-message\n    props: {{ {props} }}\n"
+            )
+        };
+        let at = "steps[0].props.chanel";
+        refused(&slack("chanel: C1, text: hi"), at, &["Did you mean `channel`?"]).await;
+        let at = "steps[0].props.text";
+        refused(&slack("channel: C1, text: 7"), at, &["Write it in quotes"]).await;
+        refused(&slack("channel: C1"), "steps[0].props", &["`text` is missing"]).await;
+        world.workflow(&slack("channel: '{{ event.c }}', text: '{{ event.t }}'")).await;
+        let own = HELLO.replace("    code:", "    props: { nme: 1 }\n    code:");
+        refused(&own, "steps[0].props.nme", &["declares none in its `props`"]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_component_of_another_kind_is_said_to_be_one() {
+    for world in worlds().await {
+        let text = "name: a\ntrigger: { call: {} }\nsteps: [{ name: b, component: KEY }]\n";
+        let reply = world.try_workflow(&text.replace("KEY", "github-new-issue")).await;
+        assert_eq!(reply.status, 404);
+        assert!(reply.text.contains("is the source of a trigger"), "{reply:?}");
+        let reply = world.try_deploy("slack-send-message", json!({}), json!({})).await;
+        assert_eq!(reply.status, 404);
+        assert!(reply.text.contains("`slack-send-message` is an action"), "{reply:?}");
+    }
+}

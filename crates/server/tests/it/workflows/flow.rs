@@ -58,8 +58,15 @@ async fn a_suspended_run_waits_for_somebody_and_not_for_ever() {
         let run = of(&world, code).await;
         assert_eq!(run["state"], "waiting", "{run}");
         let url = run["steps"][0]["exports"]["urls"]["resume"].as_str().unwrap().to_owned();
+        let broken = world.http.post(&url).header("content-type", "application/json");
+        let unsaid = world.http.post(&url).body("{\"yes\": tr");
+        for request in [broken.body("{\"yes\": tr"), unsaid] {
+            let refused = read(request).await;
+            assert_eq!((refused.status.as_u16(), refused.code()), (400, "invalid_json".into()));
+            assert!(refused.text.contains("line 1, column"), "{refused:?}");
+        }
         let reply = read(world.http.post(&url).json(&json!({ "yes": true }))).await;
-        assert_eq!(reply.status, 200, "{reply:?}");
+        assert_eq!(reply.status, 200, "the address was not used up: {reply:?}");
         assert_eq!(read(world.http.post(&url)).await.status, 404);
         world.flow().await;
         let run = world.run_of(&id(&run)).await;

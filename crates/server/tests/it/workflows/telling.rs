@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::id;
 use crate::receiver::{Receiver, Say};
-use crate::world::{World, read, worlds, worlds_with};
+use crate::world::{Reply, World, read, worlds, worlds_with};
 
 #[tokio::test]
 async fn a_run_that_fails_is_news() {
@@ -199,7 +199,7 @@ async fn last_run(world: &World) -> Value {
 }
 
 /// Sends JSON while runs go on.
-async fn answered(world: &World, request: reqwest::RequestBuilder) -> crate::world::Reply {
+async fn answered(world: &World, request: reqwest::RequestBuilder) -> Reply {
     let mut asked = Box::pin(read(request));
     loop {
         tokio::select! {
@@ -245,6 +245,78 @@ async fn an_address_without_an_answer_says_so() {
         let silent = answered(&world, world.http.post(url).json(&json!({}))).await;
         assert_eq!((silent.status.as_u16(), silent.code()), (400, "no_response".to_owned()));
         assert!(silent.text.contains("No $.respond called in workflow"), "{silent:?}");
+    }
+}
+
+/// Sends JSON while runs go on, and does not wait for the run.
+async fn answered_meanwhile(world: &World, request: reqwest::RequestBuilder) -> Reply {
+    let flowing = async {
+        loop {
+            world.flow().await;
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        reply = read(request) => reply,
+        () = flowing => unreachable!(),
+    }
+}
+
+#[tokio::test]
+async fn what_is_to_be_answered_at_once_is_answered_while_the_step_goes_on() {
+    for world in worlds().await {
+        let text =
+            ECHO.replace("$.respond({ status: 201,", "$.respond({ immediate: true, status: 202,");
+        let text = text.replace(
+            "return steps",
+            "if (steps.trigger.event.body.hang) {
+          await new Promise((done) => setTimeout(done, 50_000));
+        }
+        return steps",
+        );
+        let made = world.workflow(&text).await;
+        let url = made["endpoint_url"].as_str().unwrap();
+        let body = json!({ "hang": true });
+        let reply = answered_meanwhile(&world, world.http.post(url).json(&body)).await;
+        assert_eq!((reply.status.as_u16(), &reply.json()["body"]), (202, &body), "{reply:?}");
+        let run = last_run(&world).await;
+        assert_eq!((&run["state"], &run["steps"]), (&json!("running"), &json!([])), "{run}");
+        // With nothing to be kept, nothing of it stays once it was given.
+        world.app.clock.shift(1);
+        let body = json!({ "secret": "between us" });
+        let request = world.http.post(url).header("x-pd-nostore", "1").json(&body);
+        let reply = answered(&world, request).await;
+        assert_eq!(reply.status, 202, "{reply:?}");
+        let run = last_run(&world).await;
+        assert!(run["outcome"] == "ok" && !run.to_string().contains("between us"), "{run}");
+        assert_eq!(world.dump("workflow_answers").await, "");
+    }
+}
+
+#[tokio::test]
+async fn a_step_that_fails_before_any_answered_fails_the_call_at_once() {
+    for world in worlds().await {
+        let text = ECHO.replace("await $.respond", "throw new Error('no'); void");
+        let made = world.workflow(&text).await;
+        let url = made["endpoint_url"].as_str().unwrap().to_owned();
+        let failed = answered(&world, world.http.post(&url).json(&json!({}))).await;
+        assert_eq!((failed.status.as_u16(), failed.code()), (502, "workflow_failed".to_owned()));
+        let run = last_run(&world).await;
+        assert_eq!(failed.json()["details"]["run_id"], run["id"], "{failed:?}");
+        world.app.clock.shift(1);
+        // Nobody waits for a try that comes an hour later.
+        let later = format!("{text}    retries: {{ times: 1, wait: 1h }}\n");
+        world.workflow(&later).await;
+        let failed = answered(&world, world.http.post(&url).json(&json!({}))).await;
+        assert_eq!((failed.status.as_u16(), failed.code()), (502, "workflow_failed".to_owned()));
+        assert_eq!(last_run(&world).await["waits"], "retry");
+        world.app.clock.shift(1);
+        // What was said before it failed is what the caller is told.
+        let said = ECHO.replace("return steps", "throw new Error('no'); return steps");
+        world.workflow(&said).await;
+        let reply = answered(&world, world.http.post(&url).json(&json!({}))).await;
+        assert_eq!(reply.status, 201, "{reply:?}");
+        assert_eq!(last_run(&world).await["outcome"], "failed");
     }
 }
 

@@ -1861,13 +1861,22 @@ class Components:
         self,
         key: str,
         *,
+        force: Optional[bool] = None,
         options: Optional[CallOptions] = None,
     ) -> None:
-        """Takes a component of the project's own away, with all its versions."""
+        """Takes a component of the project's own away, with all its versions. One whose source is
+        deployed as a trigger is kept, unless this is forced: such triggers stop working.
+
+        Args:
+            force: Also where triggers are made of it
+        """
         at = path(self._transport.settings, "/v1/connect/{project}/components/{key}", key)
         call = Call(
             "DELETE",
             at,
+            query={
+                "force": force,
+            },
         )
         return self._transport.send(call, nothing, options)
 
