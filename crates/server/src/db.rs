@@ -2,6 +2,7 @@
 
 mod near;
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use sqlx::migrate::{MigrateError, Migrator};
@@ -16,8 +17,9 @@ pub use near::Near;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
-/// SQLite readers at once; each holds its own page cache.
-const SQLITE_READERS: u32 = 8;
+/// SQLite readers at once: one for each core within these bounds, since each has a thread and half a
+/// MiB for itself, and a page cache.
+const SQLITE_READERS: RangeInclusive<usize> = 4..=8;
 
 /// A handle to the store; cheap to clone.
 #[derive(Clone)]
@@ -101,7 +103,9 @@ impl Db {
                 .max_lifetime(None)
         };
         let writer = pool(1).connect_with(options.clone()).await.map_err(OpenError::Unreachable)?;
-        let readers = pool(SQLITE_READERS)
+        let cores = std::thread::available_parallelism().map_or(0, usize::from);
+        let at_once = cores.clamp(*SQLITE_READERS.start(), *SQLITE_READERS.end());
+        let readers = pool(u32::try_from(at_once).unwrap_or(u32::MAX))
             .connect_with(options.pragma("query_only", "on"))
             .await
             .map_err(OpenError::Unreachable)?;

@@ -8,6 +8,8 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -23,8 +25,10 @@ const FOLDER: &str = "audit";
 const EXTENSION: &str = "events";
 /// Lines become rows after this long, and are on the disk with them. A second is promised.
 const STORED_AFTER: Duration = Duration::from_millis(500);
-/// Events in one commit: other writers wait that long for their turn, some ten milliseconds.
-const COMMIT_EVENTS_MAX: usize = 1_024;
+/// Events in one commit: other writers wait that long for their turn, some thirty milliseconds. With
+/// fewer the same pages of the indexes are written again and again, and readers forget what they
+/// read that much more often.
+const COMMIT_EVENTS_MAX: usize = 4_096;
 /// Events that are not waited for: this many become rows at once.
 const WAITING_EVENTS_MAX: usize = 16_384;
 /// Bytes of lines where the policy names no limit: what comes in until a failure of the store
@@ -43,7 +47,16 @@ struct Shared {
     folder: PathBuf,
     name: InstanceId,
     policy: Policy,
-    pages: Mutex<Pages>,
+    /// One for each thread that may write at once: it is held until the system has the line.
+    desks: Vec<Mutex<Pages>>,
+    /// Pages made.
+    made: AtomicU32,
+    /// Of all lines that are no rows yet.
+    bytes: AtomicU64,
+    /// Events on open pages.
+    waiting: AtomicUsize,
+    /// The store did not take what it was given last.
+    refused: AtomicBool,
     /// Whoever holds it makes rows of lines.
     storing: tokio::sync::Mutex<()>,
     wake: Arc<Notify>,
@@ -57,10 +70,6 @@ struct Pages {
     full: VecDeque<Page>,
     /// Stored and emptied.
     blank: Vec<Page>,
-    made: u32,
-    bytes: u64,
-    /// The store did not take what it was given last.
-    refused: bool,
 }
 
 /// A file, and what is on it.
@@ -76,12 +85,17 @@ impl Ledger {
     /// the next process.
     pub fn start(db: Db, data_dir: &Path, policy: Policy) -> Self {
         let wake = Arc::new(Notify::new());
+        let threads = std::thread::available_parallelism().map_or(2, usize::from);
         let shared = Arc::new(Shared {
             db,
             folder: data_dir.join(FOLDER),
             name: InstanceId::mint(),
             policy,
-            pages: Mutex::default(),
+            desks: (0..threads).map(|_| Mutex::default()).collect(),
+            made: AtomicU32::default(),
+            bytes: AtomicU64::default(),
+            waiting: AtomicUsize::default(),
+            refused: AtomicBool::default(),
             storing: tokio::sync::Mutex::new(()),
             wake: Arc::clone(&wake),
         });
@@ -92,35 +106,8 @@ impl Ledger {
     /// Writes the event down. It outlives this process when this returns, which is at once: the
     /// system's memory takes the line.
     pub fn add(&self, row: Row) -> Written {
-        let added = self.write(row);
+        let added = self.0.write(row);
         added.map_err(|error| tracing::error!(%error, "an audit event could not be written down"))
-    }
-
-    fn write(&self, row: Row) -> io::Result<()> {
-        let mut line = serde_json::to_vec(&row)?;
-        line.push(b'\n');
-        let bytes = line.len() as u64;
-        let mut pages = self.0.pages();
-        if pages.refused && matches!(self.0.policy, Policy::Strict) {
-            return Err(io::Error::other("the store does not take audit events"));
-        }
-        if pages.bytes + bytes > self.0.bytes_max() {
-            return Err(io::Error::other("the file for audit events is full"));
-        }
-        let page = self.0.page(&mut pages)?;
-        if let Err(error) = page.file.write_all(&line) {
-            // A line that is cut off would spoil the next one.
-            page.file.set_len(page.bytes)?;
-            return Err(error);
-        }
-        page.bytes += bytes;
-        Arc::make_mut(&mut page.rows).push(row);
-        let waiting = page.rows.len();
-        pages.bytes += bytes;
-        if waiting == 1 || waiting == WAITING_EVENTS_MAX {
-            self.0.wake.notify_one();
-        }
-        Ok(())
     }
 
     /// Makes rows of all that was added before.
@@ -138,9 +125,46 @@ impl Shared {
         }
     }
 
-    fn pages(&self) -> MutexGuard<'_, Pages> {
-        // Nothing that can panic runs under the lock.
-        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
+    fn write(&self, row: Row) -> io::Result<()> {
+        let mut line = serde_json::to_vec(&row)?;
+        line.push(b'\n');
+        if self.refused.load(Relaxed) && matches!(self.policy, Policy::Strict) {
+            return Err(io::Error::other("the store does not take audit events"));
+        }
+        let bytes = line.len() as u64;
+        let full = self.bytes.fetch_add(bytes, Relaxed) + bytes > self.bytes_max();
+        let written = if full {
+            Err(io::Error::other("the file for audit events is full"))
+        } else {
+            self.put(&line, row)
+        };
+        if written.is_err() {
+            self.bytes.fetch_sub(bytes, Relaxed);
+        }
+        written
+    }
+
+    fn put(&self, line: &[u8], row: Row) -> io::Result<()> {
+        let mut pages = self.free_desk();
+        let page = self.page(&mut pages)?;
+        if let Err(error) = page.file.write_all(line) {
+            // A line that is cut off would spoil the next one.
+            page.file.set_len(page.bytes)?;
+            return Err(error);
+        }
+        page.bytes += line.len() as u64;
+        Arc::make_mut(&mut page.rows).push(row);
+        let waiting = self.waiting.fetch_add(1, Relaxed) + 1;
+        if waiting == 1 || waiting == WAITING_EVENTS_MAX {
+            self.wake.notify_one();
+        }
+        Ok(())
+    }
+
+    /// One that nobody writes at just now; else the first to come free of one's own choice.
+    fn free_desk(&self) -> MutexGuard<'_, Pages> {
+        let free = self.desks.iter().find_map(|it| it.try_lock().ok());
+        free.unwrap_or_else(|| locked(&self.desks[0]))
     }
 
     fn page<'a>(&self, pages: &'a mut Pages) -> io::Result<&'a mut Page> {
@@ -148,9 +172,9 @@ impl Shared {
             let page = if let Some(blank) = pages.blank.pop() {
                 blank
             } else {
-                let name = format!("{}-{}.{EXTENSION}", self.name, pages.made);
+                let nth = self.made.fetch_add(1, Relaxed);
+                let name = format!("{}-{nth}.{EXTENSION}", self.name);
                 let (file, path) = own_file::create(&self.folder, &name)?;
-                pages.made += 1;
                 Page { file, path, bytes: 0, rows: Arc::default() }
             };
             pages.open = Some(page);
@@ -160,25 +184,34 @@ impl Shared {
 
     async fn store(&self) -> Written {
         let _alone = self.storing.lock().await;
-        {
-            let mut pages = self.pages();
-            let open = pages.open.take_if(|it| !it.rows.is_empty());
-            pages.full.extend(open);
+        for desk in &self.desks {
+            let mut pages = locked(desk);
+            if let Some(page) = pages.open.take_if(|it| !it.rows.is_empty()) {
+                self.waiting.fetch_sub(page.rows.len(), Relaxed);
+                pages.full.push_back(page);
+            }
         }
+        for desk in &self.desks {
+            self.store_full(desk).await?;
+        }
+        Ok(())
+    }
+
+    async fn store_full(&self, desk: &Mutex<Pages>) -> Written {
         loop {
-            let first = self.pages().full.front().map(|it| Arc::clone(&it.rows));
+            let first = locked(desk).full.front().map(|it| Arc::clone(&it.rows));
             let Some(rows) = first else { break };
             let stored = insert(&self.db, &rows).await;
             drop(rows);
-            let mut pages = self.pages();
-            pages.refused = stored.is_err();
+            let mut pages = locked(desk);
+            self.refused.store(stored.is_err(), Relaxed);
             if let Err(error) = stored {
                 let events = pages.full.iter().map(|it| it.rows.len()).sum::<usize>();
                 tracing::error!(%error, events, "audit events could not be stored, and are kept");
                 return Err(());
             }
             if let Some(mut page) = pages.full.pop_front() {
-                pages.bytes -= page.bytes;
+                self.bytes.fetch_sub(page.bytes, Relaxed);
                 // A file that cannot be emptied is stored again by the next process, to no effect.
                 if page.file.set_len(0).is_ok() {
                     page.bytes = 0;
@@ -206,11 +239,18 @@ impl Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        for page in self.pages().blank.drain(..) {
-            let _ = std::fs::remove_file(&page.path);
+        for desk in &self.desks {
+            for page in locked(desk).blank.drain(..) {
+                let _ = std::fs::remove_file(&page.path);
+            }
         }
         self.wake.notify_one();
     }
+}
+
+fn locked(desk: &Mutex<Pages>) -> MutexGuard<'_, Pages> {
+    // Nothing that can panic runs under the lock.
+    desk.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn insert(db: &Db, rows: &Arc<Vec<Row>>) -> sqlx::Result<()> {
@@ -238,7 +278,8 @@ async fn keep_storing(shared: Weak<Shared>, wake: Arc<Notify>) {
             }
             adopted = Some(Instant::now());
         }
-        let idle_for = if this.pages().full.is_empty() { ADOPTED_EVERY } else { TRIED_EVERY };
+        let refused = this.desks.iter().any(|it| !locked(it).full.is_empty());
+        let idle_for = if refused { TRIED_EVERY } else { ADOPTED_EVERY };
         drop(this);
         let something = tokio::time::timeout(idle_for, wake.notified()).await;
         if something.is_ok() {
