@@ -25,9 +25,9 @@ const FOLDER: &str = "audit";
 const EXTENSION: &str = "events";
 /// Lines become rows after this long, and are on the disk with them. A second is promised.
 const STORED_AFTER: Duration = Duration::from_millis(500);
-/// Events in one commit: other writers wait that long for their turn, some thirty milliseconds. With
-/// fewer the same pages of the indexes are written again and again, and readers forget what they
-/// read that much more often.
+/// Events in one commit: other writers wait that long for their turn, some thirty milliseconds.
+/// With fewer the same pages of the indexes are written again and again, and readers forget what
+/// they read that much more often.
 const COMMIT_EVENTS_MAX: usize = 4_096;
 /// Events that are not waited for: this many become rows at once.
 const WAITING_EVENTS_MAX: usize = 16_384;
