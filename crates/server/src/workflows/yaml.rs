@@ -38,6 +38,7 @@ fn said(it: &Wrong) -> String {
         | Wrong::SerdeInvalidValue { unexpected, expected, .. } => {
             format!("this must be {}, and is {}", wanted(expected), found(unexpected))
         }
+        Wrong::Unexpected { expected, .. } => format!("this must be {}", wanted(expected)),
         Wrong::InvalidScalar { ty, .. } => format!("this must be {}", wanted(ty)),
         Wrong::DuplicateMappingKey { key: Some(key), .. } => format!("`{key}` stands here twice"),
         Wrong::NullIntoString { .. } => "this must be a text, and is empty".to_owned(),
@@ -78,9 +79,10 @@ fn wanted(type_name: &str) -> &'static str {
     match type_name {
         "u32" | "i64" | "u64" | "usize" => "a whole number that is not negative",
         "bool" | "a boolean" | "boolean" => "`true` or `false`",
-        "a string" | "string" | "str" | "String" => "a text",
-        "a sequence" => "a list",
-        _ if type_name.starts_with("struct ") || type_name == "a map" => "fields with values",
+        "a string" | "string" | "str" | "String" | "scalar" | "string scalar" => "a text",
+        "a sequence" | "sequence start" => "a list",
+        "a map" | "mapping start" => "fields with values",
+        _ if type_name.starts_with("struct ") => "fields with values",
         _ => "something else",
     }
 }
@@ -136,7 +138,8 @@ mod tests {
             ("name: a\nkind: best", "x.yaml:2:7: `best` is none of `newest`, `oldest`."),
             ("name: a\nruns: many", "x.yaml:2:7: this must be a whole number that is not negative"),
             ("name: a\nname: b", "x.yaml:2:1: `name` stands here twice."),
-            ("name: a\nsteps: b", "x.yaml:2:"),
+            ("name: a\nsteps: b", "x.yaml:2:8: this must be a list."),
+            ("name: [a]", "x.yaml:1:7: this must be a text."),
             ("name: [", "x.yaml:"),
             ("- a", "x.yaml:1:"),
             ("a: b: c", "x.yaml:1:"),
