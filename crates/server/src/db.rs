@@ -17,8 +17,8 @@ pub use near::Near;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
-/// SQLite readers at once: one for each core within these bounds, since each has a thread and half a
-/// MiB for itself, and a page cache.
+/// SQLite readers at once: one for each core within these bounds, since each has a thread and half
+/// a MiB for itself, and a page cache.
 const SQLITE_READERS: RangeInclusive<usize> = 4..=8;
 
 /// A handle to the store; cheap to clone.
