@@ -30,7 +30,7 @@ const NOTICE_MS: i64 = 7 * 24 * 3_600_000;
 /// Refreshes what is due until `stop`, then waits for the refreshes under way: each of them holds
 /// tokens that nobody has stored yet.
 pub async fn run(app: Arc<App>, stop: CancellationToken) {
-    futures::future::join(ahead(&app, &stop), recovering(&app, &stop)).await;
+    futures::future::join(Box::pin(ahead(&app, &stop)), recovering(&app, &stop)).await;
     stop.cancelled().await;
     app.refreshes.landed().await;
 }

@@ -94,7 +94,7 @@ pub(super) async fn run(shell: &Shell, command: Command) -> Result<(), Failure> 
         Command::Delete { key, project, force } => {
             delete(shell, &app, &project, (&key, force)).await
         }
-        Command::Run(args) => components_run::run(shell, &app, args).await,
+        Command::Run(args) => Box::pin(components_run::run(shell, &app, args)).await,
         Command::Index { folder } => index(&app, &folder).await,
     };
     app.close().await;

@@ -62,7 +62,8 @@ pub(crate) async fn run(
     let user = body.wish.user(&call)?;
     let stashing = stashing(body.stash_id.as_ref())?;
     let asked = asked(&call, Kind::Actions, (&body.wish, &user))?;
-    let Ran { exports, observations, ret, stash, .. } = run_action(&app, asked, stashing).await?;
+    let Ran { exports, observations, ret, stash, .. } =
+        Box::pin(run_action(&app, asked, stashing)).await?;
     Ok(axum::Json(RanView {
         exports,
         os: observations,

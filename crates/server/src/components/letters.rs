@@ -73,13 +73,13 @@ pub fn letters(sent: Vec<(String, Value)>, at_ms: i64) -> (Vec<Letter>, Vec<Obse
             "sse" => "this server has no such channels; use `$.send.emit`".to_owned(),
             _ => "this server knows nothing of the kind".to_owned(),
         };
-        refused.push(not_done("NotSent", format!("$.send.{kind}: {why}."), at_ms));
+        refused.push(not_done("NotSent", &format!("$.send.{kind}: {why}."), at_ms));
     }
     (letters, refused)
 }
 
 /// A line in a run's log about what the code asked for and did not get. It is no failure.
-pub(super) fn not_done(name: &str, message: String, at_ms: i64) -> Observation {
+fn not_done(name: &str, message: &str, at_ms: i64) -> Observation {
     let code = if name == "NotSent" { "not_sent" } else { "not_here" };
     let err = json!({ "name": name, "message": message, "code": code });
     Observation { k: "error".to_owned(), ts: at_ms, msg: None, err: Some(err) }

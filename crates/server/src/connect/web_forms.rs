@@ -51,7 +51,9 @@ pub(crate) async fn sent(
 ) -> Response<Body> {
     let framed = web::shown(&headers) == Shown::InFrame;
     let answer = match (from_our_page(&app, &headers), form) {
-        (true, Ok(Form(pairs))) => judged(&app, &Sent(pairs), (&web::origin(from), framed)).await,
+        (true, Ok(Form(pairs))) => {
+            Box::pin(judged(&app, &Sent(pairs), (&web::origin(from), framed))).await
+        }
         _ => Err(error::TICKET_INVALID.into()),
     };
     finish(&app, answer)
@@ -70,7 +72,7 @@ async fn judged(
     };
     let framed = session.mode == Mode::Iframe;
     let done = if session.is_live(app.clock.now_ms()) {
-        done(app, (session.clone(), secret), sent, origin).await
+        Box::pin(done(app, (session.clone(), secret), sent, origin)).await
     } else {
         Err(error::PAGE_ENDED.into())
     };

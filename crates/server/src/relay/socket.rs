@@ -1,4 +1,4 @@
-//! WebSockets (RFC 6455): a request that asks for one is made anew like any other, and once the
+//! `WebSocket`s (RFC 6455): a request that asks for one is made anew like any other, and once the
 //! server has agreed, bytes are moved between the two.
 
 use std::pin::Pin;
@@ -67,7 +67,8 @@ pub(super) fn join(
         let _slot = slot;
         match tokio::try_join!(code, server) {
             Ok((code, server)) => {
-                moved(TokioIo::new(code), TokioIo::new(server), scanner, record).await
+                let (code, server) = (TokioIo::new(code), TokioIo::new(server));
+                Box::pin(moved(code, server, scanner, record)).await;
             }
             Err(error) => tracing::debug!(%error, "a WebSocket did not come about"),
         }

@@ -44,7 +44,7 @@ pub(super) async fn go_on(app: &Arc<App>, run: Run, fence: i64) -> Result<()> {
         let memory = seal.memory(&now)?;
         let Some(it) = definition.take() else { return Ok(()) };
         let mut going = Going { run: now, seal, memory, definition: it };
-        if !going.turn(app, fence).await? {
+        if !Box::pin(going.turn(app, fence)).await? {
             return Ok(());
         }
         definition = Some(going.definition);
@@ -83,7 +83,7 @@ impl Going {
             memory: &self.memory,
             steps: so_far(app, &self.seal, &self.run, &self.memory).await?,
         };
-        let next = match turn.perform().await? {
+        let next = match Box::pin(turn.perform()).await? {
             Done::Later(at_ms) => {
                 runs::put_off(&app.db, &self.run, fence, at_ms).await?;
                 return Ok(false);
