@@ -18,6 +18,8 @@ use crate::{Unavailable, watch};
 
 type Answer = oneshot::Sender<std::io::Result<Child>>;
 
+/// The first descriptor after those that a process is given by name.
+const FIRST_AFTER_STDIO: i32 = 3;
 /// How long what it wrote is waited for, once a process is gone: a child of it may hold the pipe.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
@@ -34,6 +36,9 @@ impl Spawner {
             let _entered = runtime.enter();
             while let Ok((command, answer)) = receive.recv() {
                 let mut command = tokio::process::Command::from(command);
+                // Whoever started this process may have left files open in it, such as that of a
+                // key. What it opens itself is closed on the way anyhow.
+                close_fds::set_fds_cloexec(FIRST_AFTER_STDIO, &[]);
                 drop(answer.send(command.kill_on_drop(true).spawn()));
             }
         })?;

@@ -1,6 +1,7 @@
 //! Code that wants out, or wants everything: `tests/hostile/*.mjs`, each with what may come of it.
 //! Whatever that is, no tripwire is touched, and this process goes on.
 
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -54,10 +55,15 @@ struct Tripwires {
     /// Another program's, which lets everybody in.
     unix: UnixListener,
     other: World,
+    /// A file that whoever started this process has left open in it.
+    _left_open: std::fs::File,
 }
 
 impl Tripwires {
     async fn set(sandbox: Wanted, wall: Duration) -> Self {
+        let mut left_open = tempfile::tempfile().unwrap();
+        left_open.write_all(CANARY.as_bytes()).unwrap();
+        rustix::io::fcntl_setfd(&left_open, rustix::io::FdFlags::empty()).unwrap();
         let world = world_with(sandbox, |it| {
             (it.limits.wall, it.limits.cpu) = (wall, wall);
             (it.limits.heap_mib, it.limits.rss_mib) = (64, 192);
@@ -73,7 +79,7 @@ impl Tripwires {
         // A worker of somebody else, alive all the time, however long it takes.
         let other = world_with(sandbox, |it| it.idle_max = Duration::from_hours(24)).await;
         assert_eq!(other.returned("other", &action(COUNTS)).await, json!(1));
-        Self { world, tcp, udp, unix, other }
+        Self { world, tcp, udp, unix, other, _left_open: left_open }
     }
 
     fn code(&self, hostile: &Hostile) -> Code {
