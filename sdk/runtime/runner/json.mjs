@@ -2,7 +2,7 @@
 // code's reaches anything but the value it belongs to.
 
 import {
-  byteLength, getPrototypeOf, hasOwn, isArray, jsonStringify, keys, own, peek, PlainError, put, push,
+  byteLength, getPrototypeOf, hasOwn, indexOf, isArray, jsonStringify, keys, own, peek, PlainError, put, push, slice,
 } from './originals.mjs';
 
 /** What one value may take, in bytes of JSON. The contract of a worker. */
@@ -11,7 +11,28 @@ export const VALUE_BYTES_MAX = 6 * 1024 * 1024;
 const DEPTH_MAX = 64;
 
 export function quote(text) {
-  return jsonStringify(`${text}`);
+  return wellFormed(jsonStringify(`${text}`));
+}
+
+/**
+ * The JSON with U+FFFD for each half of a character, as a text that was cut at a length may end in:
+ * halves are no Unicode, and the host's reader refuses them (RFC 8259 section 8.2).
+ */
+function wellFormed(json) {
+  if (json === undefined || indexOf(json, '\\ud') < 0) return json;
+  let whole = '';
+  let done = 0;
+  for (let at = indexOf(json, '\\'); at >= 0; at = indexOf(json, '\\', at)) {
+    // Of the escapes that `stringify` writes, halves alone begin so: \ud800 to \udfff.
+    if (json[at + 1] === 'u' && json[at + 2] === 'd') {
+      whole += `${slice(json, done, at)}\ufffd`;
+      at += 6;
+      done = at;
+    } else {
+      at += 2;
+    }
+  }
+  return whole + slice(json, done);
 }
 
 /**
@@ -21,7 +42,7 @@ export function quote(text) {
 export function toJson(value, what) {
   let text;
   try {
-    text = jsonStringify(value);
+    text = wellFormed(jsonStringify(value));
   } catch (cause) {
     const huge = peek(cause, 'name') === 'RangeError' && peek(cause, 'message') === 'Invalid string length';
     if (huge) throw tooLarge(what, undefined);
