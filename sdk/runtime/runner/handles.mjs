@@ -1,26 +1,49 @@
 // What props become that are no plain values: stores, interfaces, requests.
 
 import { createRequire } from 'node:module';
-import { bytesConcat, bytesFrom, bytesToText, isBuffer, isView, own, PlainTypeError, push, toText } from './originals.mjs';
+import {
+  bytesConcat, bytesFrom, bytesToText, dictionary, isBuffer, isView, jsonParse, keys, own, PlainTypeError, push, put, then,
+  toText,
+} from './originals.mjs';
 import { quote, toJson, VALUE_BYTES_MAX } from './json.mjs';
 
 const require = createRequire(import.meta.url);
 
-function key(given) {
+function keyText(given) {
   if (typeof given !== 'string' && typeof given !== 'number') throw new PlainTypeError('A key is a string');
-  return quote(given);
+  return toText(given);
+}
+
+function key(given) {
+  return quote(keyText(given));
 }
 
 /** `$.service.db`: what a source remembers. */
-export function database(prop, ask) {
+export function database(prop, known, run) {
   const name = quote(prop);
+  const texts = dictionary();
+  const names = keys(known ?? {});
+  for (let at = 0; at < names.length; at += 1) put(texts, names[at], toJson(known[names[at]], 'a value of the database'));
   return {
-    async get(given) {
-      return found(await ask('db.get', { __proto__: null, prop: name, key: key(given) }));
+    /** At once, as code is written for it; to wait for it does no harm. */
+    get(given) {
+      const json = texts[keyText(given)];
+      return json === undefined ? undefined : jsonParse(json);
     },
-    async set(given, value) {
+    /** Seen at once. Who waits learns whether there was room; the run waits in any case. */
+    set(given, value) {
+      const id = keyText(given);
       const json = toJson(value, 'the value for db.set');
-      await ask('db.set', { __proto__: null, prop: name, key: key(given), value: json });
+      const former = texts[id];
+      put(texts, id, json);
+      const asked = run.ask('db.set', { __proto__: null, prop: name, key: quote(id), value: json });
+      const written = then(asked, () => {}, (error) => {
+        if (texts[id] === json) put(texts, id, former);
+        throw error;
+      });
+      push(run.pending, then(written, () => {}, () => {}));
+      // One of its own: where nobody handles its failure, the run fails.
+      return then(written, () => {});
     },
   };
 }

@@ -1,6 +1,6 @@
 // `this` of a component: its props, its apps, its methods.
 
-import { apply, create, dictionary, keys, own, put, toText } from './originals.mjs';
+import { apply, create, dictionary, isFinite, keys, own, put, toText } from './originals.mjs';
 import { definitions } from './definitions.mjs';
 import { database, dataStore, httpInterface, httpRequest } from './handles.mjs';
 import { quote, toJson } from './json.mjs';
@@ -16,6 +16,7 @@ const NESTING_MAX = 4;
 export function instance(component, whole, input, run) {
   const self = {};
   const values = own(input, 'props') ?? dictionary();
+  run.db = own(input, 'db');
   const names = keys(whole);
   for (let at = 0; at < names.length; at += 1) {
     const name = names[at];
@@ -44,7 +45,7 @@ function dynamic(whole, sent) {
 function member(name, definition, given, run) {
   switch (definition.type) {
     case 'app': return appInstance(definition, given, name);
-    case '$.service.db': return database(name, run.ask);
+    case '$.service.db': return database(name, own(run.db, name), run);
     case 'data_store': {
       const id = own(given, 'store');
       return id === undefined ? undefined : dataStore(id, run.ask);
@@ -94,8 +95,9 @@ function bindMethods(self, methods) {
 function emit(run, event, meta) {
   const given = meta ?? {};
   const said = (key, kind) => (typeof given[key] === kind ? quote(given[key]) : undefined);
-  const id = typeof given.id === 'number' ? toText(given.id) : said('id', 'string');
-  const ts = typeof given.ts === 'number' && Number.isFinite(given.ts) ? toText(given.ts) : time(given.ts);
+  const number = typeof given.id === 'number' && isFinite(given.id);
+  const id = number ? toText(given.id) : said('id', 'string');
+  const ts = typeof given.ts === 'number' && isFinite(given.ts) ? toText(given.ts) : time(given.ts);
   const text = `{"event":${toJson(event, 'the emitted event')},"meta":{`
     + `"id":${id ?? 'null'},"name":${said('name', 'string') ?? 'null'},`
     + `"summary":${said('summary', 'string') ?? 'null'},"ts":${ts ?? 'null'}}}`;
@@ -104,5 +106,5 @@ function emit(run, event, meta) {
 
 function time(given) {
   const ms = given instanceof Date || typeof given === 'string' ? new Date(given).getTime() : NaN;
-  return Number.isFinite(ms) ? toText(ms) : undefined;
+  return isFinite(ms) ? toText(ms) : undefined;
 }

@@ -46,7 +46,7 @@ export function orders(channel, where, disconnect) {
 
   /** One order on its way. `done` resolves to the texts of its answer. */
   function begin(of) {
-    const run = { __proto__: null, of, over: false, files: undefined, flow: null, marker: undefined, pending: [], stash: where.stash };
+    const run = { __proto__: null, of, over: false, files: undefined, flow: null, marker: undefined, pending: [], stash: where.stash, db: undefined };
     run.done = new PlainPromise((resolve) => {
       run.end = resolve;
     });

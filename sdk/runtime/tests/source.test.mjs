@@ -7,7 +7,6 @@ const db = () => {
   return {
     kept,
     calls: {
-      'db.get': ({ prop, key }) => ({ found: kept.has(`${prop}/${key}`), value: kept.get(`${prop}/${key}`) }),
       'db.set': ({ prop, key, value }) => { kept.set(`${prop}/${key}`, value); },
     },
   };
@@ -29,8 +28,46 @@ test('a source emits, and remembers', async (t) => {
     { event: { plain: true }, meta: { id: null, name: null, summary: null, ts: null } },
   ]);
   assert.deepEqual(kept.get('db/last'), { at: 2 });
-  await host.run({ event: null, props: { timer: {} } });
+  await host.run({ event: null, props: { timer: {} }, db: { db: { last: { at: 2 } } } });
   assert.deepEqual(host.kinds('emit')[2].event.last, { at: 2 });
+});
+
+test('a database is read at once, and what cannot be kept is told to whoever waits', async (t) => {
+  const kept = [];
+  const calls = { 'db.set': ({ key, value }) => { if (value === 'large') throw new Error('no room'); kept.push([key, value]); } };
+  const { host, answer } = await once(t, `export default { props: { db: '$.service.db' }, async run() {
+    const before = this.db.get('n') ?? 0;
+    this.db.set('n', before + 1);
+    this.db.get('list').push('mine');
+    const told = await this.db.set('n', 'large').catch((error) => error.message);
+    this.$emit([before, this.db.get('n'), await this.db.get('list'), this.db.get('none') ?? null, told]);
+  } };`, { props: { db: {} }, db: { db: { n: 4, list: ['a'] } } }, { calls });
+  assert.equal(answer.error, undefined);
+  assert.deepEqual(host.kinds('emit')[0].event, [4, 5, ['a'], null, 'no room']);
+  assert.deepEqual(kept, [['n', 5]]);
+  const lost = await once(t, "export default { props: { db: '$.service.db' }, run() { this.db.set('n', 'large'); } };", { props: { db: {} } }, { calls });
+  assert.equal(lost.answer.error.message, 'no room');
+});
+
+test('an id that is no number is no id', async (t) => {
+  const { host, answer } = await once(t, 'export default { run() { this.$emit(1, { id: NaN, ts: Infinity }); } };');
+  assert.equal(answer.error, undefined);
+  assert.deepEqual(host.kinds('emit'), [{ event: 1, meta: { id: null, name: null, summary: null, ts: null } }]);
+});
+
+test('half a character is a replacement character, wherever it stands', async (t) => {
+  const { host, answer } = await once(t, `export default { run() {
+    const cut = 'hi \u{1f600}'.slice(0, 4);
+    console.log(cut);
+    this.$emit({ [cut]: cut, kept: '\\\\ud83d \u{1f600} \\u0001', both: cut + cut }, { id: cut, summary: cut });
+  } };`);
+  const seen = 'hi \ufffd';
+  assert.equal(answer.error, undefined);
+  const [emitted] = host.kinds('emit');
+  assert.deepEqual(emitted.event, { [seen]: seen, kept: '\\ud83d \u{1f600} \u0001', both: seen + seen });
+  assert.equal(emitted.meta.id, seen);
+  assert.equal(emitted.meta.summary, seen);
+  assert.equal(host.kinds('log')[0].msg, seen);
 });
 
 test('an event that is no JSON throws where it is emitted', async (t) => {

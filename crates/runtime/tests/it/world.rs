@@ -130,7 +130,6 @@ impl Host for Recorder {
     async fn call(&self, method: &str, params: Value) -> Result<Value, CallError> {
         self.calls.lock().unwrap().push((method.into(), params));
         match method {
-            "db.get" => Ok(json!({ "found": true, "value": 41 })),
             "db.set" => Err(CallError::new("Full", "no room")),
             _ => Ok(Value::Null),
         }

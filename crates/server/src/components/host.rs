@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use grantkeep_runtime::{Authority, CallError, FileBody, Host, Notice, Target};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
 
@@ -25,7 +25,7 @@ const LINE_CHARS_MAX: usize = 16 * 1024;
 
 /// An answer that is on its way.
 pub type Answering = Pin<Box<dyn Future<Output = Result<Value, CallError>> + Send>>;
-/// Answers the calls that depend on what the run is for, such as `db.get` or `flow.urls`.
+/// Answers the calls that depend on what the run is for, such as `db.set` or `flow.urls`.
 pub type Calls = Arc<dyn Fn(&str, Value) -> Answering + Send + Sync>;
 /// Hears of what a run says while it is under way, with what takes its secrets out. Must not block.
 pub type Taker = Arc<dyn Fn(&Notice, &Scrubber) + Send + Sync>;
@@ -142,7 +142,6 @@ impl Host for RunHost {
         }
         match method {
             // Where nothing runs by itself, nothing is remembered.
-            "db.get" => Ok(json!({ "found": false, "value": null })),
             "db.set" | "flow.refreshTimeout" => Ok(Value::Null),
             _ => Err(CallError::new(
                 "NotHere",

@@ -127,8 +127,7 @@ impl Running<'_> {
     /// [`error::TOO_MANY_RUNS`] and [`error::CODE_UNAVAILABLE`], when nothing was run. What the
     /// code did wrong is in the outcome.
     pub async fn run(&self, woken: Woken) -> Result<Outcome> {
-        let more = Map::from_iter([("event".to_owned(), woken.event)]);
-        let op = Op::run(self.prepared.input(more));
+        let op = Op::run(self.input([("event".to_owned(), woken.event)]));
         self.perform(op, woken.answer).await
     }
 
@@ -140,13 +139,18 @@ impl Running<'_> {
         if !self.prepared.component.described.hooks.iter().any(|it| it == name) {
             return Ok(Vec::new());
         }
-        let op = Op::hook(self.prepared.input(Map::new()), name);
+        let op = Op::hook(self.input([]), name);
         let done = self.perform(op, None).await?;
         let emits = emitted(&done);
         if done.result.is_err() || emits.is_none() {
             return Err(hook_failed(name, &observations(&done)));
         }
         Ok(emits.unwrap_or_default())
+    }
+
+    fn input<const N: usize>(&self, more: [(String, Value); N]) -> Map<String, Value> {
+        let db = [("db".to_owned(), self.session.all())];
+        self.prepared.input(more.into_iter().chain(db).collect())
     }
 
     async fn perform(&self, op: Op, answer: Option<oneshot::Sender<Said>>) -> Result<Outcome> {
@@ -171,7 +175,6 @@ fn calls(session: Session, answer: Option<oneshot::Sender<Said>>) -> Calls {
     let answer = Mutex::new(answer);
     Arc::new(move |method: &str, params: Value| -> Answering {
         let done = match method {
-            "db.get" => Ok(session.get(&params)),
             "db.set" => session.set(&params),
             "http.respond" => {
                 let waiting = answer.lock().unwrap_or_else(PoisonError::into_inner).take();

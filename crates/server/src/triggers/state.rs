@@ -52,13 +52,9 @@ impl Session {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn get(&self, params: &Value) -> Value {
-        let (prop, key) = name(params);
-        let open = self.lock();
-        match open.values.get(&prop).and_then(|it| it.get(&key)) {
-            Some(value) => json!({ "found": true, "value": value }),
-            None => json!({ "found": false, "value": null }),
-        }
+    /// All of it, for code that reads without waiting.
+    pub fn all(&self) -> Value {
+        json!(self.lock().values)
     }
 
     pub fn set(&self, params: &Value) -> Result<Value, CallError> {

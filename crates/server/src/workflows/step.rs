@@ -291,7 +291,6 @@ impl Turn<'_> {
                 }
                 "flow.urls" => Ok(json!({ "resume_url": context["resume_url"],
                     "cancel_url": context["cancel_url"] })),
-                "db.get" => Ok(json!({ "found": false, "value": null })),
                 "db.set" | "flow.refreshTimeout" | "http.respond" => Ok(Value::Null),
                 _ => Err(CallError::new("NotHere", "This does not work in a workflow.")
                     .with_code("not_here")),

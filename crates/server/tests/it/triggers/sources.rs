@@ -13,7 +13,7 @@ const DIARY: &str = "props: { db: \"$.service.db\",
     timer: { type: \"$.interface.timer\", default: { intervalSeconds: 60 } },
     word: { type: \"string\", optional: true } },
   methods: { async note(what) {
-    await this.db.set('diary', [...((await this.db.get('diary')) ?? []), what]);
+    this.db.set('diary', [...(this.db.get('diary') ?? []), what]);
   } },
   hooks: {
     async deploy() {
