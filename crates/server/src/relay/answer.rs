@@ -40,6 +40,8 @@ pub(super) struct Record {
     app: Arc<App>,
     grants: Arc<RunGrants>,
     call: UpstreamCall,
+    /// Where it stands among the run's calls.
+    nth: Option<usize>,
     began: std::time::Instant,
     pub sent: Sent,
     /// Those of the audit log that this call is counted in.
@@ -62,10 +64,12 @@ impl Record {
             account: None,
         };
         let bytes_max = link.app.config.proxy_request_bytes_max as u64;
+        let nth = link.grants.note(None, call.clone());
         Self {
             app: Arc::clone(&link.app),
             grants: Arc::clone(&link.grants),
             call,
+            nth,
             began: std::time::Instant::now(),
             sent: Sent { bytes: Arc::default(), bytes_max },
             windows: Vec::new(),
@@ -75,6 +79,16 @@ impl Record {
 
     pub fn answered(&mut self, status: StatusCode) {
         self.call.status = Some(status.as_u16());
+        self.note();
+    }
+
+    /// The run may be over before the call is.
+    fn note(&mut self) {
+        self.call.sent_bytes = self.sent.bytes.load(Ordering::Relaxed);
+        self.call.ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        if self.nth.is_some() {
+            self.grants.note(self.nth, self.call.clone());
+        }
     }
 
     /// Counts bytes to the app. `false`: they are more than may be sent.
@@ -112,8 +126,6 @@ impl Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
-        self.call.sent_bytes = self.sent.bytes.load(Ordering::Relaxed);
-        self.call.ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let owned = if self.call.account.is_some() { "yes" } else { "no" };
         metrics::counter!(
             "grantkeep_code_calls_total", "credential" => owned, "outcome" => self.outcome()
@@ -122,7 +134,7 @@ impl Drop for Record {
         if self.call.status.is_none_or(|it| it >= 400) {
             self.windows.iter().for_each(|it| it.failed());
         }
-        self.grants.note(self.call.clone());
+        self.note();
     }
 }
 

@@ -140,7 +140,8 @@ impl RunGrants {
         self.over.cancel();
     }
 
-    /// What was called so far, the first [`CALLS_KEPT_MAX`].
+    /// What was called so far, the first [`CALLS_KEPT_MAX`]; also what is still under way, as when
+    /// code leaves an answer's body unread.
     pub fn take_calls(&self) -> Vec<UpstreamCall> {
         std::mem::take(&mut lock(&self.calls))
     }
@@ -180,10 +181,21 @@ impl RunGrants {
         self.over.cancelled().await;
     }
 
-    pub(super) fn note(&self, call: UpstreamCall) {
+    /// Puts a call down, and says where; or what has become of the one there. `None`: no more are
+    /// kept.
+    pub(super) fn note(&self, nth: Option<usize>, call: UpstreamCall) -> Option<usize> {
         let mut calls = lock(&self.calls);
-        if calls.len() < CALLS_KEPT_MAX {
-            calls.push(call);
+        match nth {
+            Some(nth) => {
+                let known = calls.get_mut(nth)?;
+                *known = call;
+                Some(nth)
+            }
+            None if calls.len() < CALLS_KEPT_MAX => {
+                calls.push(call);
+                Some(calls.len() - 1)
+            }
+            None => None,
         }
     }
 

@@ -53,6 +53,9 @@ impl Said {
             (_, Value::String(text)) => (text.clone().into_bytes(), "text/plain; charset=utf-8"),
             (_, other) => (other.to_string().into_bytes(), "application/json"),
         };
+        // RFC 9110 section 15.3.5 and others: these have none.
+        let bodiless = matches!(status.as_u16(), 204 | 205 | 304);
+        let (body, kind) = if bodiless { (Vec::new(), "") } else { (body, kind) };
         let mut headers = headers(&params["headers"]);
         let typed = headers.iter().any(|(name, _)| name == header::CONTENT_TYPE);
         if !typed && !kind.is_empty() {
@@ -139,6 +142,15 @@ mod tests {
             (json!({ "status": 404, "bodyBase64": "!" }), 404),
         ] {
             assert_eq!(Said::of(&params).answer().status(), status, "{params}");
+        }
+    }
+
+    #[test]
+    fn an_answer_without_a_body_has_none() {
+        for status in [204, 205, 304] {
+            let said = Said::of(&json!({ "status": status, "body": "" }));
+            assert!(said.body.is_empty() && said.headers.is_empty(), "{status}");
+            assert!(Said::of(&json!({ "status": status, "body": { "a": 1 } })).body.is_empty());
         }
     }
 }

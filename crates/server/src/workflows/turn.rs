@@ -91,8 +91,11 @@ impl Going {
             Done::Skipped => self.over(&step, ("skipped", now_ms, now_ms), &Given::default())?,
             Done::Ran(mut ran) => {
                 crate::failpoint::reached("workflow.done");
-                let letters = std::mem::take(&mut ran.letters);
-                Next { letters, ..self.after(&step, *ran)? }
+                let (letters, failed) = (std::mem::take(&mut ran.letters), ran.failed.is_some());
+                let next = self.after(&step, *ran)?;
+                // A try that is followed by another leaves nothing to be sent: each would send it.
+                let again = failed && next.outcome.is_none();
+                Next { letters: if again { Vec::new() } else { letters }, ..next }
             }
         };
         self.write(app, fence, next).await

@@ -11,6 +11,7 @@ async fn each_try_of_a_step_keeps_its_log() {
     for world in worlds().await {
         let receiver = Receiver::start().await;
         receiver.script(&[Say::Status(500), Say::Status(202), Say::Status(201)]);
+        let sent = Receiver::start().await;
         let text = "name: often
 trigger: { call: {} }
 steps:
@@ -19,13 +20,14 @@ steps:
       export default async ({ $ }) => {
         const { status } = await fetch('URL', { method: 'POST', body: '{}' });
         console.log(`${status} in run ${$.context.run.runs}`);
+        $.send.http({ method: 'POST', url: 'SENT', data: 'n' });
         if (status === 500) throw new RangeError('not yet');
         if (status === 202) return $.flow.rerun(1_000, null);
         return 'done';
       };
     retries: { times: 2, wait: 10s }
 ";
-        world.workflow(&text.replace("URL", &receiver.url)).await;
+        world.workflow(&text.replace("URL", &receiver.url).replace("SENT", &sent.url)).await;
         let run = world.ran("often", json!({})).await;
         assert_eq!((&run["state"], &run["waits"]), (&json!("waiting"), &json!("retry")), "{run}");
         assert_eq!(run["tried"][0]["error"]["message"], "not yet", "{run}");
@@ -45,6 +47,13 @@ steps:
             (&json!("RangeError"), &json!(null))
         );
         assert_eq!((&run["tried"], &run["cost"]["code_runs"]), (&json!([]), &json!(3)));
+        // Each call is there, although no answer was read to its end.
+        let calls: Vec<_> = tried.iter().chain([step]).map(|it| &it["calls"]).collect();
+        for (calls, status) in calls.iter().zip([500, 202, 201]) {
+            assert_eq!((calls.as_array().unwrap().len(), &calls[0]["status"]), (1, &json!(status)));
+        }
+        world.run_jobs().await;
+        assert_eq!(sent.count(), 2, "a try that failed sends nothing where another follows");
     }
 }
 
