@@ -103,7 +103,6 @@ export function world(app) {
     );
     const remembered = {};
     const calls = {
-      "db.get": ({ key }) => ({ found: key in remembered, value: remembered[key] ?? null }),
       "db.set": ({ key, value }) => {
         remembered[key] = value;
       },
@@ -125,7 +124,8 @@ class Component {
   }
 
   input(props, more) {
-    const base = { event: null, steps: {}, context: {}, files: [], dynamicProps: null };
+    const db = { db: { ...this.remembered } };
+    const base = { event: null, steps: {}, context: {}, files: [], dynamicProps: null, db };
     return { ...base, props: { ...this.own, ...props }, ...more };
   }
 
