@@ -263,7 +263,7 @@ async fn row_24_unknown_fields_change_nothing() {
     for world in worlds().await {
         let other = world.another_project(grantkeep::projects::Settings::default()).await;
         let body = json!({ "external_user_id": "ada", "project_id": other.id,
-            "environment": "production", "environment_name": "production", "user_id": "exu_x",
+            "environment": "production", "environment_name": "production", "user_id": "exu_somebody",
             "created_at_ms": 0, "healthy": false, "owner": "somebody-else", "__proto__": { "x": 1 },
             "constructor": { "prototype": { "x": 1 } }, "async_handle": "abc" });
         assert_eq!(world.post(&world.path("/tokens"), body).await.status, 200);
@@ -272,7 +272,8 @@ async fn row_24_unknown_fields_change_nothing() {
         for table in ["external_users", "connect_tokens"] {
             let rows = world.dump(table).await;
             assert!(rows.contains(world.project.id.as_str()) && rows.contains("development"));
-            for word in [other.id.as_str(), "production", "exu_x", "somebody-else", "proto"] {
+            for word in [other.id.as_str(), "production", "exu_somebody", "somebody-else", "proto"]
+            {
                 assert!(!rows.contains(word), "{word} in {rows}");
             }
         }
