@@ -134,7 +134,7 @@ kinds! {
         "Somebody changed this meanwhile. Read it again, and change what is there now.";
     IN_USE = 409 "in_use" "This is still in use. Delete first what depends on it.";
     COMPONENT_IN_USE = 409 "component_in_use"
-        "Triggers are made of this component. `details.triggers` names them.";
+        "Triggers are made of this component, or workflows run it. `details` names them.";
     VERSION_TAKEN = 409 "version_taken"
         "That version was published with other content, and a version never changes.";
     ENDPOINTS_CHANGED = 409 "endpoints_changed"

@@ -103,12 +103,12 @@ fn files() -> OpenApiRouter<Arc<App>> {
 
 /// What can be run for a user: the same calls for each kind, with a project and without.
 fn actions_and_triggers() -> OpenApiRouter<Arc<App>> {
-    use crate::triggers::api_components as triggers_of;
+    use crate::workflows::api_components as used;
     use components::api::{actions, components as both, triggers};
     use components::{api_publish, api_run, api_runs};
     OpenApiRouter::new()
         .routes(routes!(both::list, api_publish::publish))
-        .routes(routes!(both::retrieve, triggers_of::delete))
+        .routes(routes!(both::retrieve, used::delete))
         .routes(routes!(api_runs::list))
         .routes(routes!(api_runs::retrieve))
         .routes(routes!(both::configure))

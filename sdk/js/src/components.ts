@@ -74,8 +74,8 @@ export class Components extends Kind<
   }
 
   /**
-   * Takes one of the project's own away, with all its versions. One that is deployed as a trigger is
-   * kept, unless `force` is set: such triggers stop working.
+   * Takes one of the project's own away, with all its versions. One that a trigger is made of, or a
+   * workflow runs, is kept, unless `force` is set: they stop working.
    */
   delete(key: string, options: CallOptions & { force?: boolean } = {}): Promise<void> {
     const path = this.at(`/${segment(key, 'key')}`);

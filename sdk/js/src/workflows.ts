@@ -36,9 +36,13 @@ export class Workflows {
     return this.#scope.transport.send(call, options);
   }
 
-  /** Takes it away with all its versions and runs. */
-  delete(named: string, options?: CallOptions): Promise<void> {
-    return this.#scope.transport.send({ method: 'DELETE', path: this.#at(named) }, options);
+  /**
+   * Takes it away with all its versions and runs. One that a trigger or the failure of another
+   * workflow starts is kept, unless `force` is set.
+   */
+  delete(named: string, options: CallOptions & { force?: boolean } = {}): Promise<void> {
+    const query = { force: options.force };
+    return this.#scope.transport.send({ method: 'DELETE', path: this.#at(named), query }, options);
   }
 
   /** Starts a run, and does not wait for it. */

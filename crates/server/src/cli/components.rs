@@ -15,7 +15,7 @@ use crate::components::{
 };
 use crate::error::{self, Error};
 use crate::ids::ProjectId;
-use crate::triggers;
+use crate::workflows;
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
@@ -52,7 +52,7 @@ pub(super) enum Command {
         key: String,
         #[arg(long, value_name = "ID")]
         project: String,
-        /// Also where triggers are made of it. They stop working.
+        /// Also where triggers are made of it or workflows run it. They stop working.
         #[arg(long)]
         force: bool,
     },
@@ -208,16 +208,16 @@ async fn delete(
     (key, force): (&str, bool),
 ) -> Result<(), Failure> {
     let project = project(app, id).await?;
-    let left = triggers::delete_component(app, &project, key, force).await?;
+    let left = workflows::delete_component(app, &project, key, force).await?;
     let event = operator_event("component.delete").project(&project);
-    app.audit.record(event.target("component", key).detail(json!({ "triggers": left }))).await?;
+    app.audit.record(event.target("component", key).detail(left.counts())).await?;
     if shell.json {
-        output::json(&json!({ "key": key, "deleted": true, "triggers": left }));
+        output::json(&json!({ "key": key, "deleted": true, "used_by": left.counts() }));
     } else {
         output::line(&format!("Deleted {key}."));
     }
-    if left > 0 {
-        output::note(&format!("{left} trigger(s) are made of it, and work no more."));
+    if left.count() > 0 {
+        output::note(&format!("{} use it, and work no more.", left.said()));
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use crate::accounts;
 use crate::app::App;
 use crate::callers::{Actor, Caller, Origin};
 use crate::components::{
-    self, Asked, Component, Index, Indexed, Kind, Publication, Ran, Stashing, closure,
+    self, Asked, Component, Index, Indexed, Kind, Publication, Ran, Stashing, What, closure,
 };
 use crate::ids::ProjectId;
 use crate::scope::{Scope, Scopes};
@@ -84,6 +84,12 @@ pub(super) async fn run(shell: &Shell, app: &Arc<App>, args: Args) -> Result<(),
         let which = (Kind::Actions, args.what.as_str(), args.version.as_deref());
         components::find(app, &project, which).await?
     };
+    if component.what() == What::Source {
+        return Err(Failure::Other(format!(
+            "`{}` is the source of a trigger: it is published and deployed, and cannot be run.",
+            component.key
+        )));
+    }
     fitting(&component, &configured)?;
     let caller = operator();
     let origin = Origin::default();

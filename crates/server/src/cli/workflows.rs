@@ -107,6 +107,9 @@ pub(super) enum Command {
         workflow: String,
         #[arg(long, value_name = "ID")]
         project: String,
+        /// Also where a trigger or the failure of another workflow starts it.
+        #[arg(long)]
+        force: bool,
     },
 }
 
@@ -166,7 +169,9 @@ async fn act(shell: &Shell, app: &Arc<App>, command: Command) -> Result<(), Fail
             });
             Ok(())
         }
-        Command::Delete { workflow, project: id } => delete(shell, app, &workflow, &id).await,
+        Command::Delete { workflow, project: id, force } => {
+            delete(shell, app, &id, (&workflow, force)).await
+        }
     }
 }
 
@@ -329,15 +334,24 @@ async fn runs(
     Ok(())
 }
 
-async fn delete(shell: &Shell, app: &App, named: &str, id: &str) -> Result<(), Failure> {
+async fn delete(
+    shell: &Shell,
+    app: &App,
+    id: &str,
+    (named, force): (&str, bool),
+) -> Result<(), Failure> {
     let project = project(app, id).await?;
     let found = workflows::find(app, &project, named).await?;
+    let left = workflows::delete(app, &found, force).await?;
     let event = operator_event("workflow.delete").project(&project);
     let event = event.target("workflow", found.id.as_str());
-    app.audit.record(event.detail(json!({ "name": found.name }))).await?;
-    workflows::delete(app, &found).await?;
-    said(shell, &json!({ "id": found.id, "deleted": true }), || {
+    let detail = json!({ "name": found.name, "started_by": left.counts() });
+    app.audit.record(event.detail(detail)).await?;
+    said(shell, &json!({ "id": found.id, "deleted": true, "started_by": left.counts() }), || {
         output::line(&format!("Deleted {} with its runs.", found.name));
     });
+    if left.count() > 0 {
+        output::note(&format!("{} started it, and start it no more.", left.said()));
+    }
     Ok(())
 }

@@ -71,11 +71,16 @@ pub fn lacking(props: &[Value], given: &Map<String, Value>) -> Option<Fault> {
 
 /// A sentence about a field that was left out.
 pub(super) fn lacks(props: &[Value], given: &Map<String, Value>, name: &str) -> String {
-    let odd = given.keys().filter(|it| find_prop(props, it).is_none());
-    match nearest(name, odd.map(String::as_str)) {
+    match meant(props, given, name) {
         Some(meant) => format!("`{name}` is missing. There is no field `{meant}`"),
         None => format!("`{name}` is missing"),
     }
+}
+
+/// The value of no field that may have been meant for this one.
+pub fn meant<'a>(props: &[Value], given: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+    let odd = given.keys().filter(|it| find_prop(props, it).is_none());
+    nearest(name, odd.map(String::as_str))
 }
 
 /// The first value that its field cannot make anything of, however kindly it is read: products send
@@ -160,7 +165,8 @@ fn fits_kindly(kind: &str, value: &Value) -> bool {
     let reads = |as_text: fn(&str) -> bool| value.as_str().is_some_and(as_text);
     match kind {
         "string" => !value.is_array() && !value.is_object(),
-        "integer" | "number" => value.is_number() || reads(|it| it.trim().parse::<f64>().is_ok()),
+        "integer" => whole(value) || reads(|it| it.trim().parse().is_ok_and(is_whole)),
+        "number" => value.is_number() || reads(|it| it.trim().parse::<f64>().is_ok()),
         "boolean" => value.is_boolean() || reads(|it| matches!(it.trim(), "true" | "false" | "")),
         "object" => !value.is_boolean() && !value.is_number(),
         _ => true,
@@ -168,7 +174,11 @@ fn fits_kindly(kind: &str, value: &Value) -> bool {
 }
 
 fn whole(value: &Value) -> bool {
-    value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|it| it.fract() == 0.0)
+    value.is_i64() || value.is_u64() || value.as_f64().is_some_and(is_whole)
+}
+
+fn is_whole(number: f64) -> bool {
+    number.fract() == 0.0
 }
 
 fn holds_object(text: &str) -> bool {
@@ -275,6 +285,8 @@ mod tests {
         let odd = json!({ "channel": 7, "count": "7", "on": "true", "tags": "a", "other": {} });
         assert_eq!(fault(odd), None);
         assert!(fault(json!({ "channel": { "id": "C1" } })).is_some());
-        assert!(fault(json!({ "count": "many" })).is_some());
+        for none in [json!("many"), json!(2.5), json!("2.5")] {
+            assert!(fault(json!({ "count": none })).is_some());
+        }
     }
 }

@@ -17,6 +17,8 @@ use url::Url;
 
 use super::outcome::Observation;
 use crate::app::App;
+use crate::audit::Event;
+use crate::callers::{Actor, Origin};
 use crate::db::Tx;
 use crate::egress::{Answer, Limits, Ports};
 use crate::error::{self, Result};
@@ -52,17 +54,21 @@ pub enum Letter {
 }
 
 /// What can be sent of what code said, with a line for its log for each that cannot.
-pub fn letters(sent: Vec<(String, Value)>, at_ms: i64) -> (Vec<Letter>, Vec<Observation>) {
+pub fn letters(
+    app: &App,
+    sent: Vec<(String, Value)>,
+    at_ms: i64,
+) -> (Vec<Letter>, Vec<Observation>) {
     let (mut letters, mut refused) = (Vec::new(), Vec::new());
     for (kind, value) in sent {
         let why = match kind.as_str() {
             _ if letters.len() >= SENT_MAX => format!("a run sends {SENT_MAX} things at most"),
-            "http" => match request(&value) {
+            "http" => match addressed(app, &value) {
                 Ok(_) => {
                     letters.push(Letter::Http(value));
                     continue;
                 }
-                Err(why) => why.to_owned(),
+                Err(why) => why,
             },
             "emit" => {
                 letters.push(Letter::Emit(value["raw_event"].clone()));
@@ -155,7 +161,7 @@ pub(crate) async fn send_letter(
             ("taken", Done::Finished)
         }
         Tried::Never(why) => {
-            tracing::warn!(letter = %it.letter, why, "a request of code is given up");
+            given_up(app, it, &why).await?;
             ("given_up", Done::Finished)
         }
         Tried::Later(why, wait_ms) => {
@@ -163,14 +169,24 @@ pub(crate) async fn send_letter(
             let next = webhooks::next_try(it.letter.as_str(), attempts, left_at_ms, now_ms);
             tracing::info!(letter = %it.letter, why, last = next.is_none(),
                 "a request of code was not taken");
-            match next {
-                Some(at_ms) => ("put_off", Done::Later(at_ms.max(now_ms + wait_ms))),
-                None => ("given_up", Done::Finished),
+            if let Some(at_ms) = next {
+                ("put_off", Done::Later(at_ms.max(now_ms + wait_ms)))
+            } else {
+                given_up(app, it, &why).await?;
+                ("given_up", Done::Finished)
             }
         }
     };
     metrics::counter!("grantkeep_code_letters_total", "outcome" => outcome).increment(1);
     Ok(done)
+}
+
+/// Nobody waits for it any more, so the audit log says that it was not sent.
+async fn given_up(app: &App, it: SealedLetter<'_>, why: &str) -> Result<()> {
+    tracing::warn!(letter = %it.letter, why, "a request of code is given up");
+    let event = Event::new("code.not_sent", &Actor::System, &Origin::default()).tenant(it.tenant);
+    let event = event.target("letter", it.letter.as_str());
+    app.audit.record(event.detail(json!({ "why": why }))).await
 }
 
 async fn tried(app: &App, it: SealedLetter<'_>) -> Result<Tried> {
@@ -184,19 +200,14 @@ async fn tried(app: &App, it: SealedLetter<'_>) -> Result<Tried> {
     let Some(settings) = app.project_settings(&it.tenant.project).await? else {
         return never("its project is gone");
     };
-    let mut request = match request(&value) {
+    let mut request = match addressed(app, &value) {
         Ok(request) => request,
-        Err(why) => return never(why),
+        Err(why) => return never(&why),
     };
-    let uri = match app.egress.check_tenant_url(&request.uri().to_string()) {
-        Ok(uri) => uri,
-        Err(error) => return never(error.detail()),
-    };
-    let host = uri.host().unwrap_or_default();
+    let host = request.uri().host().unwrap_or_default();
     if settings.code_hosts.as_ref().is_some_and(|it| !it.hold(host)) {
         return never("the project's code may not call that host");
     }
-    *request.uri_mut() = uri;
     if let Ok(key) = HeaderValue::from_str(it.letter.as_str()) {
         request.headers_mut().entry(KEY).or_insert(key);
     }
@@ -229,6 +240,14 @@ async fn opened(app: &App, it: SealedLetter<'_>) -> Result<Value> {
     let sealed = BASE64_STANDARD.decode(it.sealed).map_err(|it| broken(&it))?;
     let plain = key.open(&place(it.tenant, it.letter), &sealed).map_err(unreadable)?;
     serde_json::from_slice(plain.expose()).map_err(|it| broken(&it))
+}
+
+/// The request to where it may go, or why it goes nowhere.
+fn addressed(app: &App, value: &Value) -> Result<Request<Full<Bytes>>, String> {
+    let mut request = request(value)?;
+    let uri = app.egress.check_tenant_url(&request.uri().to_string());
+    *request.uri_mut() = uri.map_err(|error| error.detail().to_owned())?;
+    Ok(request)
 }
 
 /// The request as code wrote it, or why it is none.

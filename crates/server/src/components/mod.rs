@@ -41,7 +41,7 @@ pub use code::{describe, placed, unpublished};
 pub use described::{Described, What, app_of, find_prop, name_and_type, shown};
 pub use files::{Files, closure};
 pub use find::{Filter, Registry, all, find, find_by_id, list};
-pub use judge::{Fault, Open, judge, lacking, misfit, must_be_filled, strange};
+pub use judge::{Fault, Open, judge, lacking, meant, misfit, must_be_filled, strange};
 pub(crate) use letters::send_letter;
 pub use letters::{Letter, SealedLetter, leave as leave_letters, letters};
 pub use past::{Run, keep, runs};

@@ -84,10 +84,11 @@ fn context(app: &App, id: &RunId) -> Value {
 }
 
 /// Takes out what is to be sent. What only a workflow could do is a line in the log.
-fn told_alone(done: &mut Outcome) -> Vec<Letter> {
+fn told_alone(app: &App, done: &mut Outcome) -> Vec<Letter> {
     let at_ms = done.ended_ms;
     let gathered = &mut done.gathered;
-    let (mut letters, refused) = letters::letters(std::mem::take(&mut gathered.sent), at_ms);
+    let sent = std::mem::take(&mut gathered.sent);
+    let (mut letters, refused) = letters::letters(app, sent, at_ms);
     gathered.log.extend(refused);
     let mut asked = Vec::new();
     let before = letters.len();
@@ -130,7 +131,7 @@ async fn finished(
         "grantkeep_component_runs_total", "about" => "action", "outcome" => done.word()
     )
     .increment(1);
-    let letters = told_alone(&mut done);
+    let letters = told_alone(app, &mut done);
     past::keep(app, prepared, (id, "action"), &done).await?;
     if !letters.is_empty() {
         let mut tx = app.db.begin().await?;

@@ -1,5 +1,7 @@
 //! What no single setting can tell: refusals and warnings about how they stand together.
 
+use std::time::Duration;
+
 use url::{Host, Url};
 
 use super::database::{is_local, mode};
@@ -40,6 +42,11 @@ impl Config {
                 env_name("root_key_file")
             ))
         })
+    }
+
+    /// How long the answer to a request that has code run may take.
+    pub(crate) fn longest_answer(&self) -> Duration {
+        self.request_timeout_ms.duration() + self.code_wall_ms.duration()
     }
 
     /// The public URL without its last slash: what paths are appended to.
@@ -108,7 +115,12 @@ impl Config {
         }
         for route in &self.egress_dev_routes {
             if !self.egress_allow_loopback {
-                return refuse("egress_dev_routes needs dev and egress_allow_loopback");
+                return refuse(&format!(
+                    "egress_dev_routes needs dev and egress_allow_loopback: set {}=true and \
+                     {}=true, also with `serve --dev`",
+                    env_name("dev"),
+                    env_name("egress_allow_loopback")
+                ));
             }
             let bare = route.to.query().is_none() && route.to.fragment().is_none();
             let plain = route.to.scheme() == "http" && route.to.username().is_empty() && bare;

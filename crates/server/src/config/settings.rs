@@ -148,7 +148,8 @@ settings! {
         header_timeout_ms: Millis = "10000", 100..=120_000;
         /// How long a connection may stay open with nothing asked.
         idle_timeout_ms: Millis = "75000", 100..=3_600_000;
-        /// How long a request may take from its first byte to the head of its answer.
+        /// How long a request may take from its first byte to the head of its answer. One that has
+        /// code run may take `code_wall_ms` longer.
         request_timeout_ms: Millis = "60000", 100..=600_000;
         /// How many wrong credentials one address (of IPv6 its /64) may send in a minute. Beyond
         /// that they are answered with 429; a right one is always let in.

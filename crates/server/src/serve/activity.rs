@@ -25,7 +25,7 @@ impl Patience {
     pub(crate) fn new(config: &Config) -> Self {
         let head = config.header_timeout_ms.duration();
         let idle = config.idle_timeout_ms.duration();
-        Self { head, idle, stalled: idle.max(config.request_timeout_ms.duration()) }
+        Self { head, idle, stalled: idle.max(config.longest_answer()) }
     }
 }
 

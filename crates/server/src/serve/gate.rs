@@ -57,6 +57,8 @@ pub(super) struct Gate {
     header_count_max: usize,
     uri_bytes_max: usize,
     timeout: Duration,
+    /// The same for what has code run.
+    code_timeout: Duration,
 }
 
 impl Gate {
@@ -73,6 +75,7 @@ impl Gate {
             header_count_max: config.header_count_max as usize,
             uri_bytes_max: config.uri_bytes_max,
             timeout: config.request_timeout_ms.duration(),
+            code_timeout: config.longest_answer(),
         })
     }
 
@@ -144,6 +147,17 @@ impl Gate {
         }
     }
 
+    /// How long the answer may take. What has code run has the code's own limit on top: who exceeds
+    /// that is told so by the run, and not by this.
+    fn timeout(&self, uri: &Uri) -> Duration {
+        match within(uri.path()) {
+            Some("actions" | "components" | "triggers" | "deployed-triggers" | "workflows") => {
+                self.code_timeout
+            }
+            _ => self.timeout,
+        }
+    }
+
     /// Where the request is routed to, if its URI says it in another way.
     fn destination(&self, request: &Request<Incoming>) -> Option<Uri> {
         let clean = routed(request.uri(), &self.prefix);
@@ -170,12 +184,13 @@ impl Gate {
         }
         let arrived = Arrived::default();
         let bytes_max = self.bytes_max(request.uri(), request.headers());
+        let timeout = self.timeout(request.uri());
         let waits = request.headers().contains_key(header::EXPECT);
         let upload = |body| Body::new(Upload::new(body, (bytes_max, waits), arrived.clone()));
         let mut request = request.map(upload);
         DefaultBodyLimit::max(self.body_bytes_max).apply(&mut request);
         let asking = AssertUnwindSafe(self.router.clone().oneshot(request)).catch_unwind();
-        match tokio::time::timeout(self.timeout, asking).await {
+        match tokio::time::timeout(timeout, asking).await {
             Ok(Ok(Ok(response))) => response,
             Ok(Ok(Err(never))) => match never {},
             // The panic itself was logged by the hook.

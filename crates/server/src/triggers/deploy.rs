@@ -84,6 +84,7 @@ pub(super) fn plans(props: &[Value], configured: &Map<String, Value>) -> Result<
                     configured.contains_key(*it) && components::find_prop(props, it).is_none()
                 };
                 let beside = ["intervalSeconds", "cron"].into_iter().find(odd);
+                let beside = beside.or_else(|| components::meant(props, configured, name));
                 let schedule = schedule(prop, name, (configured.get(name), beside))?;
                 all.extend(schedule.map(|it| Plan::Timer { prop: name.to_owned(), schedule: it }));
             }

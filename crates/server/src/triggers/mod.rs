@@ -7,7 +7,6 @@
 //! so a run that fails or dies is made again and loses nothing.
 
 pub mod api;
-pub mod api_components;
 pub mod api_erase;
 pub mod api_hooks;
 pub mod api_parts;
@@ -30,7 +29,7 @@ mod sealed;
 mod starts;
 mod state;
 mod store;
-mod unpublish;
+mod uses;
 pub mod view;
 mod work;
 
@@ -46,7 +45,7 @@ pub use page::{events, find, list, set_workflows, workflows};
 pub(crate) use respond::{Said, guarded};
 pub use schedule::Schedule;
 pub use starts::{Waiting, forget, put_off, waiting};
-pub use unpublish::delete_component;
+pub use uses::{Use, forget_workflow, made_of, pause_all_of, that_start};
 pub use work::{round, run, tidy};
 
 use crate::error::{self, Error};

@@ -7,10 +7,10 @@ pub(super) mod starts;
 
 use sqlx::FromRow;
 
-use super::unpublish::Use;
+use super::uses::Use;
 use super::{NEVER, State, Trigger};
 use crate::db::{Db, Tx};
-use crate::ids::{ComponentId, Emitter, EmitterId, ProjectId, UserId};
+use crate::ids::{ComponentId, Emitter, EmitterId, ProjectId, UserId, WorkflowId};
 use crate::on;
 use crate::paging::Page;
 use crate::tenant::{Environment, Tenant};
@@ -338,7 +338,7 @@ struct UseRow {
 }
 
 /// What a component is deployed as, in both environments, the oldest first.
-pub(super) async fn uses_of(
+pub(super) async fn made_of(
     db: &Db,
     project: &ProjectId,
     component: &ComponentId,
@@ -349,9 +349,42 @@ pub(super) async fn uses_of(
                and t.project_id = $1 and t.component_id = $2 order by t.created_at_ms, t.id";
     let rows: Vec<UseRow> = on!(db.read(), conn => sqlx::query_as(sql)
         .bind(project).bind(component).fetch_all(conn).await?);
-    let one = |it: UseRow| {
-        let UseRow { id, environment, external_id, name, version } = it;
-        Use { id, environment, external_id, name, version }
-    };
-    Ok(rows.into_iter().map(one).collect())
+    Ok(rows.into_iter().map(Use::from).collect())
+}
+
+/// Pauses what a component is deployed as, whoever runs it just now. Gives how many there were.
+pub(super) async fn pause_all_of(
+    db: &Db,
+    project: &ProjectId,
+    component: &ComponentId,
+    now_ms: i64,
+) -> sqlx::Result<u64> {
+    let sql = "update triggers set state = 'paused', due_at_ms = $3, updated_at_ms = $4 where \
+               project_id = $1 and component_id = $2 and state = 'active'";
+    Ok(on!(db.write(), conn => sqlx::query(sql)
+        .bind(project).bind(component).bind(NEVER).bind(now_ms)
+        .execute(conn).await?.rows_affected()))
+}
+
+/// What starts a workflow, in both environments, the oldest first.
+pub(super) async fn that_start(
+    db: &Db,
+    project: &ProjectId,
+    workflow: &WorkflowId,
+) -> sqlx::Result<Vec<Use>> {
+    let sql = "select t.id, t.environment, u.external_id, t.name, t.version from triggers t join \
+               trigger_workflows w on w.trigger_id = t.id join \
+               external_users u on u.project_id = t.project_id and \
+               u.environment = t.environment and u.id = t.user_id where u.erased_at_ms is null \
+               and t.project_id = $1 and w.workflow_id = $2 order by t.created_at_ms, t.id";
+    let rows: Vec<UseRow> = on!(db.read(), conn => sqlx::query_as(sql)
+        .bind(project).bind(workflow).fetch_all(conn).await?);
+    Ok(rows.into_iter().map(Use::from).collect())
+}
+
+impl From<UseRow> for Use {
+    fn from(row: UseRow) -> Self {
+        let UseRow { id, environment, external_id, name, version } = row;
+        Self { id, environment, external_id, name, version }
+    }
 }

@@ -52,8 +52,10 @@ pub struct HeldWorkflow {
     data: WorkflowView,
 }
 
-/// For whom, and with what, a workflow is run.
+/// For whom, and with what, a workflow is run. A field that is none is refused: mistyped, the
+/// user's would have the workflow run for another.
 #[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Invocation {
     external_user_id: Option<String>,
     /// What its steps see as `steps.trigger.event`.
@@ -137,20 +139,28 @@ pub(crate) async fn retrieve(
     Ok(axum::Json(HeldWorkflow { data: shown(&app, &found).await? }))
 }
 
-/// Deletes one with all its versions and runs. What is under way ends after its step.
+/// Deletes one with all its versions and runs. What is under way ends after its step. One that a
+/// trigger or the failure of another workflow starts is kept, unless this is forced.
 #[utoipa::path(delete, path = "/v1/connect/{project}/workflows/{id}", tag = "Workflows",
-    params(("project" = String, Path), ("id" = String, Path)),
-    responses((status = 204)), security(("client" = [])))]
+    params(("project" = String, Path), ("id" = String, Path),
+        ("force" = Option<bool>, Query, description = "Also where something starts it")),
+    responses((status = 204),
+        (status = 409, description = "`in_use`, with `details.triggers` and \
+            `details.workflows`")),
+    security(("client" = [])))]
 pub(crate) async fn delete(
     State(app): State<Arc<App>>,
     call: InProject<Server, need::ProjectsWrite>,
     Id(id): Id,
+    query: Query,
 ) -> Result<StatusCode> {
+    let force = query.flag("force")?.unwrap_or(false);
     let found = super::find(&app, &call.project, &id).await?;
+    let uses = super::delete(&app, &found, force).await?;
     let event = Event::new("workflow.delete", &call.caller.actor, &call.origin);
     let event = event.project(&call.project).target("workflow", found.id.as_str());
-    app.audit.record(event.detail(json!({ "name": found.name }))).await?;
-    super::delete(&app, &found).await?;
+    let detail = json!({ "name": found.name, "started_by": uses.counts() });
+    app.audit.record(event.detail(detail)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

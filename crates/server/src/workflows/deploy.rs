@@ -364,11 +364,3 @@ pub async fn list(app: &App, project: &ProjectId, page: Page) -> Result<(Vec<Wor
     let (found, total) = store::list(&app.db, project, &page).await?;
     Ok(page.answer(&app.cursors, found, total, Workflow::boundary))
 }
-
-/// Takes it away with all its versions and runs. What was under way ends.
-///
-/// # Errors
-/// [`error::NOT_FOUND`].
-pub async fn delete(app: &App, it: &Workflow) -> Result<()> {
-    if store::delete(&app.db, it).await? { Ok(()) } else { Err(missing()) }
-}

@@ -10,9 +10,11 @@
 mod account;
 mod answer;
 pub mod api;
+pub mod api_components;
 pub mod api_entry;
 pub mod api_runs;
 mod begin;
+mod delete;
 mod deploy;
 mod expression;
 mod file;
@@ -37,7 +39,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use begin::{Cause, Start, begin};
-pub use deploy::{Deployed, delete, deploy, find, list};
+pub use delete::{delete, delete_component};
+pub use deploy::{Deployed, deploy, find, list};
 pub use file::{NAMES, named_files};
 pub use past::{run_of, runs, steps_of};
 pub use resume::{cancel, cancel_behind, resume};

@@ -36,6 +36,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(40);
 /// What callers are told who need not wait.
 const TAKEN: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
     <title>Received</title><h1>Received</h1><p>The workflow runs.</p></html>\n";
+const RECORDED: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
+    <title>Recorded</title><h1>Recorded</h1><p>The workflow was not run.</p></html>\n";
 
 /// Whose address it is, and whom it is called for.
 pub(super) struct Receiver {
@@ -171,11 +173,11 @@ pub(super) async fn receive(
     }
     let run = begin(app, &to.workflow, start).await?;
     let custom = matches!(definition.entry, Entry::Http { respond: Answer::Custom, .. });
-    if custom && !to.idle { answered(app, &run).await } else { Ok(taken(&run)) }
+    if custom && !to.idle { answered(app, &run).await } else { Ok(taken(&run, to.idle)) }
 }
 
-fn taken(run: &Run) -> Response<Body> {
-    let mut answer = Response::new(Body::from(TAKEN));
+fn taken(run: &Run, idle: bool) -> Response<Body> {
+    let mut answer = Response::new(Body::from(if idle { RECORDED } else { TAKEN }));
     let html = HeaderValue::from_static("text/html; charset=utf-8");
     answer.headers_mut().insert(header::CONTENT_TYPE, html);
     if let Ok(id) = HeaderValue::from_str(run.id.as_str()) {

@@ -108,7 +108,7 @@ impl Turn<'_> {
             return Ok(self.broken(given, (too_large(), started_ms)));
         }
         match self.run(&mut given).await {
-            Ok(done) => Ok(Done::Ran(Box::new(self.within(ran(given, done))))),
+            Ok(done) => Ok(Done::Ran(Box::new(self.within(ran(self.app, given, done))))),
             Err(error) if passes(&error) => Ok(Done::Later(started_ms + LATER_MS)),
             Err(error) if error.kind().status >= 500 => Err(error),
             Err(error) => {
@@ -300,7 +300,7 @@ impl Turn<'_> {
     }
 }
 
-fn ran(mut given: Given, done: Outcome) -> Ran {
+fn ran(app: &App, mut given: Given, done: Outcome) -> Ran {
     given.log = done.observations();
     given.exports = done.gathered.exports;
     let (started_ms, ended_ms) = (done.started_ms, done.ended_ms);
@@ -316,7 +316,7 @@ fn ran(mut given: Given, done: Outcome) -> Ran {
             (asked_before(&failure), Some(Failed { error, passing: passing(&failure) }))
         }
     };
-    let (letters, refused) = components::letters(done.gathered.sent, ended_ms);
+    let (letters, refused) = components::letters(app, done.gathered.sent, ended_ms);
     given.log.extend(refused);
     given.flow = Some(flow.clone()).filter(|it| !it.is_null());
     Ran { given, failed, flow, responded, letters, started_ms, ended_ms }

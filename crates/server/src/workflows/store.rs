@@ -174,6 +174,14 @@ pub(super) async fn by_key(db: &Db, hash: &[u8]) -> sqlx::Result<Option<Workflow
     Ok(row.map(Workflow::from))
 }
 
+/// All of a project, by name: at most [`super::WORKFLOWS_MAX`].
+pub(super) async fn all(db: &Db, project: &ProjectId) -> sqlx::Result<Vec<Workflow>> {
+    let sql = select!("project_id = $1 order by name");
+    let rows: Vec<Row> =
+        on!(db.read(), conn => sqlx::query_as(sql).bind(project).fetch_all(conn).await?);
+    Ok(rows.into_iter().map(Workflow::from).collect())
+}
+
 /// One page, newest first, and how many there are.
 pub(super) async fn list(
     db: &Db,

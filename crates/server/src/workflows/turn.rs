@@ -19,6 +19,8 @@ use crate::error::Result;
 
 /// How long a run is put off that it is not the turn of.
 const NOT_YET_MS: i64 = 1_000;
+/// The same where an older one has the place.
+const AFTER_OLDER_MS: i64 = 50;
 
 /// A run as it was read, with what is needed to go on with it.
 struct Going {
@@ -144,10 +146,19 @@ impl Going {
                 return Ok(Some(now_ms + NOT_YET_MS));
             }
         }
-        if let (Some(it), State::Queued) = (throttle, self.run.state) {
-            match counted(*it, window, now_ms) {
+        if self.run.state == State::Queued {
+            let window = throttle.map(|it| counted(it, window, now_ms)).transpose();
+            let window = match window {
                 Err(at_ms) => return Ok(Some(at_ms)),
-                Ok(window) => store::set_window(&mut tx, project, workflow, window).await?,
+                Ok(window) => window,
+            };
+            if runs::let_pass(&mut tx, &self.run, now_ms).await? {
+                tx.commit().await?;
+                app.workflows_due.notify_one();
+                return Ok(Some(now_ms + AFTER_OLDER_MS));
+            }
+            if let Some(window) = window {
+                store::set_window(&mut tx, project, workflow, window).await?;
             }
         }
         runs::take_place(&mut tx, &self.run, fence).await?;

@@ -7,7 +7,7 @@ mod fields;
 mod files;
 mod own_users;
 mod packages;
-mod publishing;
+pub mod publishing;
 mod running;
 mod shipped;
 mod ways_out;

@@ -3,7 +3,7 @@
 use sqlx::FromRow;
 
 use crate::db::{Db, Tx};
-use crate::ids::{Emitter, EmitterId, ProjectId};
+use crate::ids::{Emitter, EmitterId, ProjectId, WorkflowId};
 use crate::on;
 use crate::tenant::{Environment, Tenant};
 use crate::triggers::{Interface, NEVER, Schedule, Trigger, Wakes};
@@ -163,6 +163,19 @@ pub(in crate::triggers) async fn set_workflows(
         on!(tx.conn(), conn => sqlx::query(sql).bind(&trigger.id).bind(id).bind(nth)
             .execute(conn).await?.rows_affected());
     }
+    Ok(())
+}
+
+/// Takes a workflow that is gone out of those that triggers start.
+pub(in crate::triggers) async fn forget_workflow(
+    db: &Db,
+    project: &ProjectId,
+    workflow: &WorkflowId,
+) -> sqlx::Result<()> {
+    let sql = "delete from trigger_workflows where workflow_id = $2 and trigger_id in (select id \
+               from triggers where project_id = $1)";
+    on!(db.write(), conn => sqlx::query(sql).bind(project).bind(workflow)
+        .execute(conn).await?.rows_affected());
     Ok(())
 }
 

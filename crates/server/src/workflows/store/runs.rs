@@ -245,6 +245,23 @@ pub(in crate::workflows) async fn put_off(
     Ok(())
 }
 
+/// Whether an older run of the workflow still waits for its turn, which is due now: those that a
+/// workflow holds back begin in the order in which they came. The workflow's row is locked.
+pub(in crate::workflows) async fn let_pass(
+    tx: &mut Tx,
+    it: &Run,
+    now_ms: i64,
+) -> sqlx::Result<bool> {
+    let sql = "update workflow_runs set due_at_ms = $5 where id = (select id from workflow_runs \
+               where project_id = $1 and workflow_id = $2 and state = 'queued' and outcome is null \
+               and (created_at_ms < $3 or (created_at_ms = $3 and id < $4)) \
+               order by created_at_ms, id limit 1)";
+    let done = on!(tx.conn(), conn => sqlx::query(sql)
+        .bind(&it.tenant.project).bind(&it.workflow).bind(it.created_at_ms).bind(&it.id)
+        .bind(now_ms).execute(conn).await?.rows_affected());
+    Ok(done == 1)
+}
+
 /// Counts the run among those under way, within the transaction that found a place for it.
 pub(in crate::workflows) async fn take_place(
     tx: &mut Tx,

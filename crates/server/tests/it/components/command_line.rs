@@ -182,6 +182,10 @@ async fn mistakes_are_told_with_file_line_and_column() {
         let odd = desk.run(&["run", "--local", fine, "--prop", "novalue"]).await;
         odd.fails(USAGE, &["`novalue` is not NAME=VALUE"]);
         desk.run(&["run", "~/nothing"]).await.fails(MISSING, &[]);
+        let source = action("polls", "0.0.1", "run() {}").replace("\"action\"", "\"source\"");
+        let path = desk.write("polls.mjs", &source);
+        let said = desk.run(&["run", "--local", text(&path)]).await;
+        said.fails(FAILED, &["is the source of a trigger: it is published and deployed"]);
         assert_eq!(desk.json(&["list", "--own"]).await, json!([]), "nothing of it was published");
     }
 }

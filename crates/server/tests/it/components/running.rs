@@ -254,3 +254,21 @@ async fn j_01_without_node_the_caller_is_told_what_is_missing() {
     assert_eq!((reply.status.as_u16(), reply.code()), (503, "code_unavailable".to_owned()));
     assert!(reply.text.contains("Node.js 20 or newer"), "{reply:?}");
 }
+
+#[tokio::test]
+async fn code_may_take_longer_than_other_requests_and_is_told_of_its_own_limit() {
+    let settings = [("request_timeout_ms", "500"), ("code_wall_ms", "3000")];
+    for world in worlds_with(&settings).await {
+        let rest = "props: { ms: \"integer\" },
+          async run() { await new Promise((go) => setTimeout(go, this.ms)); return this.ms; }";
+        let key = world.published(&action("slow", "0.0.1", rest)).await;
+        let reply = world.run_action(&key, json!({ "ms": 1_000 })).await;
+        assert_eq!(
+            (reply.status.as_u16(), &reply.json()["ret"]),
+            (200, &json!(1_000)),
+            "{reply:?}"
+        );
+        let reply = world.run_action(&key, json!({ "ms": 60_000 })).await;
+        assert_eq!((reply.status.as_u16(), &errors(&reply)[0]["code"]), (200, &json!("timeout")));
+    }
+}

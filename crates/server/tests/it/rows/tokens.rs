@@ -263,8 +263,9 @@ async fn row_24_unknown_fields_change_nothing() {
     for world in worlds().await {
         let other = world.another_project(grantkeep::projects::Settings::default()).await;
         let body = json!({ "external_user_id": "ada", "project_id": other.id,
-            "environment": "production", "environment_name": "production", "user_id": "exu_somebody",
-            "created_at_ms": 0, "healthy": false, "owner": "somebody-else", "__proto__": { "x": 1 },
+            "environment": "production", "environment_name": "production",
+            "user_id": "exu_somebody", "created_at_ms": 0, "healthy": false,
+            "owner": "somebody-else", "__proto__": { "x": 1 },
             "constructor": { "prototype": { "x": 1 } }, "async_handle": "abc" });
         assert_eq!(world.post(&world.path("/tokens"), body).await.status, 200);
         let users = world.get(&world.path("/users")).await.json();

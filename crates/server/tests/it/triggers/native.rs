@@ -185,6 +185,9 @@ async fn a_change_of_nothing_and_values_that_cannot_work_are_refused() {
         refused(reply, &["`count`: it is a whole number"]);
         let reply = world.try_deploy(&key, json!({ "cuont": 1 }), json!({})).await;
         refused(reply, &["`count` is missing. There is no field `cuont`."]);
+        let every = json!({ "crn": { "intervalSeconds": 60 } });
+        let reply = world.try_deploy("schedule-custom-interval", every, json!({})).await;
+        refused(reply, &["`cron` is missing, and `crn` is no field."]);
         // What products send along from their forms is let be.
         let sent = json!({ "count": "3", "word": 5, "of_a_form": { "a": 1 } });
         world.deploy(&key, sent, json!({})).await;

@@ -314,8 +314,9 @@ async fn a_component_that_is_deployed_is_not_deleted_in_silence() {
         assert_eq!(world.get(&path).await.status, 200);
         assert_eq!(world.delete(&format!("{path}?force=true")).await.status, 204);
         assert_eq!(world.get(&path).await.status, 404);
-        world.fire_after(MINUTE_MS).await;
         let id = made["id"].as_str().unwrap();
+        assert_eq!(world.trigger(id).await["active"], false);
+        world.fire_after(MINUTE_MS).await;
         assert_eq!(world.of_trigger(Method::DELETE, id, "", Value::Null).await.status, 204);
     }
 }

@@ -1,7 +1,9 @@
 //! Deploying, listing and deleting.
 
-use serde_json::json;
+use reqwest::Method;
+use serde_json::{Value, json};
 
+use crate::components::publishing::action;
 use crate::world::worlds;
 
 const HELLO: &str = "name: hello
@@ -88,5 +90,54 @@ async fn a_component_of_another_kind_is_said_to_be_one() {
         let reply = world.try_deploy("slack-send-message", json!({}), json!({})).await;
         assert_eq!(reply.status, 404);
         assert!(reply.text.contains("`slack-send-message` is an action"), "{reply:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_workflow_runs_is_not_deleted_in_silence() {
+    for world in worlds().await {
+        let key = world.published(&action("greet", "0.0.1", "run() { return 1; }")).await;
+        let uses = format!(
+            "name: uses\ntrigger: {{ call: {{}} }}\nsteps: [{{ name: a, component: {key} }}]\n"
+        );
+        world.workflow(&uses).await;
+        let path = world.path(&format!("/components/{key}"));
+        let kept = world.delete(&path).await;
+        assert_eq!((kept.status.as_u16(), kept.code()), (409, "component_in_use".to_owned()));
+        assert!(kept.text.contains("is used by 1 workflow (uses)"), "{kept:?}");
+        assert_eq!(kept.json()["details"]["workflows"], json!(["uses"]));
+        assert_eq!(world.ran("uses", json!({})).await["outcome"], "ok");
+        assert_eq!(world.delete(&format!("{path}?force=true")).await.status, 204);
+        let run = world.ran("uses", json!({})).await;
+        assert_eq!(
+            (&run["outcome"], &run["error"]["code"]),
+            (&json!("failed"), &json!("not_found"))
+        );
+        // The next version does without it.
+        let key = world.published(&action("greet", "0.0.1", "run() { return 1; }")).await;
+        world.workflow(&HELLO.replace("hello", "uses")).await;
+        assert_eq!(world.delete(&world.path(&format!("/components/{key}"))).await.status, 204);
+    }
+}
+
+#[tokio::test]
+async fn a_workflow_that_others_start_is_not_deleted_in_silence() {
+    for world in worlds().await {
+        let made = world.workflow(HELLO).await;
+        let more = json!({ "workflow_id": made["id"] });
+        let trigger = world.deploy("http-new-requests", json!({}), more).await;
+        let text = HELLO.replace("name: hello", "name: other\non_error: hello");
+        world.workflow(&text).await;
+        let path = world.path("/workflows/hello");
+        let kept = world.delete(&path).await;
+        assert_eq!((kept.status.as_u16(), kept.code()), (409, "in_use".to_owned()));
+        let details = &kept.json()["details"];
+        assert_eq!(details["triggers"][0]["id"], trigger["id"], "{kept:?}");
+        assert_eq!(details["workflows"], json!(["other"]));
+        assert_eq!(world.delete(&format!("{path}?force=true")).await.status, 204);
+        let id = trigger["id"].as_str().unwrap();
+        let left = world.of_trigger(Method::GET, id, "/pipelines", Value::Null).await;
+        assert_eq!(left.json()["workflow_ids"], json!([]), "{left:?}");
+        assert_eq!(world.delete(&world.path("/workflows/other")).await.status, 204);
     }
 }

@@ -52,7 +52,8 @@ async fn events_of_a_deployed_trigger_start_its_workflows_for_its_user() {
         assert_eq!(bodies, [0, 1, 2]);
         assert_eq!(world.count("select count(*) from trigger_starts").await, 0);
         // A workflow that is gone holds nothing up.
-        assert_eq!(world.delete(&world.path("/workflows/takes")).await.status, 204);
+        let forced = world.path("/workflows/takes?force=true");
+        assert_eq!(world.delete(&forced).await.status, 204);
         assert_eq!(world.hit(url, json!({ "n": 4 })).await.status, 200);
         world.flow().await;
         assert_eq!(world.count("select count(*) from trigger_starts").await, 0);
@@ -93,5 +94,35 @@ steps:
         let found = runs_of(&world, "takes").await;
         assert_eq!(found.len(), 2, "{found:?}");
         assert!(found.iter().all(|it| it["cause"] == "flow" && it["of_run"] == run["id"]));
+    }
+}
+
+#[tokio::test]
+async fn runs_that_wait_for_their_turn_begin_in_the_order_in_which_they_came() {
+    let text = "name: turns\ntrigger: { call: {} }\nLIMIT\nsteps:\n  - name: say\n    \
+                code: 'export default ({ steps }) => steps.trigger.event.n'\n";
+    for world in worlds().await {
+        for limit in ["concurrency: 1", "throttle: { runs: 1, per: 1s }"] {
+            world.workflow(&text.replace("LIMIT", limit)).await;
+            let mut ids = Vec::new();
+            for n in 0..5 {
+                ids.push(world.invoke("turns", json!({ "n": n })).await);
+                world.app.clock.shift(1);
+            }
+            for _ in 0..60 {
+                world.flow().await;
+                world.app.clock.shift(100);
+            }
+            let mut begun = Vec::new();
+            for id in &ids {
+                let run = world.run_of(id).await;
+                assert_eq!(run["outcome"], "ok", "{run}");
+                begun.push((run["started_at"].as_str().unwrap().to_owned(), id));
+            }
+            // Two of one millisecond keep their order.
+            begun.sort_by(|a, b| a.0.cmp(&b.0));
+            let begun: Vec<_> = begun.into_iter().map(|(_, id)| id).collect();
+            assert!(begun.iter().copied().eq(&ids), "{limit}: {begun:?}");
+        }
     }
 }

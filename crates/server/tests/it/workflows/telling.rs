@@ -78,6 +78,7 @@ steps:
           params: { q: '1 2' }, auth: { username: 'u', password: 'p' }, data: { n: 1 } });
         $.send.emit({ raw_event: { n: 2 } });
         $.send.email({ subject: 's', text: 't' });
+        $.send.http({ url: 'http://10.0.0.1/private' });
         return 1;
       }
 ";
@@ -99,6 +100,9 @@ steps:
         );
         let said = run["steps"][0]["os"].to_string();
         assert!(said.contains("$.send.email: this server sends no mail"), "{said}");
+        assert!(
+            said.contains("$.send.http: ") && !world.dump("jobs").await.contains("send_letter")
+        );
     }
 }
 
@@ -135,6 +139,9 @@ steps:
         world.app.clock.shift(400_000);
         world.run_jobs().await;
         assert_eq!(target.count(), 4, "what is refused is not asked again");
+        world.app.audit.settle().await;
+        let log = world.dump("audit_events").await;
+        assert_eq!(log.matches("code.not_sent").count(), 1, "{log}");
         target.script(&[Say::Status(500)]);
         assert_eq!(world.ran("insists", json!({})).await["outcome"], "ok");
         world.run_jobs().await;

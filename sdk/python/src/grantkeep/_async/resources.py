@@ -1864,11 +1864,11 @@ class AsyncComponents:
         force: Optional[bool] = None,
         options: Optional[CallOptions] = None,
     ) -> None:
-        """Takes a component of the project's own away, with all its versions. One whose source is
-        deployed as a trigger is kept, unless this is forced: such triggers stop working.
+        """Takes a component of the project's own away, with all its versions. One that a trigger is
+        made of, or a workflow runs, is kept, unless this is forced: they stop working.
 
         Args:
-            force: Also where triggers are made of it
+            force: Also where it is used
         """
         at = path(self._transport.settings, "/v1/connect/{project}/components/{key}", key)
         call = Call(
@@ -2627,13 +2627,22 @@ class AsyncWorkflows:
         self,
         workflow: str,
         *,
+        force: Optional[bool] = None,
         options: Optional[CallOptions] = None,
     ) -> None:
-        """Deletes one with all its versions and runs. What is under way ends after its step."""
+        """Deletes one with all its versions and runs. What is under way ends after its step. One
+        that a trigger or the failure of another workflow starts is kept, unless this is forced.
+
+        Args:
+            force: Also where something starts it
+        """
         at = path(self._transport.settings, "/v1/connect/{project}/workflows/{workflow}", workflow)
         call = Call(
             "DELETE",
             at,
+            query={
+                "force": force,
+            },
         )
         return await self._transport.send(call, nothing, options)
 
