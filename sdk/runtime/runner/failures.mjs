@@ -12,6 +12,9 @@ const { inspect } = util;
 /** Longest message and stack that the host is told, in characters. */
 const MESSAGE_CHARS_MAX = 64 * 1024;
 const STACK_CHARS_MAX = 16 * 1024;
+/** Causes that are told, and characters of each. */
+const CAUSES_MAX = 4;
+const CAUSE_CHARS_MAX = 2 * 1024;
 
 const OURS = slice(import.meta.url, 0, import.meta.url.length - 'runner/failures.mjs'.length);
 const OURS_PATH = fileURLToPath(OURS);
@@ -75,7 +78,7 @@ export function failures(root, inline) {
       __proto__: null,
       name: quote(typeof name === 'string' && name !== '' ? cut(name, 1024) : 'Error'),
       message: quote(cut(typeof message === 'string' ? message : described(thrown), MESSAGE_CHARS_MAX)),
-      stack: text === '' || hidden ? 'null' : quote(join(frames(text), '\n')),
+      stack: text === '' || hidden ? 'null' : quote(join(causes(thrown, frames(text)), '\n')),
       status: status(thrown),
       configuration: configuration ? 'true' : 'false',
       position: place === null ? 'null' : positionText(place),
@@ -85,6 +88,20 @@ export function failures(root, inline) {
 }
 
 const FRAME = new Pattern('^\\s+at ');
+
+/** Why what was thrown came about, a line each: `fetch failed` says nothing by itself. */
+function causes(thrown, lines) {
+  let cause = peek(thrown, 'cause');
+  for (let at = 0; at < CAUSES_MAX && typeof cause === 'object' && cause !== null; at += 1) {
+    const name = peek(cause, 'name');
+    const message = peek(cause, 'message');
+    if (typeof message !== 'string') break;
+    const text = `${typeof name === 'string' && name !== '' ? name : 'Error'}: ${message}`;
+    push(lines, `Caused by: ${cut(text, CAUSE_CHARS_MAX)}`);
+    cause = peek(cause, 'cause');
+  }
+  return lines;
+}
 
 function positionText({ file, line, column }) {
   return `{"file":${quote(file)},"line":${toText(line)},"column":${toText(column)}}`;

@@ -98,6 +98,7 @@ test('the codes that Node has are kept, and a host that hangs up is one', async 
 test('a refusal that nobody handles fails the run', async (t) => {
   const { answer } = await once(t, action("await fetch('https://bad.test');"), {}, { refuse: () => REFUSAL });
   assert.equal(answer.error.message, 'fetch failed');
+  assert.match(answer.error.stack, /\nCaused by: Error: connect E/);
 });
 
 test('a certificate that the authority did not sign for this host is refused', async (t) => {

@@ -151,13 +151,16 @@ pub(super) fn end(it: &WholeRunView) {
     }
 }
 
-/// An error of a step: its place first, as compilers say it, and where an account can be connected.
+/// An error of a step: its place first, as compilers say it, what caused it, and where an account
+/// can be connected.
 fn failure(error: &Value) -> String {
     let text = |name: &str| error[name].as_str().unwrap_or_default();
     let place = place(text("stack")).map(|it| format!("{it}: ")).unwrap_or_default();
     let link = error["details"]["connect_link_url"].as_str();
     let link = link.map(|it| format!("\nConnect it here: {it}")).unwrap_or_default();
-    format!("{place}{}: {}{link}", text("name"), text("message"))
+    let causes = text("stack").lines().filter(|it| it.starts_with("Caused by: "));
+    let causes: String = causes.map(|it| format!("\n{it}")).collect();
+    format!("{place}{}: {}{causes}{link}", text("name"), text("message"))
 }
 
 /// The first place in the step's own code that a stack names: `step.mjs:1:61`.

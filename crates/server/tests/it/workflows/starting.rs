@@ -126,3 +126,17 @@ async fn runs_that_wait_for_their_turn_begin_in_the_order_in_which_they_came() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_mistyped_user_starts_no_run_for_somebody_else() {
+    let text = "name: whose\ntrigger: { call: {} }\nsteps:\n  - name: say\n    \
+                code: 'export default ({ $ }) => $.context.external_user_id'\n";
+    for world in worlds().await {
+        world.workflow(text).await;
+        let body = json!({ "external_userid": "ada", "event": {} });
+        let reply = world.post(&world.path("/workflows/whose/invoke"), body).await;
+        assert_eq!((reply.status.as_u16(), reply.code()), (400, "invalid_type".to_owned()));
+        assert!(reply.text.contains("unknown field `external_userid`"), "{reply:?}");
+        assert_eq!(world.count("select count(*) from workflow_runs").await, 0);
+    }
+}
