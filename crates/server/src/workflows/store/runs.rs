@@ -252,9 +252,10 @@ pub(in crate::workflows) async fn let_pass(
     it: &Run,
     now_ms: i64,
 ) -> sqlx::Result<bool> {
-    let sql = "update workflow_runs set due_at_ms = $5 where id = (select id from workflow_runs \
-               where project_id = $1 and workflow_id = $2 and state = 'queued' and outcome is null \
-               and (created_at_ms < $3 or (created_at_ms = $3 and id < $4)) \
+    let sql = "update workflow_runs set due_at_ms = $5 where project_id = $1 and \
+               state = 'queued' and id = (select id from workflow_runs where project_id = $1 and \
+               workflow_id = $2 and state = 'queued' and outcome is null and \
+               (created_at_ms < $3 or (created_at_ms = $3 and id < $4)) \
                order by created_at_ms, id limit 1)";
     let done = on!(tx.conn(), conn => sqlx::query(sql)
         .bind(&it.tenant.project).bind(&it.workflow).bind(it.created_at_ms).bind(&it.id)
