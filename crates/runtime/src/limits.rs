@@ -34,7 +34,9 @@ pub(crate) const FIRST_LINE_WAIT: Duration = Duration::from_secs(5);
 /// What is kept of a worker's standard error, in bytes, to say why it ended.
 pub(crate) const STDERR_BYTES: usize = 16 << 10;
 /// Calls of a run that are answered at once. The next are not read before one is done.
-pub(crate) const CALLS_AT_ONCE: usize = 64;
+pub(crate) const CALLS_AT_ONCE: usize = 16;
+/// Bytes of all calls of a run: what it stores and asks for.
+pub(crate) const ASKED_BYTES: usize = 256 << 20;
 /// Files in `/tmp`: each costs the kernel memory that no size counts.
 pub(crate) const TMP_FILES: u64 = 100_000;
 /// Files of a component with its packages, and their bytes.

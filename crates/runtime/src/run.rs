@@ -11,15 +11,16 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::door::Visit;
 use crate::failure::Memory;
-use crate::limits::{CALLS_AT_ONCE, LOG_LINES, LOOK_EVERY, TMP_FILES};
+use crate::limits::{ASKED_BYTES, CALLS_AT_ONCE, LOG_LINES, LOOK_EVERY, TMP_FILES};
 use crate::protocol::{Hello, Line, reply_line};
 use crate::worker::Worker;
 use crate::{Authority, CallError, Failure, FileBody, Host, Limits, Notice, Target, refuse};
 
 /// How long the end of a process is waited for, once its connection is closed.
 const END_WAIT: Duration = Duration::from_secs(1);
-/// The call that begins the wall time anew.
+/// The call that begins the wall time anew, and how long a run may take with it.
 const REFRESH: &str = "flow.refreshTimeout";
+const REFRESHED_WALL: Duration = Duration::from_secs(750);
 /// What V8 says before it ends the process for want of memory.
 const OUT_OF_HEAP: [&str; 3] =
     ["heap out of memory", "Reached heap limit", "invalid table size Allocation failed"];
@@ -68,9 +69,11 @@ pub(crate) async fn converse<H: Host>(
         cpu_before: worker.process.cpu(),
         said_before: worker.process.said.bytes(),
         deadline: Instant::now() + limits.wall,
+        last_deadline: Instant::now() + limits.wall.max(REFRESHED_WALL),
         tasks: JoinSet::new(),
         calls: 0,
         output: 0,
+        asked: 0,
         logs: 0,
         worker,
         limits,
@@ -87,9 +90,12 @@ struct Conversation<'a, H> {
     cpu_before: Duration,
     said_before: u64,
     deadline: Instant,
+    last_deadline: Instant,
     tasks: JoinSet<Done>,
     calls: usize,
     output: usize,
+    /// Bytes of its calls.
+    asked: usize,
     logs: usize,
 }
 
@@ -104,7 +110,7 @@ impl<H: Host> Conversation<'_, H> {
         let mut look = interval_at(Instant::now() + LOOK_EVERY, LOOK_EVERY);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            while self.calls < CALLS_AT_ONCE {
+            while self.calls < CALLS_AT_ONCE && self.worker.control.has_room() {
                 let Some(line) = self.worker.control.line()? else { break };
                 if let Some(end) = self.hear(&line)? {
                     return end;
@@ -136,17 +142,21 @@ impl<H: Host> Conversation<'_, H> {
         let line: Line = serde_json::from_slice(text)
             .map_err(|it| Failure::Protocol(format!("a line that is not of it: {it}")))?;
         let of_this = [line.id, line.of].contains(&Some(self.worker.last));
-        if !of_this {
-            // Of a run that is over, whose code went on.
-            return Ok(None);
-        }
-        if let Some(number) = line.call {
+        if let (true, Some(number)) = (of_this, line.call) {
+            self.asked += text.len();
+            if self.asked > ASKED_BYTES {
+                return Err(Failure::Output { limit_bytes: ASKED_BYTES });
+            }
             self.call(number, line);
             return Ok(None);
         }
         self.output += text.len();
         if self.output > self.limits.output_bytes {
             return Err(Failure::Output { limit_bytes: self.limits.output_bytes });
+        }
+        if !of_this {
+            // Of a run that is over, whose code went on.
+            return Ok(None);
         }
         if line.id.is_none() {
             if let Some(notice) = line.notice() {
@@ -178,7 +188,7 @@ impl<H: Host> Conversation<'_, H> {
         if let Done::Call { number, refreshes, answer } = done {
             self.calls -= 1;
             if refreshes && answer.is_ok() {
-                self.deadline = Instant::now() + self.limits.wall;
+                self.deadline = self.last_deadline.min(Instant::now() + self.limits.wall);
             }
             self.worker.control.send(&reply_line(number, answer));
         }

@@ -182,7 +182,8 @@ kinds! {
     TRIGGER_BUSY = 503 "trigger_busy"
         "A run of this trigger goes on for too long to wait for it. Try again when it has ended.";
     TRIGGER_PAUSED = 503 "trigger_paused"
-        "This trigger failed too often and was paused. Its product was told.";
+        "This trigger is paused: it failed too often, and its product was told, or its component \
+         was deleted.";
     CODE_UNAVAILABLE = 503 "code_unavailable"
         "This server cannot run code just now. `grantkeep doctor` tells its operator why.";
     STORE_UNAVAILABLE = 503 "store_unavailable" "The store cannot be reached. Try again shortly.";

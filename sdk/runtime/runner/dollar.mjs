@@ -55,7 +55,7 @@ function flow(run, context) {
     exit: (reason) => take('exit', { reason: reason === undefined || reason === null ? 'null' : quote(reason) }),
     suspend: (ms, given) => paused('suspend', milliseconds(ms, DAY_MS, '$.flow.suspend'), given),
     delay(ms, given) {
-      if (ms === undefined) throw new PlainTypeError('$.flow.delay needs milliseconds');
+      if (ms === undefined || ms === null) throw new PlainTypeError('$.flow.delay needs milliseconds');
       return paused('delay', milliseconds(ms, undefined, '$.flow.delay'), given);
     },
     rerun(ms, given, retries = RETRIES_MAX) {

@@ -74,7 +74,7 @@ test('the addresses that resume are there at once when the context has them, els
   assert.deepEqual(host.exports().urls, { resume_url: 'https://here', cancel_url: 'https://there' });
 });
 
-for (const code of ['$.flow.delay()', '$.flow.delay(0)', '$.flow.suspend(4e10)', "$.flow.delay('x')", '$.flow.rerun(5, {}, -1)']) {
+for (const code of ['$.flow.delay()', '$.flow.delay(null)', '$.flow.delay(0)', '$.flow.suspend(4e10)', "$.flow.delay('x')", '$.flow.rerun(5, {}, -1)']) {
   test(`${code} is refused`, async (t) => {
     const { answer } = await once(t, action(`return ${code};`));
     assert.equal(answer.error.name, 'TypeError');

@@ -111,7 +111,13 @@ fn locked(name: &str, package: Package) -> Result<Locked, String> {
     if package.link {
         return Err(format!("{place} is a link to a folder; publish it, or put its files in"));
     }
-    let url = package.resolved.filter(|it| it.starts_with("https://") || it.starts_with("http://"));
+    let url = package.resolved.ok_or_else(|| {
+        format!(
+            "{place} has no `resolved` address; have npm write them: `npm install \
+             --omit-lockfile-registry-resolved=false`"
+        )
+    })?;
+    let url = Some(url).filter(|it| it.starts_with("https://") || it.starts_with("http://"));
     let url =
         url.ok_or_else(|| format!("{place} is not of a registry; only such are installed"))?;
     let hash = package.integrity.as_deref().and_then(Sha512::read);

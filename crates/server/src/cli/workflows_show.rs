@@ -159,8 +159,9 @@ fn failure(error: &Value) -> String {
     let link = error["details"]["connect_link_url"].as_str();
     let link = link.map(|it| format!("\nConnect it here: {it}")).unwrap_or_default();
     let causes = text("stack").lines().filter(|it| it.starts_with("Caused by: "));
-    let causes: String = causes.map(|it| format!("\n{it}")).collect();
-    format!("{place}{}: {}{causes}{link}", text("name"), text("message"))
+    let told = format!("{place}{}: {}", text("name"), text("message"));
+    let lines = std::iter::once(told.as_str()).chain(causes);
+    format!("{}{link}", lines.collect::<Vec<_>>().join("\n"))
 }
 
 /// The first place in the step's own code that a stack names: `step.mjs:1:61`.

@@ -188,7 +188,7 @@ async fn set(
     let row = RecordRow {
         key: key.to_owned(),
         sealed: owner.seal(&place(tenant, &record(id, key)), text.as_bytes()),
-        bytes: i64::try_from(text.len()).unwrap_or(i64::MAX),
+        bytes: i64::try_from(key.len() + text.len()).unwrap_or(i64::MAX),
         expires_at_ms,
         updated_at_ms: now_ms,
     };

@@ -53,6 +53,8 @@ pub struct RunHost {
     taker: Option<Taker>,
     /// Where the files go that the run makes. `None`: nowhere.
     stash: Option<Arc<Stash>>,
+    /// Held by whoever takes a file in.
+    files: tokio::sync::Mutex<()>,
     gathered: Mutex<Gathered>,
 }
 
@@ -67,6 +69,7 @@ impl RunHost {
             calls: None,
             taker: None,
             stash: None,
+            files: tokio::sync::Mutex::default(),
             gathered: Mutex::default(),
         }
     }
@@ -138,6 +141,9 @@ impl Host for RunHost {
             return self.guard.sign(&self.app, &params).await;
         }
         if let Some(calls) = &self.calls {
+            // What leaves the run leaves it without its secrets; what it remembers is sealed.
+            let leaves = matches!(method, "http.respond" | "flow.trigger");
+            let params = if leaves { self.guard.scrubber().value(params) } else { params };
             return calls(method, params).await;
         }
         match method {
@@ -163,6 +169,8 @@ impl Host for RunHost {
             let text = format!("{path} has {bytes} bytes, and a stash takes {most} of one file.");
             return Err(CallError::new("FileTooLarge", text).with_code("too_large"));
         }
+        // One at a time: each is held in memory as a whole.
+        let _alone = self.files.lock().await;
         let mut content = Vec::new();
         body.read_to_end(&mut content).await.map_err(|_| broke_off())?;
         stash.put(&self.app, path, Bytes::from(content)).await.map_err(|error| told(&error))

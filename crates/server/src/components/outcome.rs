@@ -90,6 +90,7 @@ pub(super) fn cleaned(scrubber: &Scrubber, failure: Failure) -> Failure {
         it.message = scrubber.text(it.message);
         it.stack = it.stack.map(|it| scrubber.text(it));
         it.flow = it.flow.map(|it| scrubber.value(it));
+        it.code = it.code.map(|it| scrubber.text(it));
         it
     };
     match failure {

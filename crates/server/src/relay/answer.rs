@@ -32,6 +32,8 @@ use crate::tallies::Window;
 
 /// Between two events of a stream there may be silence for this long.
 const EVENTS_IDLE: Duration = Duration::from_mins(1);
+/// Characters of a call's path that are kept of it.
+const PATH_CHARS_MAX: usize = 2_048;
 /// Ours alone, so that an answer that has it is ours.
 const OUR_HEADERS: &str = "x-grantkeep-";
 
@@ -55,7 +57,7 @@ impl Record {
             at_ms: link.app.clock.now_ms(),
             method: method.as_str().to_owned(),
             host: link.way.authority(link.scheme),
-            path: link.grants.scrubber().text(path.to_owned()),
+            path: link.grants.scrubber().text(path.chars().take(PATH_CHARS_MAX).collect()),
             status: None,
             error: None,
             sent_bytes: 0,

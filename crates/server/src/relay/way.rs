@@ -101,8 +101,8 @@ impl Way {
         grants.accounts().iter().filter(|it| safe && it.owns(app, &url)).collect()
     }
 
-    /// Whether it is this server, on any port, where the development profile has it on this machine:
-    /// events hold links to files here.
+    /// Whether it is this server, on any port, where the development profile has it on this
+    /// machine: events hold links to files here.
     fn is_ours(&self, app: &App) -> bool {
         let url = &app.config.public_url;
         let host = url.host().map(|it| it.to_owned());

@@ -25,7 +25,7 @@ pub(crate) async fn read(body: Body) -> Result<Bytes> {
     let read = axum::body::to_bytes(body, REQUEST_BYTES_MAX).await;
     read.map_err(|_| {
         let text =
-            format!("The body could not be read: a trigger takes {REQUEST_BYTES_MAX} bytes.");
+            format!("The body could not be read: an address takes {REQUEST_BYTES_MAX} bytes.");
         error::BODY_TOO_LARGE.saying(text)
     })
 }

@@ -18,7 +18,7 @@ use super::failed::Trouble;
 use super::lease;
 use super::respond::{Said, guarded};
 use super::sealed::{Seal, Spot};
-use super::store::{self, calls, interfaces};
+use super::store::{self, calls, interfaces, starts};
 use super::{CALLS_WAITING_MAX, Interface, REQUESTS_PER_SECOND_MAX, State, Trigger, Wakes, fire};
 use crate::app::App;
 use crate::error::{self, Error, Result};
@@ -86,6 +86,9 @@ pub(super) async fn receive(
     request: Request,
 ) -> Result<Response<Body>> {
     if to.trigger.kind == Emitter::Http {
+        if starts::count(&app.db, &to.trigger).await? >= CALLS_WAITING_MAX {
+            return Err(too_many_wait());
+        }
         let url = code::address(app, &to.key);
         let event = request.native_event(&url);
         let summary = Some(format!("{} {}", request.method, request.path));
@@ -110,6 +113,11 @@ fn taken() -> Response<Body> {
     guarded(answer)
 }
 
+fn too_many_wait() -> Error {
+    let text = format!("{CALLS_WAITING_MAX} requests wait to be worked off already.");
+    Error::from(error::RATE_LIMITED).saying(text).retry_after(10)
+}
+
 async fn queue(app: &Arc<App>, trigger: &Trigger, event: &Value) -> Result<()> {
     let seal = Seal::of(app, trigger).await?;
     let id = CallId::mint();
@@ -117,8 +125,7 @@ async fn queue(app: &Arc<App>, trigger: &Trigger, event: &Value) -> Result<()> {
     let now_ms = app.clock.now_ms();
     let mut tx = app.db.begin().await?;
     if calls::count(&mut tx, trigger).await? >= CALLS_WAITING_MAX {
-        let text = format!("{CALLS_WAITING_MAX} requests wait to be worked off already.");
-        return Err(Error::from(error::RATE_LIMITED).saying(text).retry_after(10));
+        return Err(too_many_wait());
     }
     calls::insert(&mut tx, trigger, (&id, &sealed, now_ms)).await?;
     store::wake(&mut tx, trigger, now_ms).await?;

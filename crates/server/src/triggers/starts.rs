@@ -1,10 +1,14 @@
 //! Events that are still to start a workflow. Who starts it is a level above.
 
 use super::sealed::{Seal, Spot};
+use super::store::starts::StartRow;
 use super::store::{self, starts};
 use super::{Event, Trigger};
 use crate::app::App;
 use crate::error::Result;
+
+/// How long what cannot be read is put off.
+const UNREAD_MS: i64 = 60_000;
 
 /// An event, and the workflow that it is to start.
 pub struct Waiting {
@@ -14,18 +18,40 @@ pub struct Waiting {
     pub event: serde_json::Value,
 }
 
-/// Up to `most` that are due, the oldest first.
+/// Up to `most` that are due, the oldest first. What cannot be read is put off, and holds up no
+/// other.
 pub async fn waiting(app: &App, most: i64) -> Result<Vec<Waiting>> {
     let mut all = Vec::new();
     for row in starts::due(&app.db, app.clock.now_ms(), most).await? {
-        let Some(tenant) = row.tenant() else { continue };
-        let Some(trigger) = store::find(&app.db, &tenant, &row.trigger_id).await? else { continue };
-        let seal = Seal::of(app, &trigger).await?;
-        let spot = Spot::event(trigger.id.as_str(), row.nth);
-        let event: Event = seal.open(spot, &row.sealed)?;
-        all.push(Waiting { trigger, workflow: row.workflow_id, nth: row.nth, event: event.e });
+        match read(app, &row).await {
+            Ok(Some(it)) => all.push(it),
+            // Its user is being erased, with all that is his.
+            Ok(None) => unread(app, &row).await?,
+            Err(error) => {
+                tracing::error!(trigger = %row.trigger_id, nth = row.nth, %error,
+                    detail = error.log(), "an event that is to start a workflow is not read");
+                unread(app, &row).await?;
+            }
+        }
     }
     Ok(all)
+}
+
+async fn read(app: &App, row: &StartRow) -> Result<Option<Waiting>> {
+    let Some(tenant) = row.tenant() else { return Ok(None) };
+    let Some(trigger) = store::find(&app.db, &tenant, &row.trigger_id).await? else {
+        return Ok(None);
+    };
+    let seal = Seal::of(app, &trigger).await?;
+    let event: Event = seal.open(Spot::event(trigger.id.as_str(), row.nth), &row.sealed)?;
+    let workflow = row.workflow_id.clone();
+    Ok(Some(Waiting { trigger, workflow, nth: row.nth, event: event.e }))
+}
+
+async fn unread(app: &App, row: &StartRow) -> Result<()> {
+    let due_at_ms = app.clock.now_ms() + UNREAD_MS;
+    let which = (row.workflow_id.as_str(), row.nth);
+    Ok(starts::put_off(&app.db, &row.trigger_id, which, due_at_ms).await?)
 }
 
 /// It has started its workflow, or never will.
@@ -34,5 +60,5 @@ pub async fn forget(app: &App, it: &Waiting) -> Result<()> {
 }
 
 pub async fn put_off(app: &App, it: &Waiting, due_at_ms: i64) -> Result<()> {
-    Ok(starts::put_off(&app.db, &it.trigger, (&it.workflow, it.nth), due_at_ms).await?)
+    Ok(starts::put_off(&app.db, &it.trigger.id, (&it.workflow, it.nth), due_at_ms).await?)
 }

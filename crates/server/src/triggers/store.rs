@@ -359,8 +359,8 @@ pub(super) async fn pause_all_of(
     component: &ComponentId,
     now_ms: i64,
 ) -> sqlx::Result<u64> {
-    let sql = "update triggers set state = 'paused', due_at_ms = $3, updated_at_ms = $4 where \
-               project_id = $1 and component_id = $2 and state = 'active'";
+    let sql = "update triggers set state = 'paused', due_at_ms = $3, updated_at_ms = $4, \
+               fence = fence + 1 where project_id = $1 and component_id = $2 and state = 'active'";
     Ok(on!(db.write(), conn => sqlx::query(sql)
         .bind(project).bind(component).bind(NEVER).bind(now_ms)
         .execute(conn).await?.rows_affected()))

@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::components::{Component, app_of, name_and_type};
 use crate::error::{self, Result};
 
-/// Fills each field of an app that is empty, and gives what was chosen and why. A field for which
+/// Fills each field of an app that is empty, and gives what is used and why. A field for which
 /// the user has no account stays empty; whoever prepares the run says so.
 ///
 /// # Errors
@@ -25,7 +25,10 @@ pub(super) async fn choose(
     for prop in &component.described.props {
         let Some((name, "app")) = name_and_type(prop) else { continue };
         let Some(slug) = app_of(prop) else { continue };
-        if configured.get(name).is_some_and(|it| !it.is_null()) {
+        if let Some(given) = configured.get(name).filter(|it| !it.is_null()) {
+            let id = &given["authProvisionId"];
+            chosen.push(json!({ "prop": name, "app": slug, "account_id": id, "rule": "given",
+                "of": 1 }));
             continue;
         }
         let user = run.external_id.as_str();

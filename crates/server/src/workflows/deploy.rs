@@ -30,7 +30,8 @@ const BEARER_PREFIX: &str = "gkw";
 const ENTRY: &str = "workflow-step.mjs";
 const ENTRY_CODE: &str = "\
 import './workflow-names.mjs';
-import it from './step.mjs';
+import * as all from './step.mjs';
+const it = all.default;
 const found = typeof it === 'function' ? { run: it } : it;
 const plain = found !== null && typeof found === 'object' && found.type === undefined;
 export default plain ? Object.create(found, { type: { value: 'action' } }) : found;
@@ -243,7 +244,9 @@ async fn write(
     let mut tx = app.db.begin().await?;
     let key = app.keys.project_for_sealing(&mut tx, project, now_ms).await?;
     let mut workflow = if let Some(former) = former {
-        former
+        // Another deployment may have given it its address and token just now.
+        let now = store::locked(&mut tx, project, &former.id).await?;
+        now.ok_or_else(|| Error::from(error::CHANGED_MEANWHILE))?
     } else {
         if store::count(&mut tx, project).await? >= WORKFLOWS_MAX {
             let text = format!("A project has at most {WORKFLOWS_MAX} workflows.");

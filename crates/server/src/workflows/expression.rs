@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use rquickjs::context::intrinsic::{Date, Eval, Json, MapSet, Promise, RegExp, RegExpCompiler};
 use rquickjs::{Context, Ctx, Runtime};
 use serde_json::{Map, Value};
 use tokio::time::Instant;
@@ -15,6 +16,11 @@ const MEMORY_BYTES_MAX: usize = 64 * 1024 * 1024;
 const STACK_BYTES_MAX: usize = 256 * 1024;
 /// Bytes of what one gives, as JSON.
 const GIVEN_BYTES_MAX: usize = 1024 * 1024;
+/// What of the language there is: nothing that lies about its length, or holds bytes.
+type Given = (Date, Eval, RegExpCompiler, RegExp, Json, MapSet, Promise);
+/// The time is looked at between the steps of code, and never within a native function: this bounds
+/// those.
+const BOUNDS: &str = include_str!("expression.js");
 /// Characters of one expression.
 const CHARS_MAX: usize = 4_000;
 /// How deep values may hold values.
@@ -73,8 +79,9 @@ impl Expressions {
         runtime.set_max_stack_size(STACK_BYTES_MAX);
         let end = Instant::now() + TIME_MAX;
         runtime.set_interrupt_handler(Some(Box::new(move || Instant::now() > end)));
-        let context = Context::full(&runtime).map_err(failed)?;
+        let context = Context::custom::<Given>(&runtime).map_err(failed)?;
         context.with(|js| {
+            js.eval::<(), _>(BOUNDS).map_err(|it| said(&js, &it))?;
             for (name, value) in scope {
                 let value = js.json_parse(value.to_string()).map_err(|it| said(&js, &it))?;
                 js.globals().set(name.as_str(), value).map_err(|it| said(&js, &it))?;
@@ -86,8 +93,7 @@ impl Expressions {
 
     /// Whether a condition holds, by JavaScript's own idea of what is true.
     pub fn holds(&self, condition: &str) -> Result<bool, Wrong> {
-        let condition = bare(condition);
-        Ok(self.evaluate(&format!("!!({condition}\n)"))? == Value::Bool(true))
+        Ok(self.evaluate(&format!("!!({}\n)", bare(condition)))? == Value::Bool(true))
     }
 
     /// The value with its texts filled. A text that is one expression is that expression's value;
@@ -118,23 +124,30 @@ impl Expressions {
     fn text(&self, text: &str) -> Result<Value, Wrong> {
         let pieces = pieces(text)?;
         if let [Piece::Expression(only)] = pieces[..] {
-            return self.evaluate(&format!("({only}\n)"));
+            return self.evaluate(only);
         }
         let mut whole = String::new();
         for piece in pieces {
             match piece {
                 Piece::Text(text) => whole.push_str(text),
-                Piece::Expression(it) => match self.evaluate(&format!("({it}\n)"))? {
+                Piece::Expression(it) => match self.evaluate(it)? {
                     Value::Null => {}
                     Value::String(text) => whole.push_str(&text),
                     other => whole.push_str(&other.to_string()),
                 },
             }
+            if whole.len() > GIVEN_BYTES_MAX {
+                return Err(Wrong(format!("the text has more than {GIVEN_BYTES_MAX} bytes")));
+            }
         }
         Ok(Value::String(whole))
     }
 
-    fn evaluate(&self, code: &str) -> Result<Value, Wrong> {
+    fn evaluate(&self, expression: &str) -> Result<Value, Wrong> {
+        if has_big_number(expression) {
+            return Err(Wrong("numbers such as `1n` are not to be had".to_owned()));
+        }
+        let code = format!("({expression}\n)");
         self.context.with(|js| {
             let value: rquickjs::Value<'_> =
                 js.eval(code.as_bytes()).map_err(|it| said(&js, &it))?;
@@ -147,6 +160,18 @@ impl Expressions {
             serde_json::from_str(&text).map_err(|it| Wrong(it.to_string()))
         })
     }
+}
+
+/// Whether a digit stands before an `n` that ends a word: a number without a largest, whose product
+/// with another takes as long as it likes. In a text it is refused too.
+fn has_big_number(code: &str) -> bool {
+    let bytes = code.as_bytes();
+    let word = |it: Option<&u8>| it.is_some_and(|it| it.is_ascii_alphanumeric() || *it == b'_');
+    let ends = |at: usize| bytes[at] == b'n' && !word(bytes.get(at + 1));
+    (1..bytes.len()).any(|at| {
+        let start = bytes[..at].iter().rposition(|it| !word(Some(it))).map_or(0, |it| it + 1);
+        ends(at) && start < at && bytes[start].is_ascii_digit()
+    })
 }
 
 /// Conditions may be written with and without the braces.
@@ -205,7 +230,7 @@ fn readable(all: &[&str]) -> Result<(), Wrong> {
         if text.chars().count() > CHARS_MAX {
             return Err(Wrong(format!("an expression has at most {CHARS_MAX} characters")));
         }
-        let read = expressions.evaluate(&format!("(() => ({text}\n), null)"));
+        let read = expressions.evaluate(&format!("() => ({text}\n), null"));
         read.map_err(|Wrong(why)| Wrong(format!("`{text}` cannot be read: {why}")))?;
     }
     Ok(())
@@ -248,6 +273,42 @@ mod tests {
         }
         let deep = "{{ (function f() { return f(); })() }}";
         assert!(over(&json!({})).filled(&json!(deep)).is_err());
+    }
+
+    #[test]
+    fn no_native_function_goes_on_for_ever() {
+        let long = "'a'.repeat(2e6)";
+        for code in [
+            "[].reverse.call({ length: 2 ** 53 - 1 })".to_owned(),
+            "[].includes.call(new Array(4e9), 1)".to_owned(),
+            "[].concat({ length: 2 ** 53 - 1, [Symbol.isConcatSpreadable]: true })".to_owned(),
+            "[new Array(4e9)].flat()".to_owned(),
+            "String.raw({ raw: { length: 2 ** 53 - 1 } })".to_owned(),
+            "new Proxy([], {})".to_owned(),
+            "new Uint8Array(8)".to_owned(),
+            format!("{long}.includes({long} + 'b')"),
+            format!("{long}.split({long} + 'b')"),
+            "(2n ** 64n)".to_owned(),
+            "eval('1' + 'n')".to_owned(),
+            "(() => 1).constructor('return 1' + 'n')()".to_owned(),
+            "Object.getPrototypeOf(function* () {}).constructor('')()".to_owned(),
+            "BigInt(1)".to_owned(),
+            "/(a+)+b/.test('a'.repeat(64))".to_owned(),
+        ] {
+            let began = Instant::now();
+            let given = over(&json!({})).filled(&json!(format!("{{{{ {code} }}}}")));
+            assert!(given.is_err(), "{code} gives {given:?}");
+            assert!(began.elapsed() < 10 * TIME_MAX, "{code}");
+        }
+        let it = over(&json!({ "event": { "list": [3, 1, 2], "text": "a-b" } }));
+        let code = "{{ event.list.sort().concat([4]).map((n) => n * 2).join() + \
+                    event.text.split('-').reverse() + [1, [2]].flat().includes(2) }}";
+        assert_eq!(it.filled(&json!(code)).unwrap(), json!("2,4,6,8b,atrue"));
+        let much = "{{ 'x'.repeat(9e5) }}".repeat(2);
+        assert!(it.filled(&json!(much)).is_err());
+        for fine in ["a1n", "x.n", "n1", "'10 n'", "1 + n"] {
+            assert!(!has_big_number(fine), "{fine}");
+        }
     }
 
     #[test]

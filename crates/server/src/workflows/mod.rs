@@ -223,6 +223,13 @@ pub struct Definition {
     pub steps: Vec<Step>,
 }
 
+impl Definition {
+    /// Whether its runs may have to wait for their turn.
+    fn holds_back(&self) -> bool {
+        self.concurrency.is_some() || self.throttle.is_some()
+    }
+}
+
 /// Something that was deployed.
 #[derive(Clone, Debug)]
 pub struct Workflow {

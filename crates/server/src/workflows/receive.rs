@@ -206,7 +206,9 @@ async fn answered(app: &Arc<App>, run: &Run) -> Result<Response<Body>> {
             let details = serde_json::json!({ "run_id": run.id });
             return Err(refused(error::NO_RESPONSE, text).with(details));
         }
-        tokio::time::sleep(LOOK_EVERY).await;
+        // The longer it took so far, the less a moment more matters.
+        let left = end.saturating_duration_since(tokio::time::Instant::now());
+        tokio::time::sleep(LOOK_EVERY.max(WAIT.saturating_sub(left) / 20)).await;
     }
 }
 

@@ -11,7 +11,7 @@ use super::sealed::{Memory, Seal};
 use super::send;
 use super::store::runs::{self, Standing};
 use super::store::steps::{self, StepRow};
-use super::{DEPTH_MAX, Definition, Outcome, Run, State, Workflow, store};
+use super::{DEPTH_MAX, Definition, Outcome, QUEUED_MAX, Run, State, Workflow, store};
 use crate::app::App;
 use crate::components::Letter;
 use crate::db::Tx;
@@ -104,10 +104,19 @@ pub(super) async fn write(
     if !runs::settle(&mut tx, run, fence, &standing).await? {
         return Ok(false);
     }
+    if !going && definition.holds_back() {
+        runs::call_next(&mut tx, run, now_ms).await?;
+    }
     beside(app, &mut tx, (run, definition), &next).await?;
     if let Some((workflow, start)) = after {
-        let whom = (run.user.clone(), run.external_id.clone());
-        stored(app, &mut tx, &workflow, (start, run.tenant.clone()), whom).await?;
+        let queued = runs::queued(&mut tx, &workflow.project, &workflow.id).await?;
+        if queued < QUEUED_MAX {
+            let whom = (run.user.clone(), run.external_id.clone());
+            stored(app, &mut tx, &workflow, (start, run.tenant.clone()), whom).await?;
+        } else {
+            tracing::warn!(run = %run.id, workflow = workflow.name,
+                "a failed run starts no other: too many of its runs wait");
+        }
     }
     if next.recorded.is_some() {
         crate::failpoint::reached("workflow.written");

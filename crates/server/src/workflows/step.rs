@@ -27,6 +27,9 @@ use crate::tenant::Tenant;
 /// How long what cannot be run just now is put off.
 const LATER_MS: i64 = 2_000;
 
+/// Bytes that are kept of the calls of one step, as JSON.
+const CALLS_BYTES_MAX: usize = 512 * 1024;
+
 /// What came of a step.
 pub(super) enum Done {
     /// Its condition did not hold.
@@ -212,7 +215,7 @@ impl Turn<'_> {
         prepared.recorded("workflow.step", run.id.as_str()).await?;
         crate::failpoint::reached("workflow.begun");
         let done = self.performed(&prepared).await?;
-        given.calls = prepared.calls();
+        given.calls = first(prepared.calls());
         Ok(done)
     }
 
@@ -320,6 +323,16 @@ fn ran(app: &App, mut given: Given, done: Outcome) -> Ran {
     given.log.extend(refused);
     given.flow = Some(flow.clone()).filter(|it| !it.is_null());
     Ran { given, failed, flow, responded, letters, started_ms, ended_ms }
+}
+
+/// The calls that are kept of a step: the first.
+fn first(calls: Vec<Value>) -> Vec<Value> {
+    let mut left = CALLS_BYTES_MAX;
+    let fits = |it: &Value| {
+        left = left.saturating_sub(it.to_string().len());
+        left > 0
+    };
+    calls.into_iter().take_while(fits).collect()
 }
 
 fn too_large() -> Value {

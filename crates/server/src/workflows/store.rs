@@ -225,6 +225,21 @@ pub(super) async fn lock(
         .fetch_optional(conn).await?))
 }
 
+/// The row as it is, locked for the rest of the transaction. `None`: it was deleted.
+pub(super) async fn locked(
+    tx: &mut Tx,
+    project: &ProjectId,
+    id: &WorkflowId,
+) -> sqlx::Result<Option<Workflow>> {
+    if lock(tx, project, id).await?.is_none() {
+        return Ok(None);
+    }
+    let sql = select!("project_id = $1 and id = $2");
+    let row: Option<Row> = on!(tx.conn(), conn => sqlx::query_as(sql)
+        .bind(project).bind(id).fetch_optional(conn).await?);
+    Ok(row.map(Workflow::from))
+}
+
 pub(super) async fn set_window(
     tx: &mut Tx,
     project: &ProjectId,

@@ -77,7 +77,10 @@ async fn page(app: &Arc<App>, it: &Ringing) -> Result<usize> {
     let mut tx = app.db.begin().await?;
     let now_ms = app.clock.now_ms();
     let queued = runs::queued(&mut tx, &workflow.project, &workflow.id).await?;
+    let full = queued >= QUEUED_MAX;
     let all = match one {
+        // Nothing is done at this time, as where it passed while no server ran.
+        Some(_) if full => Vec::new(),
         Some(external_id) => vec![users::ensure(&mut tx, &tenant, &external_id, now_ms).await?],
         // The others have their turn when there is room for them.
         None if queued + USERS_AT_ONCE > QUEUED_MAX => return Ok(0),

@@ -9,18 +9,36 @@ use super::sealed::{Given, Memory, Seal, Tried, Wait};
 use super::step::{Done, Failed, Ran, Turn, so_far};
 use super::store::runs;
 use super::store::steps::StepRow;
+use super::work::LEASE_MS;
 use super::{
     Definition, Outcome, RETRY_WAIT_MS_MAX, Run, State, Step, TRIES_KEPT_MAX, TRY_BYTES_MAX,
     Throttle, begin, missing, store,
 };
 use crate::app::App;
 use crate::components::outcome::Observation;
+use crate::db::Tx;
 use crate::error::Result;
 
-/// How long a run is put off that it is not the turn of.
+/// How long a run is put off that is the next, and has no place yet.
 const NOT_YET_MS: i64 = 1_000;
-/// The same where an older one has the place.
-const AFTER_OLDER_MS: i64 = 50;
+/// The same where there is a place, and an older one takes it.
+const OLDER_MS: i64 = 50;
+/// The same where there is none, and an older one waits for it. It is called when its turn comes.
+const BEHIND_MS: i64 = 60_000;
+/// How long whoever takes a run needs at most to see whether it is its turn.
+const TAKEN_MS_MAX: i64 = 2_000;
+
+/// Whether it is a run's turn.
+#[derive(Clone, Copy)]
+enum Place {
+    Taken,
+    /// There is one, which is an older run's.
+    Older,
+    /// There is none, and an older run waits for it.
+    Behind,
+    /// There is none before that time.
+    At(i64),
+}
 
 /// A run as it was read, with what is needed to go on with it.
 struct Going {
@@ -116,8 +134,7 @@ impl Going {
     /// is.
     async fn admitted(&self, app: &Arc<App>, fence: i64) -> Result<bool> {
         let now_ms = app.clock.now_ms();
-        if let Some(at_ms) = self.not_yet(app, fence, now_ms).await? {
-            runs::put_off(&app.db, &self.run, fence, at_ms).await?;
+        if !self.has_place(app, fence, now_ms).await? {
             return Ok(false);
         }
         let mut next = self.same(now_ms);
@@ -128,42 +145,60 @@ impl Going {
         self.write(app, fence, next).await
     }
 
-    /// When it can be looked again whether it is the run's turn. `None`: it is, and its place is
-    /// taken.
-    async fn not_yet(&self, app: &Arc<App>, fence: i64, now_ms: i64) -> Result<Option<i64>> {
-        let Definition { concurrency, throttle, .. } = &self.definition;
-        if concurrency.is_none() && throttle.is_none() {
-            return Ok(None);
+    /// Takes a place for the run, if it is its turn, and else puts it off.
+    async fn has_place(&self, app: &Arc<App>, fence: i64, now_ms: i64) -> Result<bool> {
+        if !self.definition.holds_back() {
+            return Ok(true);
         }
-        let (project, workflow) = (&self.run.tenant.project, &self.run.workflow);
         let mut tx = app.db.begin().await?;
-        let Some(window) = store::lock(&mut tx, project, workflow).await? else {
-            return Ok(Some(now_ms + NOT_YET_MS));
-        };
-        if let Some(most) = concurrency {
-            let under_way = runs::count(&mut tx, project, (workflow, State::Running)).await?;
-            if under_way >= i64::from(*most) {
-                return Ok(Some(now_ms + NOT_YET_MS));
+        let turn = self.turn_among_others(&mut tx, now_ms).await?;
+        match turn {
+            // Whoever takes or leaves a place calls the next.
+            Place::Taken => runs::take_place(&mut tx, &self.run, fence).await?,
+            Place::Older | Place::Behind | Place::At(_) => {
+                let at_ms = match turn {
+                    Place::At(at_ms) => at_ms,
+                    Place::Older => now_ms + OLDER_MS,
+                    _ => now_ms + BEHIND_MS,
+                };
+                runs::put_off_within(&mut tx, &self.run, fence, at_ms).await?;
             }
         }
-        if self.run.state == State::Queued {
-            let window = throttle.map(|it| counted(it, window, now_ms)).transpose();
-            let window = match window {
-                Err(at_ms) => return Ok(Some(at_ms)),
-                Ok(window) => window,
-            };
-            if runs::let_pass(&mut tx, &self.run, now_ms).await? {
-                tx.commit().await?;
-                app.workflows_due.notify_one();
-                return Ok(Some(now_ms + AFTER_OLDER_MS));
-            }
-            if let Some(window) = window {
-                store::set_window(&mut tx, project, workflow, window).await?;
-            }
+        if matches!(turn, Place::Taken | Place::Older) {
+            runs::call_next(&mut tx, &self.run, now_ms).await?;
         }
-        runs::take_place(&mut tx, &self.run, fence).await?;
         tx.commit().await?;
-        Ok(None)
+        app.workflows_due.notify_one();
+        Ok(matches!(turn, Place::Taken))
+    }
+
+    /// One at a time looks: the workflow's row is locked.
+    async fn turn_among_others(&self, tx: &mut Tx, now_ms: i64) -> Result<Place> {
+        let Definition { concurrency, throttle, .. } = &self.definition;
+        let (project, workflow) = (&self.run.tenant.project, &self.run.workflow);
+        let queued = self.run.state == State::Queued;
+        let Some(window) = store::lock(tx, project, workflow).await? else {
+            return Ok(Place::At(now_ms + NOT_YET_MS));
+        };
+        let fresh_lease_ms = now_ms + LEASE_MS - TAKEN_MS_MAX;
+        let behind = queued && runs::is_behind(tx, &self.run, (now_ms, fresh_lease_ms)).await?;
+        let not_before = |at_ms| if behind { Place::Behind } else { Place::At(at_ms) };
+        if let Some(most) = concurrency
+            && runs::count(tx, project, (workflow, State::Running)).await? >= i64::from(*most)
+        {
+            return Ok(not_before(now_ms + NOT_YET_MS));
+        }
+        let window = throttle.filter(|_| queued).map(|it| counted(it, window, now_ms)).transpose();
+        match window {
+            Err(at_ms) => Ok(not_before(at_ms)),
+            Ok(_) if behind => Ok(Place::Older),
+            Ok(window) => {
+                if let Some(window) = window {
+                    store::set_window(tx, project, workflow, window).await?;
+                }
+                Ok(Place::Taken)
+            }
+        }
     }
 
     /// How the run stands after a step was run.

@@ -14,7 +14,7 @@ use crate::error::Result;
 /// How often it is looked for what is due.
 const IDLE: Duration = Duration::from_millis(250);
 /// How long a lease holds that nobody renews, and how often it is renewed.
-const LEASE_MS: i64 = 20_000;
+pub(super) const LEASE_MS: i64 = 20_000;
 const RENEW_EVERY: Duration = Duration::from_secs(5);
 
 /// Works until `stop`; steps that were begun are finished.
@@ -53,23 +53,23 @@ fn told(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
-/// Begins what timers and triggers start, and takes runs that are due. Those that would only wait
-/// for a worker are left to other processes.
+/// Takes runs that are due, and begins what timers and triggers start: neither waits for the other
+/// to be good. Runs that would only wait for a worker are left to other processes.
 async fn take(app: &Arc<App>, flying: &mut JoinSet<()>) -> Result<usize> {
-    let begun = timers::fire(app).await? + starts::take(app).await?;
     let room = (app.config.code_workers_max as usize).saturating_sub(flying.len());
-    if room == 0 {
-        return Ok(begun);
+    let mut count = 0;
+    if room > 0 {
+        let now_ms = app.clock.now_ms();
+        let most = i64::try_from(room).unwrap_or(i64::MAX);
+        let due = runs::claim(&app.db, (now_ms, now_ms + LEASE_MS), most).await?;
+        count = due.len();
+        for it in due {
+            let app = Arc::clone(app);
+            flying.spawn(async move { Box::pin(one(&app, it)).await });
+        }
     }
-    let now_ms = app.clock.now_ms();
-    let most = i64::try_from(room).unwrap_or(i64::MAX);
-    let due = runs::claim(&app.db, (now_ms, now_ms + LEASE_MS), most).await?;
-    let count = due.len();
-    for it in due {
-        let app = Arc::clone(app);
-        flying.spawn(async move { Box::pin(one(&app, it)).await });
-    }
-    Ok(begun + count)
+    let (rung, started) = (timers::fire(app).await, starts::take(app).await);
+    Ok(count + rung? + started?)
 }
 
 async fn one(app: &Arc<App>, due: Due) {

@@ -65,13 +65,19 @@ pub(in crate::triggers) async fn delete(
 
 pub(in crate::triggers) async fn put_off(
     db: &Db,
-    trigger: &Trigger,
+    trigger: &EmitterId,
     (workflow, nth): (&str, i64),
     due_at_ms: i64,
 ) -> sqlx::Result<()> {
     let sql = "update trigger_starts set due_at_ms = $4 where trigger_id = $1 and \
                workflow_id = $2 and nth = $3";
-    on!(db.write(), conn => sqlx::query(sql).bind(&trigger.id).bind(workflow).bind(nth)
+    on!(db.write(), conn => sqlx::query(sql).bind(trigger).bind(workflow).bind(nth)
         .bind(due_at_ms).execute(conn).await?.rows_affected());
     Ok(())
+}
+
+/// How many events of a trigger wait to start a workflow.
+pub(in crate::triggers) async fn count(db: &Db, trigger: &Trigger) -> sqlx::Result<i64> {
+    let sql = "select count(*) from trigger_starts where trigger_id = $1";
+    Ok(on!(db.read(), conn => sqlx::query_scalar(sql).bind(&trigger.id).fetch_one(conn).await?))
 }

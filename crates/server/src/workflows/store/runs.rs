@@ -230,6 +230,9 @@ pub(in crate::workflows) async fn hold(
     Ok(done == 1)
 }
 
+const PUT_OFF: &str = "update workflow_runs set due_at_ms = $4, lease_until_ms = 0 where \
+                       project_id = $1 and id = $2 and fence = $3";
+
 /// Puts it off with nothing else changed, and gives the lease back.
 pub(in crate::workflows) async fn put_off(
     db: &Db,
@@ -237,30 +240,58 @@ pub(in crate::workflows) async fn put_off(
     fence: i64,
     until_ms: i64,
 ) -> sqlx::Result<()> {
-    let sql = "update workflow_runs set due_at_ms = $4, lease_until_ms = 0 where project_id = $1 \
-               and id = $2 and fence = $3";
-    on!(db.write(), conn => sqlx::query(sql)
+    on!(db.write(), conn => sqlx::query(PUT_OFF)
         .bind(&it.tenant.project).bind(&it.id).bind(fence).bind(until_ms)
         .execute(conn).await?.rows_affected());
     Ok(())
 }
 
-/// Whether an older run of the workflow still waits for its turn, which is due now: those that a
-/// workflow holds back begin in the order in which they came. The workflow's row is locked.
-pub(in crate::workflows) async fn let_pass(
+/// The same within the transaction that saw that it is not its turn.
+pub(in crate::workflows) async fn put_off_within(
+    tx: &mut Tx,
+    it: &Run,
+    fence: i64,
+    until_ms: i64,
+) -> sqlx::Result<()> {
+    on!(tx.conn(), conn => sqlx::query(PUT_OFF)
+        .bind(&it.tenant.project).bind(&it.id).bind(fence).bind(until_ms)
+        .execute(conn).await?.rows_affected());
+    Ok(())
+}
+
+/// Whether an older run of the workflow waits for its turn: those that a workflow holds back begin
+/// in the order in which they came. One whose lease was not given back, though it was taken long
+/// enough ago for that, is passed over: perhaps it cannot be read.
+pub(in crate::workflows) async fn is_behind(
+    tx: &mut Tx,
+    it: &Run,
+    (now_ms, fresh_lease_ms): (i64, i64),
+) -> sqlx::Result<bool> {
+    let sql = "select id from workflow_runs where project_id = $1 and workflow_id = $2 and \
+               state = 'queued' and outcome is null and \
+               (created_at_ms < $3 or (created_at_ms = $3 and id < $4)) and \
+               (lease_until_ms <= $5 or lease_until_ms > $6) \
+               order by created_at_ms, id limit 1";
+    let older: Option<String> = on!(tx.conn(), conn => sqlx::query_scalar(sql)
+        .bind(&it.tenant.project).bind(&it.workflow).bind(it.created_at_ms).bind(&it.id)
+        .bind(now_ms).bind(fresh_lease_ms).fetch_optional(conn).await?);
+    Ok(older.is_some())
+}
+
+/// Has the oldest run of the workflow that waits for its turn looked at before all others.
+pub(in crate::workflows) async fn call_next(
     tx: &mut Tx,
     it: &Run,
     now_ms: i64,
-) -> sqlx::Result<bool> {
-    let sql = "update workflow_runs set due_at_ms = $5 where project_id = $1 and \
+) -> sqlx::Result<()> {
+    let sql = "update workflow_runs set due_at_ms = created_at_ms where project_id = $1 and \
                state = 'queued' and id = (select id from workflow_runs where project_id = $1 and \
                workflow_id = $2 and state = 'queued' and outcome is null and \
-               (created_at_ms < $3 or (created_at_ms = $3 and id < $4)) \
-               order by created_at_ms, id limit 1)";
-    let done = on!(tx.conn(), conn => sqlx::query(sql)
-        .bind(&it.tenant.project).bind(&it.workflow).bind(it.created_at_ms).bind(&it.id)
-        .bind(now_ms).execute(conn).await?.rows_affected());
-    Ok(done == 1)
+               lease_until_ms <= $3 order by created_at_ms, id limit 1)";
+    on!(tx.conn(), conn => sqlx::query(sql)
+        .bind(&it.tenant.project).bind(&it.workflow).bind(now_ms)
+        .execute(conn).await?.rows_affected());
+    Ok(())
 }
 
 /// Counts the run among those under way, within the transaction that found a place for it.
@@ -335,8 +366,8 @@ pub(in crate::workflows) async fn forget(
     most: i64,
 ) -> sqlx::Result<()> {
     let sql = "delete from workflow_runs where project_id = $1 and environment = $2 and \
-               state = 'ended' and id in (select id from workflow_runs where project_id = $1 and \
-               environment = $2 order by created_at_ms desc, id desc limit 100 offset $3)";
+               id in (select id from workflow_runs where project_id = $1 and environment = $2 \
+               and state = 'ended' order by created_at_ms desc, id desc limit 100 offset $3)";
     on!(tx.conn(), conn => sqlx::query(sql)
         .bind(&tenant.project).bind(tenant.environment.as_str()).bind(most)
         .execute(conn).await?.rows_affected());

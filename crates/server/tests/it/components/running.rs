@@ -272,3 +272,27 @@ async fn code_may_take_longer_than_other_requests_and_is_told_of_its_own_limit()
         assert_eq!((reply.status.as_u16(), &errors(&reply)[0]["code"]), (200, &json!("timeout")));
     }
 }
+
+#[tokio::test]
+async fn what_no_field_can_take_is_refused_before_the_code_runs() {
+    let rest = "props: { n: \"integer\", mode: { type: \"string\", optional: true },
+        on: { type: \"boolean\", optional: true } },
+      run() { return [this.n, this.mode, this.on]; }";
+    for world in worlds().await {
+        let key = world.published(&action("typed", "0.0.1", rest)).await;
+        for (props, name) in [
+            (json!({ "n": "abc" }), "n"),
+            (json!({ "n": 2.5 }), "n"),
+            (json!({ "n": 1, "mode": { "x": 1 } }), "mode"),
+            (json!({ "n": 1, "mode": ["a"] }), "mode"),
+            (json!({ "n": 1, "on": "yes" }), "on"),
+        ] {
+            let reply = world.run_action(&key, props).await;
+            assert_eq!((reply.status.as_u16(), reply.code()), (400, "invalid_field".to_owned()));
+            assert_eq!(reply.json()["details"]["field"], name, "{reply:?}");
+        }
+        let label = json!({ "__lv": { "label": "A", "value": "a" } });
+        let reply = world.run_action(&key, json!({ "n": "7", "mode": label, "on": "true" })).await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+    }
+}

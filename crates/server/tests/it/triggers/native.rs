@@ -193,3 +193,26 @@ async fn a_change_of_nothing_and_values_that_cannot_work_are_refused() {
         world.deploy(&key, sent, json!({})).await;
     }
 }
+
+#[tokio::test]
+async fn an_address_whose_events_start_nothing_takes_no_more_after_a_while() {
+    let text =
+        "name: slow\ntrigger: { call: {} }\nsteps: [{ name: a, code: 'export default 1' }]\n";
+    for world in worlds_with(&[("rate_limits", "false")]).await {
+        let made = world.workflow(&text.replace("default 1", "default () => 1")).await;
+        let more = json!({ "workflow_id": made["id"] });
+        let trigger = world.deploy("http-new-requests", json!({}), more).await;
+        let url = trigger["endpoint_url"].as_str().unwrap();
+        let mut taken = 0;
+        let reply = loop {
+            let reply = world.hit(url, json!({ "n": taken })).await;
+            if reply.status != 200 || taken > 300 {
+                break reply;
+            }
+            taken += 1;
+        };
+        assert_eq!((taken, reply.status.as_u16()), (200, 429), "{reply:?}");
+        world.flow().await;
+        assert_eq!(world.hit(url, json!({})).await.status, 200);
+    }
+}

@@ -102,10 +102,12 @@ async fn runs_that_wait_for_their_turn_begin_in_the_order_in_which_they_came() {
     let text = "name: turns\ntrigger: { call: {} }\nLIMIT\nsteps:\n  - name: say\n    \
                 code: 'export default ({ steps }) => steps.trigger.event.n'\n";
     for world in worlds().await {
-        for limit in ["concurrency: 1", "throttle: { runs: 1, per: 1s }"] {
+        let limits =
+            [("concurrency: 1", 5), ("concurrency: 5", 40), ("throttle: { runs: 1, per: 1s }", 5)];
+        for (limit, count) in limits {
             world.workflow(&text.replace("LIMIT", limit)).await;
             let mut ids = Vec::new();
-            for n in 0..5 {
+            for n in 0..count {
                 ids.push(world.invoke("turns", json!({ "n": n })).await);
                 world.app.clock.shift(1);
             }
