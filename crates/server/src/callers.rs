@@ -76,6 +76,23 @@ pub struct Caller {
     pub reach: Option<Arc<Reach>>,
 }
 
+impl Caller {
+    /// Whether it may open a way by which credentials are seen. Browsers never may.
+    ///
+    /// # Errors
+    /// [`error::SCOPE_MISSING`], with what was wanted.
+    pub fn may_show_credentials(&self, what: &str) -> Result<()> {
+        if self.connect.is_none() && self.scopes.allow(Scope::CredentialsRead) {
+            return Ok(());
+        }
+        Err(error::SCOPE_MISSING.saying(format!(
+            "{what} lets code see credentials, so it needs the scope `{}`, which the token does \
+             not have.",
+            Scope::CredentialsRead.as_str()
+        )))
+    }
+}
+
 /// Where a request came from, for audit.
 #[derive(Clone, Debug, Default)]
 pub struct Origin {

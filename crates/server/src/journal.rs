@@ -217,7 +217,7 @@ fn read(bytes: &[u8]) -> Vec<Entry> {
 
 /// Writes what is asked for, many answers with one sync, until the journal is dropped.
 fn write(mut file: File, asks: &Receiver<Ask>) {
-    let mut open = BTreeSet::new();
+    let (mut open, mut torn) = (BTreeSet::new(), false);
     while let Ok(first) = asks.recv() {
         let rest = std::iter::from_fn(|| asks.try_recv().ok());
         let (mut lines, mut waiting) = (String::new(), Vec::new());
@@ -234,10 +234,15 @@ fn write(mut file: File, asks: &Receiver<Ask>) {
             // Ids, numbers and base64: there is nothing in it that could not be written.
             lines.push_str(&line.unwrap_or_default());
         }
+        if torn {
+            // What was cut off must not spoil the line after it.
+            lines.insert(0, '\n');
+        }
         let mut written = file.write_all(lines.as_bytes());
         if written.is_ok() && !waiting.is_empty() {
             written = file.sync_data();
         }
+        torn = written.is_err();
         for told in waiting {
             let _ = told.send(match &written {
                 Ok(()) => Ok(()),

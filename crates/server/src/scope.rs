@@ -115,6 +115,13 @@ impl Scopes {
         self.0.iter().all(|scope| other.allow(*scope))
     }
 
+    /// What of these a connect token may carry.
+    #[must_use]
+    pub fn for_browsers(&self) -> Self {
+        let all = self.0.iter().copied().filter(|it| !Self::of(&[*it]).contains_server_only());
+        Self(all.collect())
+    }
+
     /// What a connect token may carry of these: never `*`, and nothing that reveals credentials.
     /// For the proxy it has `connect:proxy`, by that name.
     pub fn contains_server_only(&self) -> bool {

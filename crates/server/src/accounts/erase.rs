@@ -78,8 +78,7 @@ impl From<Erasure> for View {
 /// [`error::NOT_FOUND`], also for whoever comes second.
 pub async fn delete_user(app: &Arc<App>, by: By<'_>, external_id: &str) -> Result<Option<Erasure>> {
     let user = users::find(&app.db, by.tenant, external_id).await?.ok_or(error::NOT_FOUND)?;
-    // Who never connected an account has no key.
-    let key = app.keys.user(&app.db, by.tenant, &user.id).await.ok();
+    let key = key_of(app, by.tenant, &user.id).await?;
     apps::ready(app, &by.tenant.project).await?;
     let mut tx = app.db.begin().await?;
     tokens::forget_user(&mut tx, by.tenant, &user.id).await?;
@@ -99,6 +98,19 @@ pub async fn delete_user(app: &Arc<App>, by: By<'_>, external_id: &str) -> Resul
         .detail(json!({ "accounts": accounts, "erasure": begun.as_ref().map(|it| &it.id) }));
     app.audit.note(event);
     Ok(begun)
+}
+
+/// The key of a user's grants. `None`: he has none that can be read, since he never connected an
+/// account, or the root key is another one.
+///
+/// # Errors
+/// Of the store: without it nobody knows whether there are grants to revoke.
+async fn key_of(app: &App, tenant: &Tenant, user: &UserId) -> Result<Option<Arc<OwnerKey>>> {
+    match app.keys.user(&app.db, tenant, user).await {
+        Ok(key) => Ok(Some(key)),
+        Err(error) if error.kind().code == error::DECRYPT_FAILED.code => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 async fn at_once(
@@ -176,7 +188,7 @@ pub(crate) async fn go_on(app: &Arc<App>, tenant: &Tenant, id: &ErasureId) -> Re
     let Some(erasure) = found.filter(|it| it.finished_at_ms.is_none()) else {
         return Ok(Done::Finished);
     };
-    let key = app.keys.user(&app.db, tenant, &erasure.user).await.ok();
+    let key = key_of(app, tenant, &erasure.user).await?;
     let origin = Origin::default();
     let by = By { tenant, actor: &Actor::System, origin: &origin, revoke: erasure.revoke };
     for _ in 0..BATCHES {

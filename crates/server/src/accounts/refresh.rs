@@ -131,6 +131,11 @@ enum Begun {
 async fn begin(app: &Arc<App>, account: &Account, why: Why) -> Result<Begun> {
     let opened = match open(app, account).await {
         Ok(opened) => opened,
+        // Another process asks just now: what this one cannot read is not for it to judge, and the
+        // other's lease not for it to end.
+        Err(_) if account.refreshing.sent && rows::is_leased(&app.db, account).await? => {
+            return Ok(Begun::Busy);
+        }
         // Keys, and tokens without an end or with time left, are good as they are.
         Err(Trouble::NoRefreshToken) if why == Why::Forced && lives(account, &app.clock) => {
             return Err(error::NOTHING_TO_REFRESH.into());
@@ -143,6 +148,8 @@ async fn begin(app: &Arc<App>, account: &Account, why: Why) -> Result<Begun> {
         Err(Trouble::Settings(text)) if why == Why::Forced => {
             return Err(error::PROVIDER_UNAVAILABLE.saying(text));
         }
+        // Nothing speaks against the account.
+        Err(Trouble::Store(error)) => return Err(error),
         Err(trouble) => {
             return verdict::fail(app, account.clone(), trouble, why).await.map(|()| Begun::Ended);
         }
@@ -237,9 +244,9 @@ impl Opened {
 pub(super) async fn open(app: &App, account: &Account) -> Result<Opened, Trouble> {
     let found = apps::find(app, &account.tenant.project, &account.app_slug)
         .await
-        .map_err(|_| Trouble::settings("The app is not in the catalogue any more."))?;
-    let key = seal::user_key(app, account).await.map_err(Trouble::Unreadable)?;
-    let contents = seal::open_with(&key, account).map_err(Trouble::Unreadable)?;
+        .map_err(|error| lost(error, "The app is not in the catalogue any more."))?;
+    let key = seal::user_key(app, account).await.map_err(unread)?;
+    let contents = seal::open_with(&key, account).map_err(unread)?;
     if !asking::renewable(&found, contents.credentials.refresh_token.is_some()) {
         return Err(Trouble::NoRefreshToken);
     }
@@ -264,9 +271,20 @@ async fn client_of(
         return Ok(ClientKeys::of_fields(&contents.credentials.fields));
     };
     match apps::find_oauth_app(app, &account.tenant.project, id.as_str()).await {
-        Ok(client) => ClientKeys::open(app, &client).await.map_err(Trouble::Unreadable),
-        Err(_) => Err(Trouble::settings("The OAuth client that made the grant is gone.")),
+        Ok(client) => ClientKeys::open(app, &client).await.map_err(unread),
+        Err(error) => Err(lost(error, "The OAuth client that made the grant is gone.")),
     }
+}
+
+/// What could not be opened is damaged, or the store is away.
+fn unread(error: Error) -> Trouble {
+    let damaged = error.kind().code == error::DECRYPT_FAILED.code;
+    if damaged { Trouble::Unreadable(error) } else { Trouble::Store(error) }
+}
+
+/// What could not be found is gone, or the store is away.
+fn lost(error: Error, text: &'static str) -> Trouble {
+    if error.kind().status >= 500 { Trouble::Store(error) } else { Trouble::settings(text) }
 }
 
 /// Writes down how a refresh went: for the audit log, the account's history and metrics.

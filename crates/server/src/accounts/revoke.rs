@@ -167,10 +167,15 @@ pub(super) async fn leave_late(
     tokens: Tokens,
 ) -> Result<()> {
     let Some(it) = rows::find(&app.db, tenant, id).await? else { return Ok(()) };
-    let Some(sealed) = &it.sealed else { return Ok(()) };
     let key = app.keys.project(&app.db, &tenant.project).await?;
-    let opened = key.open(&place(tenant, id), sealed).map_err(unreadable)?;
-    let mut grant = seal::unpack(opened.expose())?;
+    // Where the former tokens were revoked meanwhile, these are not: the app gave them later.
+    let mut grant = match &it.sealed {
+        Some(sealed) => {
+            let opened = key.open(&place(tenant, id), sealed).map_err(unreadable)?;
+            seal::unpack(opened.expose())?
+        }
+        None => Contents::default(),
+    };
     let ours = |it: grantkeep_oauth::Secret| Secret::new(it.expose());
     grant.credentials.access_token = Some(ours(tokens.access_token));
     if let Some(new) = tokens.refresh_token {
@@ -301,8 +306,12 @@ enum Verdict {
 
 async fn ask(app: &Arc<App>, it: &Revocation, sealed: &SecretBytes) -> Verdict {
     let refused = |why: &str| Verdict::Refused(why.to_owned());
-    let Ok(found) = apps::find(app, &it.tenant.project, &it.app_slug).await else {
-        return refused("The app is not in the catalogue any more.");
+    let found = match apps::find(app, &it.tenant.project, &it.app_slug).await {
+        Ok(found) => found,
+        Err(error) if error.kind().status >= 500 => {
+            return Verdict::Silent("The app's file cannot be read just now.".to_owned(), None);
+        }
+        Err(_) => return refused("The app is not in the catalogue any more."),
     };
     let (Some(oauth2), Some(habit)) = (found.oauth2(), habit(&found)) else {
         return refused("The app cannot be asked to revoke any more.");

@@ -43,6 +43,8 @@ pub(super) enum Trouble {
     Settings(String),
     Unreadable(Error),
     NoRefreshToken,
+    /// The store is away: it says nothing of the account.
+    Store(Error),
 }
 
 impl Trouble {
@@ -229,7 +231,8 @@ fn judge(account: &Account, found: Option<&CatalogApp>, trouble: Trouble, now_ms
             tracing::error!(account = %account.id, text, "a refresh cannot be asked for");
             ill("misconfigured", text, error::PROVIDER_UNAVAILABLE, CLIENT_PAUSE_MS)
         }
-        Trouble::Unreadable(answer) => Verdict {
+        // The store's failures are told to whoever asks, and come no further.
+        Trouble::Unreadable(answer) | Trouble::Store(answer) => Verdict {
             answer,
             ..ill("unreadable", "What is stored cannot be read.".into(), error::DECRYPT_FAILED, 0)
         },

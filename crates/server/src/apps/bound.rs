@@ -54,6 +54,7 @@ pub async fn send(
     let Some(key) = key else {
         return Ok(protocol::send_by(client.egress(app), build()?, most).await?);
     };
+    let deadline = tokio::time::Instant::now() + most;
     let key = self::key(key)?;
     let first = proved(app, build()?, &key).await?;
     let answered = ask((app, client), first, most).await?;
@@ -62,7 +63,9 @@ pub async fn send(
         return Ok(answered);
     }
     let second = proved(app, build()?, &key).await?;
-    Ok(ask((app, client), second, most).await?)
+    // Both together take no longer than one may: others wait for so long, and then ask too.
+    let left = deadline.saturating_duration_since(tokio::time::Instant::now());
+    Ok(ask((app, client), second, left).await?)
 }
 
 /// The headers of a request to an API that is called with a bound token: the token and its proof

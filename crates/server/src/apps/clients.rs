@@ -205,6 +205,13 @@ pub async fn delete_oauth_app(app: &Arc<App>, project: &ProjectId, id: &str) -> 
              and could no longer be refreshed. Delete them first."
         )));
     }
+    let revocations = store::revocations_of(&mut tx, project, &client.id).await?;
+    if revocations > 0 {
+        return Err(error::INVALID_REQUEST.saying(format!(
+            "{revocations} grant(s) that were made with this client are still being revoked. \
+             Delete it once that is done, or given up, within a day at most."
+        )));
+    }
     let overrides = store::overrides_of(&mut tx, project, &client.id).await?;
     if overrides > 0 {
         return Err(error::INVALID_REQUEST.saying(format!(

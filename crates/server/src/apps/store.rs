@@ -242,6 +242,18 @@ pub(super) async fn accounts_of(
             .fetch_one(conn).await?))
 }
 
+/// Grants of deleted accounts that were made with the client and are still to be revoked.
+pub(super) async fn revocations_of(
+    tx: &mut Tx,
+    project: &ProjectId,
+    id: &OAuthAppId,
+) -> sqlx::Result<i64> {
+    let sql = "select count(*) from revocations where project_id = $1 and oauth_app_id = $2 and \
+               outcome = 'pending'";
+    Ok(on!(tx.conn(), conn => sqlx::query_scalar(sql).bind(project).bind(id)
+            .fetch_one(conn).await?))
+}
+
 /// Overrides that name the client.
 pub(super) async fn overrides_of(
     tx: &mut Tx,

@@ -91,8 +91,11 @@ pub(crate) async fn publish(
     call: InProject<Server, need::ProjectsWrite>,
     Json(new): Json<NewComponent>,
 ) -> Result<(StatusCode, axum::Json<PublishedComponent>)> {
-    let Published { component, fresh } =
-        super::publish(&app, &call.project, new.publication()?).await?;
+    let new = new.publication()?;
+    if new.permissions.contains(&Permission::RawTokens) {
+        call.caller.may_show_credentials("`raw-tokens`")?;
+    }
+    let Published { component, fresh } = super::publish(&app, &call.project, new).await?;
     let event = Event::new("component.publish", &call.caller.actor, &call.origin);
     let event = event.project(&call.project).target("component", component.id.as_str());
     app.audit.record(event.detail(audited(&component, fresh))).await?;

@@ -162,12 +162,15 @@ fn fits(kind: &str, value: &Value, open: Open) -> bool {
 }
 
 fn fits_kindly(kind: &str, value: &Value) -> bool {
-    let reads = |as_text: fn(&str) -> bool| value.as_str().is_some_and(as_text);
+    // Forms send an empty text for a field that was left empty.
+    let reads = |as_text: fn(&str) -> bool| {
+        value.as_str().is_some_and(|it| it.trim().is_empty() || as_text(it.trim()))
+    };
     match kind {
-        "string" => !value.is_array() && !value.is_object(),
-        "integer" => whole(value) || reads(|it| it.trim().parse().is_ok_and(is_whole)),
-        "number" => value.is_number() || reads(|it| it.trim().parse::<f64>().is_ok()),
-        "boolean" => value.is_boolean() || reads(|it| matches!(it.trim(), "true" | "false" | "")),
+        "string" => !value.is_array() && (!value.is_object() || value.get("value").is_some()),
+        "integer" => whole(value) || reads(|it| it.parse().is_ok_and(is_whole)),
+        "number" => value.is_number() || reads(|it| it.parse::<f64>().is_ok()),
+        "boolean" => value.is_boolean() || reads(|it| matches!(it, "true" | "false")),
         "object" => !value.is_boolean() && !value.is_number(),
         _ => true,
     }

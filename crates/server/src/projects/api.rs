@@ -12,7 +12,7 @@ use super::{Change, FreezeScope, Project};
 use crate::app::App;
 use crate::audit::Event;
 use crate::body::Json;
-use crate::callers::{Call, InProject, Server};
+use crate::callers::{Call, Caller, InProject, Server};
 use crate::error::{self, Error, Result};
 use crate::ids::ProjectId;
 use crate::paging::{Boundary, Listed, Page};
@@ -112,6 +112,14 @@ impl ProjectWish {
         }
     }
 
+    /// Whether the caller may change that.
+    fn check(&self, caller: &Caller) -> Result<()> {
+        if self.blind_tokens == Some(false) {
+            caller.may_show_credentials("`blind_tokens: false`")?;
+        }
+        Ok(())
+    }
+
     fn change(self) -> Change {
         Change {
             name: self.name,
@@ -182,6 +190,7 @@ pub(crate) async fn create(
     if call.caller.project.is_some() {
         return Err(error::SCOPE_MISSING.saying("This client is bound to one project."));
     }
+    wish.check(&call.caller)?;
     let name =
         wish.name.clone().ok_or_else(|| error::INVALID_FIELD.saying("`name` is missing."))?;
     let event = wish.event("project.create", &call);
@@ -213,6 +222,7 @@ pub(crate) async fn update(
     Json(wish): Json<ProjectWish>,
 ) -> Result<axum::Json<ProjectView>> {
     let id = reach(&call, &id)?;
+    wish.check(&call.caller)?;
     let event = wish.event("project.update", &call);
     let project = super::update(&app, &id, wish.change()).await?;
     app.audit.record(event.project(&id).target("project", id.as_str())).await?;

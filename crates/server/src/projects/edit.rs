@@ -107,6 +107,13 @@ pub async fn check_deletable(app: &App, id: &ProjectId) -> Result<()> {
 
 async fn empty(tx: &mut Tx, id: &ProjectId) -> Result<()> {
     let accounts = store::count_accounts(tx, id).await?;
+    let revocations = store::count_revocations(tx, id).await?;
+    if accounts == 0 && revocations > 0 {
+        return Err(error::INVALID_REQUEST.saying(format!(
+            "{revocations} grant(s) of deleted accounts are still being revoked at their apps. \
+             Delete the project once that is done, or given up, within a day at most."
+        )));
+    }
     if accounts == 0 {
         return Ok(());
     }

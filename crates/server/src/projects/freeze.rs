@@ -73,7 +73,13 @@ pub async fn freeze(
         super::find(&app.db, project).await?;
     }
     if let Some(slug) = &scope.app {
-        app.catalog.get(slug).ok_or(error::APP_NOT_FOUND)?;
+        let own = match &scope.project {
+            Some(project) => store::has_app(&app.db, project, slug).await?,
+            None => false,
+        };
+        if !own && app.catalog.get(slug).is_none() {
+            return Err(error::APP_NOT_FOUND.into());
+        }
     }
     store::freeze(&app.db, scope, actor.id(), app.clock.now_ms()).await?;
     app.forget_freezes().await;

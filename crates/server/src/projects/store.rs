@@ -113,6 +113,20 @@ pub(super) async fn count_accounts(tx: &mut Tx, id: &ProjectId) -> sqlx::Result<
     Ok(on!(tx.conn(), conn => sqlx::query_scalar(sql).bind(id).fetch_one(conn).await?))
 }
 
+/// Grants of deleted accounts that are still to be revoked.
+pub(super) async fn count_revocations(tx: &mut Tx, id: &ProjectId) -> sqlx::Result<i64> {
+    let sql = "select count(*) from revocations where project_id = $1 and outcome = 'pending'";
+    Ok(on!(tx.conn(), conn => sqlx::query_scalar(sql).bind(id).fetch_one(conn).await?))
+}
+
+/// Whether the project has described an app of that slug.
+pub(super) async fn has_app(db: &Db, id: &ProjectId, slug: &str) -> sqlx::Result<bool> {
+    let sql = "select count(*) from custom_apps where project_id = $1 and slug = $2";
+    let count: i64 = on!(db.read(), conn => sqlx::query_scalar(sql).bind(id).bind(slug)
+        .fetch_one(conn).await?);
+    Ok(count > 0)
+}
+
 pub(super) async fn set_logo(
     db: &Db,
     id: &ProjectId,

@@ -53,11 +53,12 @@ pub(super) struct Record {
 
 impl Record {
     pub fn begin(link: &Link, (method, path): (&Method, &str), busy: Busy) -> Self {
+        let clean = link.grants.scrubber().text(path.to_owned());
         let call = UpstreamCall {
             at_ms: link.app.clock.now_ms(),
             method: method.as_str().to_owned(),
             host: link.way.authority(link.scheme),
-            path: link.grants.scrubber().text(path.chars().take(PATH_CHARS_MAX).collect()),
+            path: clean.chars().take(PATH_CHARS_MAX).collect(),
             status: None,
             error: None,
             sent_bytes: 0,

@@ -131,7 +131,8 @@ fn user_name(text: &str) -> Result<String> {
 /// the rented service are used to have it with all the rest.
 fn scopes(caller: &Caller, settings: &Settings, asked: Option<&str>) -> Result<Scopes> {
     let scopes = match asked.filter(|text| !text.trim().is_empty()) {
-        None => Scopes::of(&[Scope::Connect]),
+        None if caller.scopes.allow(Scope::Connect) => Scopes::of(&[Scope::Connect]),
+        None => caller.scopes.for_browsers(),
         Some(asked) => asked_for(caller, asked)?,
     };
     let whole = scopes.allow(Scope::Connect) && settings.is_compatible();

@@ -9,6 +9,8 @@ use crate::error::Result;
 
 /// How long what cannot be read is put off.
 const UNREAD_MS: i64 = 60_000;
+/// The same where the store, or what holds the keys, is away.
+const PASSING_MS: i64 = 1_000;
 
 /// An event, and the workflow that it is to start.
 pub struct Waiting {
@@ -26,11 +28,12 @@ pub async fn waiting(app: &App, most: i64) -> Result<Vec<Waiting>> {
         match read(app, &row).await {
             Ok(Some(it)) => all.push(it),
             // Its user is being erased, with all that is his.
-            Ok(None) => unread(app, &row).await?,
+            Ok(None) => unread(app, &row, UNREAD_MS).await?,
             Err(error) => {
                 tracing::error!(trigger = %row.trigger_id, nth = row.nth, %error,
                     detail = error.log(), "an event that is to start a workflow is not read");
-                unread(app, &row).await?;
+                let passes = error.kind().status == 503;
+                unread(app, &row, if passes { PASSING_MS } else { UNREAD_MS }).await?;
             }
         }
     }
@@ -48,8 +51,8 @@ async fn read(app: &App, row: &StartRow) -> Result<Option<Waiting>> {
     Ok(Some(Waiting { trigger, workflow, nth: row.nth, event: event.e }))
 }
 
-async fn unread(app: &App, row: &StartRow) -> Result<()> {
-    let due_at_ms = app.clock.now_ms() + UNREAD_MS;
+async fn unread(app: &App, row: &StartRow, wait_ms: i64) -> Result<()> {
+    let due_at_ms = app.clock.now_ms() + wait_ms;
     let which = (row.workflow_id.as_str(), row.nth);
     Ok(starts::put_off(&app.db, &row.trigger_id, which, due_at_ms).await?)
 }

@@ -6,7 +6,7 @@ use grantkeep_vault::{Secret, token};
 use serde_json::{Value, json};
 
 use super::deploy::definition;
-use super::expression::Expressions;
+use super::expression::{self, Expressions};
 use super::sealed::{Memory, Seal};
 use super::store::runs;
 use super::{
@@ -149,10 +149,11 @@ pub(super) async fn whom(text: &str, event: &Value) -> Result<String> {
     let scope = json!({ "event": event, "steps": { "trigger": { "event": event } } });
     let scope = scope.as_object().cloned().unwrap_or_default();
     let wanted = Value::from(text);
-    let filled = tokio::task::spawn_blocking(move || {
-        Expressions::new(&scope).and_then(|it| it.filled(&wanted))
+    let filled = expression::apart(move || {
+        let filled = Expressions::new(&scope).and_then(|it| it.filled(&wanted));
+        filled.map_err(|it| it.to_string())
     });
-    let id = match filled.await.map_err(|it| error::INTERNAL.logging(it))? {
+    let id = match filled.await? {
         Ok(Value::String(id)) => id,
         Ok(Value::Number(id)) => id.to_string(),
         Ok(_) => String::new(),

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use grantkeep_vault::{OwnerKey, Place as SealPlace, Secret, token};
 use serde_json::{Map, Value};
 
+use super::expression;
 use super::file::{self, DoesDraft, Draft, StepDraft, Texts, wrong};
 use super::store::{self, Address, Timer};
 use super::{Auth, Definition, Does, Entry, Step, WORKFLOWS_MAX, Whom, Workflow, missing, refused};
@@ -62,8 +63,8 @@ pub struct Deployed {
 /// [`error::NOT_FOUND`] for a component that is not there; [`error::TOO_MANY`].
 pub async fn deploy(app: &Arc<App>, project: &ProjectId, files: &Texts) -> Result<Deployed> {
     let texts = files.clone();
-    let draft = tokio::task::spawn_blocking(move || file::read(&texts)).await;
-    let draft = draft.map_err(|it| error::INTERNAL.logging(it))??;
+    let draft = expression::apart(move || Ok(file::read(&texts))).await?;
+    let draft = draft.map_err(|why| wrong("steps", format!("an expression: {why}")))??;
     let text = serde_json::to_string(files).map_err(|it| error::INTERNAL.logging(it))?;
     let digest = hex(&token::digest(&text));
     let former = store::by_name(&app.db, project, &draft.name).await?;

@@ -11,6 +11,8 @@ use tokio::time::Instant;
 
 /// How long the expressions of one step may take together.
 const TIME_MAX: Duration = Duration::from_millis(200);
+/// How long they are waited for at most, with the time that a busy machine takes.
+const STUCK_AFTER: Duration = Duration::from_secs(10);
 /// Bytes that they may hold, and of their stack.
 const MEMORY_BYTES_MAX: usize = 64 * 1024 * 1024;
 const STACK_BYTES_MAX: usize = 256 * 1024;
@@ -162,16 +164,36 @@ impl Expressions {
     }
 }
 
-/// Whether a digit stands before an `n` that ends a word: a number without a largest, whose product
-/// with another takes as long as it likes. In a text it is refused too.
+/// Whether there is a number such as `1n`: one without a largest, whose product with another takes
+/// as long as it likes. In a text it is refused too.
 fn has_big_number(code: &str) -> bool {
-    let bytes = code.as_bytes();
-    let word = |it: Option<&u8>| it.is_some_and(|it| it.is_ascii_alphanumeric() || *it == b'_');
-    let ends = |at: usize| bytes[at] == b'n' && !word(bytes.get(at + 1));
-    (1..bytes.len()).any(|at| {
-        let start = bytes[..at].iter().rposition(|it| !word(Some(it))).map_or(0, |it| it + 1);
-        ends(at) && start < at && bytes[start].is_ascii_digit()
-    })
+    let in_word = |it: char| it.is_ascii_alphanumeric() || it == '_' || it == '$';
+    let big = |word: &str| {
+        let Some(number) = word.strip_suffix('n') else { return false };
+        let lower = number.to_ascii_lowercase();
+        let digits = |it: &str, base| it.chars().all(|it| it == '_' || it.is_digit(base));
+        let based = [("0x", 16), ("0o", 8), ("0b", 2)]
+            .into_iter()
+            .any(|(prefix, base)| lower.strip_prefix(prefix).is_some_and(|it| digits(it, base)));
+        based || (lower.starts_with(|it: char| it.is_ascii_digit()) && digits(&lower, 10))
+    };
+    code.split(|it| !in_word(it)).any(big)
+}
+
+/// Has work that evaluates done on a thread of its own, and waits for it no longer than that can
+/// take. What a native function never ends holds its thread, and nothing else.
+///
+/// # Errors
+/// The outer one of the server; the inner one is the work's.
+pub(super) async fn apart<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, String> + Send + 'static,
+) -> crate::error::Result<Result<T, String>> {
+    let done = tokio::task::spawn_blocking(work);
+    let Ok(done) = tokio::time::timeout(STUCK_AFTER, done).await else {
+        tracing::error!("an expression of a workflow does not end, and holds a thread");
+        return Ok(Err("it does not end".to_owned()));
+    };
+    done.map_err(|it| crate::error::INTERNAL.logging(it))
 }
 
 /// Conditions may be written with and without the braces.
@@ -281,7 +303,6 @@ mod tests {
         for code in [
             "[].reverse.call({ length: 2 ** 53 - 1 })".to_owned(),
             "[].includes.call(new Array(4e9), 1)".to_owned(),
-            "[].concat({ length: 2 ** 53 - 1, [Symbol.isConcatSpreadable]: true })".to_owned(),
             "[new Array(4e9)].flat()".to_owned(),
             "String.raw({ raw: { length: 2 ** 53 - 1 } })".to_owned(),
             "new Proxy([], {})".to_owned(),
@@ -290,6 +311,14 @@ mod tests {
             format!("{long}.split({long} + 'b')"),
             "(2n ** 64n)".to_owned(),
             "eval('1' + 'n')".to_owned(),
+            "(() => { let a = []; for (let i = 0; i < 60; i++) a = [a, a]; return a.flat(99) })()"
+                .to_owned(),
+            "[1].flatMap(() => new Array(4e9))".to_owned(),
+            format!("{long}.includes([{long} + 'b'])"),
+            format!("new String({long}).includes({long} + 'b')"),
+            "JSON.stringify({}, Array(4e9))".to_owned(),
+            "[][Symbol.iterator].call(Array(4e9)).next()".to_owned(),
+            "new Set(Array(4e9))".to_owned(),
             "(() => 1).constructor('return 1' + 'n')()".to_owned(),
             "Object.getPrototypeOf(function* () {}).constructor('')()".to_owned(),
             "BigInt(1)".to_owned(),
@@ -306,8 +335,24 @@ mod tests {
         assert_eq!(it.filled(&json!(code)).unwrap(), json!("2,4,6,8b,atrue"));
         let much = "{{ 'x'.repeat(9e5) }}".repeat(2);
         assert!(it.filled(&json!(much)).is_err());
-        for fine in ["a1n", "x.n", "n1", "'10 n'", "1 + n"] {
+        for fine in ["a1n", "x.n", "n1", "'10 n'", "1 + n", "'15min'", "'1in'", "0xn1", "n"] {
             assert!(!has_big_number(fine), "{fine}");
+        }
+        for big in ["1n", "-1_000n", "0xffn", "a*0b1n+1"] {
+            assert!(has_big_number(big), "{big}");
+        }
+        for (code, wanted) in [
+            ("btoa('a:\u{e9}')", json!("YTrp")),
+            ("atob('YTo=')", json!("a:")),
+            ("[1].concat({ length: 9, [Symbol.isConcatSpreadable]: true }).length", json!(2)),
+            ("[1, [2, [3]]].flat(Infinity)", json!([1, 2, 3])),
+            ("[1, 2].flatMap((n) => [n, [n]])", json!([1, [1], 2, [2]])),
+            ("'a'.repeat(2e4).concat('b'.repeat(2e4)).length", json!(40_000)),
+            ("'a-b-c'.replaceAll('-', (it) => it + '!').split(/!/)", json!(["a-", "b-", "c"])),
+            ("[...new Set([1, 1, 2])]", json!([1, 2])),
+            ("new Date(0).toISOString()", json!("1970-01-01T00:00:00.000Z")),
+        ] {
+            assert_eq!(it.filled(&json!(format!("{{{{ {code} }}}}"))).unwrap(), wanted, "{code}");
         }
     }
 

@@ -104,9 +104,6 @@ pub(super) async fn write(
     if !runs::settle(&mut tx, run, fence, &standing).await? {
         return Ok(false);
     }
-    if !going && definition.holds_back() {
-        runs::call_next(&mut tx, run, now_ms).await?;
-    }
     beside(app, &mut tx, (run, definition), &next).await?;
     if let Some((workflow, start)) = after {
         let queued = runs::queued(&mut tx, &workflow.project, &workflow.id).await?;
@@ -131,6 +128,9 @@ pub(super) async fn write(
     }
     if !going {
         // Another may have its turn now.
+        if definition.holds_back() {
+            runs::call_next(&app.db, run, now_ms).await?;
+        }
         app.workflows_due.notify_one();
     }
     Ok(true)

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::answer::Listening;
 use super::begin::{Cause, Start, begin};
-use super::expression::{Expressions, Scope};
+use super::expression::{self, Expressions, Scope};
 use super::sealed::{Given, Memory, Seal};
 use super::store::steps;
 use super::{Definition, GIVEN_BYTES_MAX, Run, Step, account, deploy};
@@ -19,7 +19,7 @@ use crate::clock::iso;
 use crate::components::host::{Answering, Calls, RunHost};
 use crate::components::outcome::{Observation, Outcome};
 use crate::components::{self, Asked, Filled, Kind, Letter, Prepared};
-use crate::error::{self, Error, Result};
+use crate::error::{Error, Result};
 use crate::meters::Meter;
 use crate::scope::{Scope as Permit, Scopes};
 use crate::tenant::Tenant;
@@ -151,7 +151,7 @@ impl Turn<'_> {
             ("context".to_owned(), self.context()),
         ]);
         let (condition, props) = (self.step.condition.clone(), self.step.props.clone());
-        let evaluated = tokio::task::spawn_blocking(move || {
+        let evaluated = expression::apart(move || {
             let all = Expressions::new(&scope).map_err(|it| it.to_string())?;
             if let Some(condition) = condition {
                 let holds = all.holds(&condition);
@@ -167,7 +167,7 @@ impl Turn<'_> {
             }
             Ok(Some(filled))
         });
-        evaluated.await.map_err(|it| error::INTERNAL.logging(it))
+        evaluated.await
     }
 
     /// A step that cannot be run, and will not be if it is tried again.
@@ -368,7 +368,7 @@ async fn trigger(
 fn server(tenant: &Tenant) -> Caller {
     Caller {
         actor: Actor::System,
-        scopes: Scopes::of(&[Permit::TokensCreate]),
+        scopes: Scopes::of(&[Permit::TokensCreate, Permit::Connect]),
         project: Some(tenant.project.clone()),
         connect: None,
         reach: None,

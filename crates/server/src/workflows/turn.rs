@@ -21,10 +21,9 @@ use crate::error::Result;
 
 /// How long a run is put off that is the next, and has no place yet.
 const NOT_YET_MS: i64 = 1_000;
-/// The same where there is a place, and an older one takes it.
-const OLDER_MS: i64 = 50;
-/// The same where there is none, and an older one waits for it. It is called when its turn comes.
-const BEHIND_MS: i64 = 60_000;
+/// The same where an older one waits too. It is called when its turn comes, and looks by itself
+/// only in case that whoever should have called it is no more.
+const BEHIND_MS: i64 = 10_000;
 /// How long whoever takes a run needs at most to see whether it is its turn.
 const TAKEN_MS_MAX: i64 = 2_000;
 
@@ -32,11 +31,7 @@ const TAKEN_MS_MAX: i64 = 2_000;
 #[derive(Clone, Copy)]
 enum Place {
     Taken,
-    /// There is one, which is an older run's.
-    Older,
-    /// There is none, and an older run waits for it.
-    Behind,
-    /// There is none before that time.
+    /// Not before that time.
     At(i64),
 }
 
@@ -153,52 +148,45 @@ impl Going {
         let mut tx = app.db.begin().await?;
         let turn = self.turn_among_others(&mut tx, now_ms).await?;
         match turn {
-            // Whoever takes or leaves a place calls the next.
             Place::Taken => runs::take_place(&mut tx, &self.run, fence).await?,
-            Place::Older | Place::Behind | Place::At(_) => {
-                let at_ms = match turn {
-                    Place::At(at_ms) => at_ms,
-                    Place::Older => now_ms + OLDER_MS,
-                    _ => now_ms + BEHIND_MS,
-                };
-                runs::put_off_within(&mut tx, &self.run, fence, at_ms).await?;
-            }
-        }
-        if matches!(turn, Place::Taken | Place::Older) {
-            runs::call_next(&mut tx, &self.run, now_ms).await?;
+            Place::At(at_ms) => runs::put_off_within(&mut tx, &self.run, fence, at_ms).await?,
         }
         tx.commit().await?;
-        app.workflows_due.notify_one();
-        Ok(matches!(turn, Place::Taken))
+        let taken = matches!(turn, Place::Taken);
+        if taken {
+            // Whoever takes a place, or leaves it, calls the next.
+            runs::call_next(&app.db, &self.run, now_ms).await?;
+            app.workflows_due.notify_one();
+        }
+        Ok(taken)
     }
 
     /// One at a time looks: the workflow's row is locked.
     async fn turn_among_others(&self, tx: &mut Tx, now_ms: i64) -> Result<Place> {
         let Definition { concurrency, throttle, .. } = &self.definition;
         let (project, workflow) = (&self.run.tenant.project, &self.run.workflow);
-        let queued = self.run.state == State::Queued;
         let Some(window) = store::lock(tx, project, workflow).await? else {
             return Ok(Place::At(now_ms + NOT_YET_MS));
         };
         let fresh_lease_ms = now_ms + LEASE_MS - TAKEN_MS_MAX;
-        let behind = queued && runs::is_behind(tx, &self.run, (now_ms, fresh_lease_ms)).await?;
-        let not_before = |at_ms| if behind { Place::Behind } else { Place::At(at_ms) };
+        let behind = runs::is_behind(tx, &self.run, (now_ms, fresh_lease_ms)).await?;
+        // It is called when its turn comes: whoever is before it takes a place, or has one.
+        if behind {
+            return Ok(Place::At(now_ms + BEHIND_MS));
+        }
         if let Some(most) = concurrency
             && runs::count(tx, project, (workflow, State::Running)).await? >= i64::from(*most)
         {
-            return Ok(not_before(now_ms + NOT_YET_MS));
+            return Ok(Place::At(now_ms + NOT_YET_MS));
         }
-        let window = throttle.filter(|_| queued).map(|it| counted(it, window, now_ms)).transpose();
-        match window {
-            Err(at_ms) => Ok(not_before(at_ms)),
-            Ok(_) if behind => Ok(Place::Older),
-            Ok(window) => {
-                if let Some(window) = window {
-                    store::set_window(tx, project, workflow, window).await?;
-                }
-                Ok(Place::Taken)
-            }
+        // What was begun once is counted.
+        let begins = self.run.started_at_ms.is_none();
+        match throttle.filter(|_| begins).map(|it| counted(it, window, now_ms)).transpose() {
+            Err(at_ms) => return Ok(Place::At(at_ms)),
+            Ok(None) => {}
+            Ok(Some(window)) => store::set_window(tx, project, workflow, window).await?,
         }
+        Ok(Place::Taken)
     }
 
     /// How the run stands after a step was run.

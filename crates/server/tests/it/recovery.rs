@@ -207,21 +207,33 @@ async fn x_13_an_answer_that_comes_after_its_lease_is_not_lost() {
 
 #[tokio::test]
 async fn x_32_an_answer_for_a_deleted_account_is_revoked() {
-    for world in worlds().await {
-        let account = world.expired("rotating", "ada").await;
-        let dead = dies_with_an_answer(&world, &account).await;
-        let down = Fault::Status { status: 503, retry_after_s: None };
-        world.provider.fault("rotating", Endpoint::Revoke, down, Times::Next(1));
-        let path = world.path(&format!("/accounts/{}", account.id));
-        assert_eq!(world.delete(&path).await.status, 204);
-        let folder = world.app.config.data_dir.join("journal");
-        hand_over(&folder, dead.journal.instance().as_str());
-        assert_eq!(accounts::recover(&world.app).await.unwrap(), 1);
-        world.later(120_000);
-        world.run_jobs().await;
-        assert!(world.provider.ledger("rotating").iter().all(|it| it.revoked));
-        assert_eq!(world.get(&path).await.status, 404, "the row does not come back");
+    for is_down in [true, false] {
+        for world in worlds().await {
+            late_answer_is_revoked(&world, is_down).await;
+        }
     }
+}
+
+/// The app revokes the former token at once, or is down just then.
+async fn late_answer_is_revoked(world: &World, is_down: bool) {
+    let account = world.expired("rotating", "ada").await;
+    let dead = dies_with_an_answer(world, &account).await;
+    let down = Fault::Status { status: 503, retry_after_s: None };
+    if is_down {
+        world.provider.fault("rotating", Endpoint::Revoke, down, Times::Next(1));
+    }
+    let path = world.path(&format!("/accounts/{}", account.id));
+    assert_eq!(world.delete(&path).await.status, 204);
+    if !is_down {
+        world.run_jobs().await;
+    }
+    let folder = world.app.config.data_dir.join("journal");
+    hand_over(&folder, dead.journal.instance().as_str());
+    assert_eq!(accounts::recover(&world.app).await.unwrap(), 1);
+    world.later(120_000);
+    world.run_jobs().await;
+    assert!(world.provider.ledger("rotating").iter().all(|it| it.revoked));
+    assert_eq!(world.get(&path).await.status, 404, "the row does not come back");
 }
 
 #[tokio::test]

@@ -59,7 +59,7 @@ async fn client(world: &World, scopes: &str) -> (String, String) {
 }
 
 /// An API key of the world's project with these scopes and no others.
-async fn key(world: &World, scopes: &str) -> String {
+pub async fn key(world: &World, scopes: &str) -> String {
     let scopes = Scopes::parse(scopes).unwrap();
     let made = grantkeep::projects::create_key(&world.app, &world.project.id, "x", &scopes).await;
     made.unwrap().1.expose().to_owned()

@@ -36,6 +36,17 @@ pub(in crate::accounts) async fn intend(
         .fetch_optional(conn).await?))
 }
 
+/// Whether a process has the lease, by the database's time.
+pub(in crate::accounts) async fn is_leased(db: &Db, account: &Account) -> sqlx::Result<bool> {
+    let now_ms = db.now_ms().await?;
+    let sql = "select count(*) from accounts where project_id = $1 and environment = $2 and \
+               id = $3 and lease_until_ms > $4";
+    let count: i64 = on!(db.read(), conn => sqlx::query_scalar(sql)
+        .bind(&account.tenant.project).bind(account.tenant.environment.as_str()).bind(&account.id)
+        .bind(now_ms).fetch_one(conn).await?);
+    Ok(count > 0)
+}
+
 /// Writes the tokens of an exchange, one version on, and ends it. `false`: the row is gone, or
 /// something else was written since the exchange began.
 pub(in crate::accounts) async fn renew(tx: &mut Tx, account: &Account) -> sqlx::Result<bool> {

@@ -78,6 +78,6 @@ pub(in crate::triggers) async fn put_off(
 
 /// How many events of a trigger wait to start a workflow.
 pub(in crate::triggers) async fn count(db: &Db, trigger: &Trigger) -> sqlx::Result<i64> {
-    let sql = "select count(*) from trigger_starts where trigger_id = $1";
+    let sql = "select count(distinct nth) from trigger_starts where trigger_id = $1";
     Ok(on!(db.read(), conn => sqlx::query_scalar(sql).bind(&trigger.id).fetch_one(conn).await?))
 }

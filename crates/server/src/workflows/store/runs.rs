@@ -230,9 +230,6 @@ pub(in crate::workflows) async fn hold(
     Ok(done == 1)
 }
 
-const PUT_OFF: &str = "update workflow_runs set due_at_ms = $4, lease_until_ms = 0 where \
-                       project_id = $1 and id = $2 and fence = $3";
-
 /// Puts it off with nothing else changed, and gives the lease back.
 pub(in crate::workflows) async fn put_off(
     db: &Db,
@@ -240,20 +237,25 @@ pub(in crate::workflows) async fn put_off(
     fence: i64,
     until_ms: i64,
 ) -> sqlx::Result<()> {
-    on!(db.write(), conn => sqlx::query(PUT_OFF)
+    let sql = "update workflow_runs set due_at_ms = $4, lease_until_ms = 0 where project_id = $1 \
+               and id = $2 and fence = $3";
+    on!(db.write(), conn => sqlx::query(sql)
         .bind(&it.tenant.project).bind(&it.id).bind(fence).bind(until_ms)
         .execute(conn).await?.rows_affected());
     Ok(())
 }
 
-/// The same within the transaction that saw that it is not its turn.
+/// The same within the transaction that saw that it is not its turn. One that went on before waits
+/// among the others from then on, as the old one that it is.
 pub(in crate::workflows) async fn put_off_within(
     tx: &mut Tx,
     it: &Run,
     fence: i64,
     until_ms: i64,
 ) -> sqlx::Result<()> {
-    on!(tx.conn(), conn => sqlx::query(PUT_OFF)
+    let sql = "update workflow_runs set state = 'queued', due_at_ms = $4, lease_until_ms = 0 \
+               where project_id = $1 and id = $2 and fence = $3 and outcome is null";
+    on!(tx.conn(), conn => sqlx::query(sql)
         .bind(&it.tenant.project).bind(&it.id).bind(fence).bind(until_ms)
         .execute(conn).await?.rows_affected());
     Ok(())
@@ -278,17 +280,14 @@ pub(in crate::workflows) async fn is_behind(
     Ok(older.is_some())
 }
 
-/// Has the oldest run of the workflow that waits for its turn looked at before all others.
-pub(in crate::workflows) async fn call_next(
-    tx: &mut Tx,
-    it: &Run,
-    now_ms: i64,
-) -> sqlx::Result<()> {
+/// Has the oldest run of the workflow that waits for its turn looked at before all others. Beside
+/// no other change: that run may be locked by whoever waits for what was changed.
+pub(in crate::workflows) async fn call_next(db: &Db, it: &Run, now_ms: i64) -> sqlx::Result<()> {
     let sql = "update workflow_runs set due_at_ms = created_at_ms where project_id = $1 and \
                state = 'queued' and id = (select id from workflow_runs where project_id = $1 and \
                workflow_id = $2 and state = 'queued' and outcome is null and \
                lease_until_ms <= $3 order by created_at_ms, id limit 1)";
-    on!(tx.conn(), conn => sqlx::query(sql)
+    on!(db.write(), conn => sqlx::query(sql)
         .bind(&it.tenant.project).bind(&it.workflow).bind(now_ms)
         .execute(conn).await?.rows_affected());
     Ok(())

@@ -4,6 +4,7 @@ use grantkeep::projects::Settings;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::rows::key;
 use crate::world::{Reply, World, worlds};
 
 /// A component's text, with what differs between tests.
@@ -162,5 +163,25 @@ async fn lists_are_narrowed_and_walked_both_ways() {
         assert_eq!(native.json()["data"][0]["key"], "http-new-requests");
         let schedule = world.get(&world.path("/triggers/schedule-custom-interval")).await.json();
         assert_eq!(schedule["data"]["configurable_props"][0]["type"], "$.interface.timer");
+    }
+}
+
+#[tokio::test]
+async fn only_who_may_see_credentials_lets_code_see_them() {
+    for world in worlds().await {
+        let blind = key(&world, "connect:*").await;
+        let text = action("shows", "0.0.1", "run() {}");
+        let files = json!([{ "path": "shows.mjs", "text": text }]);
+        let body = json!({ "files": files, "permissions": ["raw-tokens"] });
+        let path = world.path("/components");
+        let reply = world.call(Method::POST, &path, Some(&blind), Some(body)).await;
+        assert_eq!((reply.status.as_u16(), reply.code()), (403, "scope_missing".to_owned()));
+        let project = format!("/v1/connect/projects/{}", world.project.id);
+        let change = Some(json!({ "blind_tokens": false }));
+        let reply = world.call(Method::PATCH, &project, Some(&blind), change.clone()).await;
+        assert_eq!((reply.status.as_u16(), reply.code()), (403, "scope_missing".to_owned()));
+        let seeing = key(&world, "connect:* credentials:read").await;
+        let reply = world.call(Method::PATCH, &project, Some(&seeing), change).await;
+        assert_eq!(reply.status, 200, "{reply:?}");
     }
 }

@@ -255,6 +255,15 @@ async fn row_23_scopes_wider_than_the_callers() {
             refused(&world, &reply.await, expected, scope);
         }
         assert_eq!(stored(&world).await, before);
+        // Without a word about scopes it is not more, either.
+        let body = json!({ "external_user_id": "u" });
+        let made = world.call(Method::POST, &path, Some(&narrow), Some(body)).await;
+        let token = made.json()["token"].as_str().unwrap().to_owned();
+        let (accounts, user) = (world.path("/accounts"), world.path("/users/u"));
+        let read = world.call(Method::GET, &accounts, Some(&token), None).await;
+        assert_eq!(read.status, 200, "{read:?}");
+        let erase = world.call(Method::DELETE, &user, Some(&token), None).await;
+        assert_eq!((erase.status.as_u16(), erase.code()), (403, "scope_missing".to_owned()));
     }
 }
 

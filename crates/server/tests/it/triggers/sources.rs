@@ -270,7 +270,9 @@ async fn a_project_that_is_deleted_leaves_no_trigger() {
         let kept = world.call(Method::DELETE, &path, Some(&world.project.token), None).await;
         assert_eq!((kept.status, receiver.count()), (reqwest::StatusCode::BAD_REQUEST, 0));
         assert_eq!(world.delete(&world.path("/users/grace")).await.status, 204);
-        let path = format!("/v1/connect/projects/{}", world.project.id);
+        let still = world.call(Method::DELETE, &path, Some(&world.project.token), None).await;
+        assert!(still.status == 400 && still.text.contains("still being revoked"), "{still:?}");
+        world.run_jobs().await;
         let gone = world.call(Method::DELETE, &path, Some(&world.project.token), None).await;
         assert_eq!(gone.status, 204, "{gone:?}");
         assert_eq!(receiver.count(), 1, "its hook ran");
