@@ -35,7 +35,7 @@ mod wishes;
 use std::sync::Arc;
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 pub use code::{describe, placed, unpublished};
 pub use described::{Described, What, app_of, find_prop, name_and_type, shown};
@@ -207,6 +207,16 @@ fn missing() -> Error {
 }
 
 /// A field of a request that cannot be used.
+/// Refuses values that no field can make anything of, before any code sees them.
+///
+/// # Errors
+/// [`error::INVALID_FIELD`], with the field.
+pub fn check_types(props: &[Value], configured: &Map<String, Value>) -> Result<()> {
+    let Some(Fault { given, text }) = misfit(props, configured) else { return Ok(()) };
+    let name = given.unwrap_or_default();
+    Err(field(&name, format!("`{name}`: {text}.")))
+}
+
 fn field(name: &str, text: impl Into<String>) -> Error {
     error::INVALID_FIELD.saying(text.into()).with(serde_json::json!({ "field": name }))
 }

@@ -10,7 +10,7 @@ use super::letters::{self, Letter};
 use super::outcome::{Observation, Outcome};
 use super::prepare::{Asked, Filled, Prepared, prepare_found};
 use super::stashed::Stash;
-use super::{Component, Fault, What, field, find, judge, missing, past, runs_now};
+use super::{Component, What, check_types, find, missing, past, runs_now};
 use crate::app::App;
 use crate::error::Result;
 use crate::ids::RunId;
@@ -38,17 +38,12 @@ pub struct Ran {
 /// Runs it, and keeps what came of it. What its code does wrong is in the observations.
 ///
 /// # Errors
-/// Those of [`prepare_found`]; [`crate::error::TOO_MANY_RUNS`];
-/// [`crate::error::CODE_UNAVAILABLE`], when nothing was run.
+/// [`crate::error::INVALID_FIELD`]; those of [`prepare_found`];
+/// [`crate::error::TOO_MANY_RUNS`]; [`crate::error::CODE_UNAVAILABLE`], when nothing was run.
 pub async fn run(app: &Arc<App>, asked: Asked<'_>, stashing: Stashing) -> Result<Ran> {
     let which = (asked.kind, asked.key, asked.version);
     let component = find(app, &asked.tenant.project, which).await?;
-    if let Some(Fault { given, text }) =
-        judge::misfit(&component.described.props, &asked.configured)
-    {
-        let name = given.unwrap_or_default();
-        return Err(field(&name, format!("`{name}`: {text}.")));
-    }
+    check_types(&component.described.props, &asked.configured)?;
     run_found(app, (asked, component), stashing).await
 }
 

@@ -145,11 +145,7 @@ pub(super) fn check_values(props: &[Value], configured: &Map<String, Value>) -> 
     if let Some(Fault { given, text }) = components::lacking(props, configured) {
         return Err(field(&given.unwrap_or_default(), format!("{text}.")));
     }
-    if let Some(Fault { given, text }) = components::misfit(props, configured) {
-        let name = given.unwrap_or_default();
-        return Err(field(&name, format!("`{name}`: {text}.")));
-    }
-    Ok(())
+    components::check_types(props, configured)
 }
 
 /// Deploys it; each call makes a new one.

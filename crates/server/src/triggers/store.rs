@@ -337,46 +337,37 @@ struct UseRow {
     version: String,
 }
 
-/// What a component is deployed as, in both environments, the oldest first.
+/// Triggers of users who are there, in both environments, the oldest first.
+macro_rules! uses {
+    ($of:literal) => {
+        concat!(
+            "select t.id, t.environment, u.external_id, t.name, t.version from triggers t join \
+             external_users u on u.project_id = t.project_id and u.environment = t.environment \
+             and u.id = t.user_id where u.erased_at_ms is null and t.project_id = $1 and ",
+            $of,
+            " order by t.created_at_ms, t.id"
+        )
+    };
+}
+
+/// What a component is deployed as.
 pub(super) async fn made_of(
     db: &Db,
     project: &ProjectId,
     component: &ComponentId,
 ) -> sqlx::Result<Vec<Use>> {
-    let sql = "select t.id, t.environment, u.external_id, t.name, t.version from triggers t join \
-               external_users u on u.project_id = t.project_id and \
-               u.environment = t.environment and u.id = t.user_id where u.erased_at_ms is null \
-               and t.project_id = $1 and t.component_id = $2 order by t.created_at_ms, t.id";
-    let rows: Vec<UseRow> = on!(db.read(), conn => sqlx::query_as(sql)
+    let rows: Vec<UseRow> = on!(db.read(), conn => sqlx::query_as(uses!("t.component_id = $2"))
         .bind(project).bind(component).fetch_all(conn).await?);
     Ok(rows.into_iter().map(Use::from).collect())
 }
 
-/// Pauses what a component is deployed as, whoever runs it just now. Gives how many there were.
-pub(super) async fn pause_all_of(
-    db: &Db,
-    project: &ProjectId,
-    component: &ComponentId,
-    now_ms: i64,
-) -> sqlx::Result<u64> {
-    let sql = "update triggers set state = 'paused', due_at_ms = $3, updated_at_ms = $4, \
-               fence = fence + 1 where project_id = $1 and component_id = $2 and state = 'active'";
-    Ok(on!(db.write(), conn => sqlx::query(sql)
-        .bind(project).bind(component).bind(NEVER).bind(now_ms)
-        .execute(conn).await?.rows_affected()))
-}
-
-/// What starts a workflow, in both environments, the oldest first.
+/// What starts a workflow.
 pub(super) async fn that_start(
     db: &Db,
     project: &ProjectId,
     workflow: &WorkflowId,
 ) -> sqlx::Result<Vec<Use>> {
-    let sql = "select t.id, t.environment, u.external_id, t.name, t.version from triggers t join \
-               trigger_workflows w on w.trigger_id = t.id join \
-               external_users u on u.project_id = t.project_id and \
-               u.environment = t.environment and u.id = t.user_id where u.erased_at_ms is null \
-               and t.project_id = $1 and w.workflow_id = $2 order by t.created_at_ms, t.id";
+    let sql = uses!("t.id in (select trigger_id from trigger_workflows where workflow_id = $2)");
     let rows: Vec<UseRow> = on!(db.read(), conn => sqlx::query_as(sql)
         .bind(project).bind(workflow).fetch_all(conn).await?);
     Ok(rows.into_iter().map(Use::from).collect())
@@ -387,4 +378,19 @@ impl From<UseRow> for Use {
         let UseRow { id, environment, external_id, name, version } = row;
         Self { id, environment, external_id, name, version }
     }
+}
+
+/// Pauses what a component is deployed as, whoever runs it just now.
+pub(super) async fn pause_all_of(
+    db: &Db,
+    project: &ProjectId,
+    component: &ComponentId,
+    now_ms: i64,
+) -> sqlx::Result<()> {
+    let sql = "update triggers set state = 'paused', due_at_ms = $3, updated_at_ms = $4, \
+               fence = fence + 1 where project_id = $1 and component_id = $2 and state = 'active'";
+    on!(db.write(), conn => sqlx::query(sql)
+        .bind(project).bind(component).bind(NEVER).bind(now_ms)
+        .execute(conn).await?.rows_affected());
+    Ok(())
 }

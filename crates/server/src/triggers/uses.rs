@@ -30,7 +30,7 @@ pub async fn that_start(app: &App, project: &ProjectId, workflow: &WorkflowId) -
 }
 
 /// Pauses what a component is deployed as, which is gone.
-pub async fn pause_all_of(app: &App, project: &ProjectId, component: &ComponentId) -> Result<u64> {
+pub async fn pause_all_of(app: &App, project: &ProjectId, component: &ComponentId) -> Result<()> {
     Ok(store::pause_all_of(&app.db, project, component, app.clock.now_ms()).await?)
 }
 

@@ -255,7 +255,7 @@ impl Workflow {
 /// Where a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// It was not begun.
+    /// It was not begun, or waits for a place to go on.
     Queued,
     Running,
     /// For a time, or for somebody.

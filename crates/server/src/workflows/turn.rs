@@ -125,8 +125,7 @@ impl Going {
         Next::same(&self.run, self.memory.clone(), now_ms)
     }
 
-    /// Lets the run go on, if as many may be under way. One that waits for a place stays what it
-    /// is.
+    /// Lets the run go on, if as many may be under way.
     async fn admitted(&self, app: &Arc<App>, fence: i64) -> Result<bool> {
         let now_ms = app.clock.now_ms();
         if !self.has_place(app, fence, now_ms).await? {
