@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::http::HeaderMap;
 use grantkeep_oauth as oauth;
 use grantkeep_oauth::device::{self, Polled};
-use grantkeep_vault::{Secret, token};
+use grantkeep_vault::{OwnerKey, Secret, token};
 use serde::{Deserialize, Serialize};
 
 use super::failure::Failure;
@@ -94,7 +94,8 @@ pub(super) enum Shown {
     Over(Box<(Flow, Session)>),
 }
 
-/// Asks once more, if it is time. Only the browser that left may.
+/// Asks once more, if it is time and nobody else does. Only the browser that left may. To be run
+/// apart from the request: what the provider gives must not be lost with a browser that goes away.
 ///
 /// # Errors
 /// [`error::NOT_FOUND`] for a flow that is not of this kind or not of this browser.
@@ -111,8 +112,8 @@ pub(super) async fn look(
         return Ok(Shown::Over(Box::new((flow, session))));
     }
     let key = app.keys.user(&app.db, &flow.tenant, &flow.user).await?;
-    let mut kept = Kept::open(&key, &flow)?;
-    let mut held = kept.device.clone().ok_or_else(missing)?;
+    let kept = Kept::open(&key, &flow)?;
+    let held = kept.device.clone().ok_or_else(missing)?;
     let cookie = web::flow_cookie(app, headers, &flow.id).ok_or_else(missing)?;
     let hash = callback::handle_of_state(&held.state);
     let now_ms = app.clock.now_ms();
@@ -124,9 +125,15 @@ pub(super) async fn look(
     if now_ms < held.next_at_ms {
         return Ok(Shown::Waiting(Box::new((flow, held))));
     }
+    let mut turn = Turn { app, key: &key, flow, kept, held };
+    // A second page that is loaded meanwhile would use the code up, or be told to slow down.
+    if !turn.next_after(STEP).await? {
+        return Ok(Shown::Waiting(Box::new((turn.flow, turn.held))));
+    }
+    let Turn { flow, kept, held, .. } = &turn;
     let product = projects::find(&app.db, &flow.tenant.project).await?.product().to_owned();
-    let asking = Asking { app, flow: &flow, session: &session, product: &product };
-    match asking.ask(&kept, &held, now_ms).await {
+    let asking = Asking { app, flow, session: &session, product: &product };
+    match asking.ask(kept, held, now_ms).await {
         Ok(Polled::Granted(tokens)) => {
             let taken = store::take_state(&app.db, &hash, &left.oauth_app, &cookie, now_ms).await?;
             let flow = taken.ok_or_else(missing)?;
@@ -134,25 +141,48 @@ pub(super) async fn look(
             asking.end(flow, granted, origin).await
         }
         Ok(Polled::Pending { interval_s }) => {
-            held.interval_s = interval_s;
-            held.next_at_ms = now_ms + ms(interval_s);
-            kept.device = Some(held.clone());
-            store::set_kept(&app.db, &flow, &kept.seal(&key, &flow)?).await?;
-            Ok(Shown::Waiting(Box::new((flow, held))))
+            turn.held.interval_s = interval_s;
+            turn.again().await
         }
-        Ok(Polled::Failed(oauth::answer::Failure::Transient { .. })) => {
-            Ok(Shown::Waiting(Box::new((flow, held))))
-        }
-        Ok(Polled::Expired) => asking.fail(&flow, Failure::expired(), origin).await,
+        Ok(Polled::Failed(oauth::answer::Failure::Transient { .. })) => turn.again().await,
+        Ok(Polled::Expired) => asking.fail(flow, Failure::expired(), origin).await,
         Ok(Polled::Denied) => {
             let why = Failure::access_denied(&asking.name().await);
-            asking.fail(&flow, why, origin).await
+            asking.fail(flow, why, origin).await
         }
         Ok(Polled::Failed(_)) => {
             let why = Failure::code_refused(&asking.name().await);
-            asking.fail(&flow, why, origin).await
+            asking.fail(flow, why, origin).await
         }
-        Err(why) => asking.fail(&flow, why, origin).await,
+        Err(why) => asking.fail(flow, why, origin).await,
+    }
+}
+
+/// The right to ask. Whoever dies with it keeps others from asking for [`STEP`].
+struct Turn<'a> {
+    app: &'a App,
+    key: &'a OwnerKey,
+    flow: Flow,
+    kept: Kept,
+    held: Device,
+}
+
+impl Turn<'_> {
+    /// Has nobody ask before so long. `false`: another was quicker.
+    async fn next_after(&mut self, wait: Duration) -> Result<bool> {
+        self.held.next_at_ms = self.app.clock.now_ms() + ms(wait.as_secs());
+        self.kept.device = Some(self.held.clone());
+        let sealed = self.kept.seal(self.key, &self.flow)?;
+        let done = store::set_kept(&self.app.db, &self.flow, &sealed).await?;
+        if done {
+            self.flow.sealed = sealed;
+        }
+        Ok(done)
+    }
+
+    async fn again(mut self) -> Result<Shown> {
+        self.next_after(Duration::from_secs(self.held.interval_s)).await?;
+        Ok(Shown::Waiting(Box::new((self.flow, self.held))))
     }
 }
 
@@ -200,7 +230,6 @@ impl Asking<'_> {
         Ok(protocol::read_poll(it, &answered.response(), now_ms, held.interval_s))
     }
 
-    /// Apart from the request: the tokens must not be lost, whether or not the browser waits.
     async fn end(&self, mut flow: Flow, granted: Granted, origin: &Origin) -> Result<Shown> {
         let run = Run {
             app: Arc::clone(self.app),
@@ -211,8 +240,7 @@ impl Asking<'_> {
             others: std::collections::BTreeMap::new(),
             origin: origin.clone(),
         };
-        let ended = self.app.exchanges.spawn(finish::finish(run)).await;
-        match ended.map_err(|it| error::INTERNAL.logging(it))? {
+        match Box::pin(finish::finish(run)).await {
             Ok(account) => flow.state = State::Done { account },
             Err(why) => return self.fail(&flow, why, origin).await,
         }

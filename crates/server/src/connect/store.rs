@@ -108,7 +108,8 @@ pub(super) async fn insert_session(tx: &mut Tx, it: &Session, hash: &[u8]) -> sq
     on!(tx.conn(), conn => sqlx::query(sql)
         .bind(hash).bind(&it.id).bind(it.token_hash.as_slice()).bind(&it.tenant.project)
         .bind(it.tenant.environment.as_str()).bind(&it.user).bind(&it.external_id)
-        .bind(it.app_slug.as_deref().unwrap_or_default()).bind(&it.oauth_app).bind(&it.reconnect).bind(&it.scope_profile)
+        .bind(it.app_slug.as_deref().unwrap_or_default()).bind(&it.oauth_app)
+        .bind(&it.reconnect).bind(&it.scope_profile)
         .bind(it.mode.as_str()).bind(it.binding.as_str()).bind(it.created_at_ms)
         .bind(it.expires_at_ms).bind(&it.app_override)
         .execute(conn).await?.rows_affected());
@@ -355,14 +356,14 @@ pub(super) async fn set_authorizing(
     Ok(done == 1)
 }
 
-/// Keeps what a flow whose browser has left needs later.
-pub(super) async fn set_kept(db: &Db, flow: &Flow, sealed: &[u8]) -> sqlx::Result<()> {
-    let sql = "update connect_flows set sealed = $3 \
-               where project_id = $1 and id = $2 and state = 'authorizing'";
-    on!(db.write(), conn => sqlx::query(sql)
-        .bind(&flow.tenant.project).bind(&flow.id).bind(sealed)
+/// Keeps what a flow whose browser has left needs later. `false`: somebody did since it was read.
+pub(super) async fn set_kept(db: &Db, flow: &Flow, sealed: &[u8]) -> sqlx::Result<bool> {
+    let sql = "update connect_flows set sealed = $4 where project_id = $1 and id = $2 and sealed = \
+               $3 and state = 'authorizing'";
+    let done = on!(db.write(), conn => sqlx::query(sql)
+        .bind(&flow.tenant.project).bind(&flow.id).bind(&flow.sealed).bind(sealed)
         .execute(conn).await?.rows_affected());
-    Ok(())
+    Ok(done == 1)
 }
 
 /// A flow whose browser has left, and what must be true of the browser that comes back.

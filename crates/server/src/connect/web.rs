@@ -238,18 +238,20 @@ pub(crate) async fn device(
     if let Some(answer) = not_a_visit(request.method(), request.headers()) {
         return answer;
     }
-    let headers = request.headers().clone();
-    finish(&app, device_of(&app, &flow, &headers, &origin(from)).await)
+    finish(&app, device_of(&app, &flow, request.headers().clone(), origin(from)).await)
 }
 
 async fn device_of(
     app: &Arc<App>,
     flow: &str,
-    headers: &HeaderMap,
-    origin: &Origin,
+    headers: HeaderMap,
+    origin: Origin,
 ) -> Result<Response<Body>> {
     let id = FlowId::parse(flow).ok_or(error::NOT_FOUND)?;
-    match device::look(app, &id, headers, origin).await? {
+    let asker = Arc::clone(app);
+    let look = async move { device::look(&asker, &id, &headers, &origin).await };
+    let looked = app.exchanges.spawn(look).await;
+    match looked.unwrap_or_else(|it| Err(error::INTERNAL.logging(it)))? {
         device::Shown::Over(over) => end(app, &over.0, &over.1).await,
         device::Shown::Waiting(it) => {
             let (flow, held) = &*it;

@@ -95,12 +95,25 @@ impl Sending<'_> {
         }
     }
 
-    /// Gets another token, if there is one.
+    /// Gets another token, if there is one for the same place: whoever reconnected meanwhile may
+    /// have done so at another instance of the app, or through another client.
     async fn renew(&mut self) -> Result<bool> {
         let newer = accounts::usable_after_refusal(self.app, &self.injection.usable).await?;
         let Some(newer) = newer else { return Ok(false) };
-        self.injection.usable = newer;
-        Ok(true)
+        let former = std::mem::replace(&mut self.injection.usable, newer);
+        let client = &self.injection.usable.account.oauth_app;
+        if *client == former.account.oauth_app && self.is_its_url() {
+            return Ok(true);
+        }
+        self.injection.usable = former;
+        Ok(false)
+    }
+
+    /// Whether the call would go to this URL if it were made anew.
+    fn is_its_url(&self) -> bool {
+        let base = self.injection.base(self.app, self.proxy);
+        let url = base.and_then(|it| self.asked.aim.resolve(self.proxy, &it));
+        url.is_ok_and(|it| it == self.url)
     }
 
     fn wait_after(&self, response: &Response<Incoming>, nth: u32) -> Option<std::time::Duration> {

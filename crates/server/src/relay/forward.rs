@@ -15,6 +15,7 @@ use bytes::Bytes;
 use hyper::body::Incoming;
 use serde_json::json;
 use tokio::time::Instant;
+use url::Url;
 
 use super::answer::{Record, pass, screen};
 use super::connection::Link;
@@ -240,7 +241,7 @@ impl Sending<'_> {
                 continue;
             }
             let refused = response.status() == StatusCode::UNAUTHORIZED && !used.is_empty();
-            if refused && !renewed && self.renew(&held, &used).await {
+            if refused && !renewed && self.renew(&held, &used, &url).await {
                 renewed = true;
                 continue;
             }
@@ -248,14 +249,17 @@ impl Sending<'_> {
         }
     }
 
-    /// Gets another token, if there is one. What the app said is the answer otherwise: code must
-    /// see that a grant is gone.
-    async fn renew(&self, held: &[Arc<Injection>], used: &BTreeSet<usize>) -> bool {
+    /// Gets another token, if there is one for the same host: whoever reconnected meanwhile may
+    /// have done so elsewhere. What the app said is the answer otherwise: code must see that a
+    /// grant is gone.
+    async fn renew(&self, held: &[Arc<Injection>], used: &BTreeSet<usize>, url: &str) -> bool {
+        let app = &self.link.app;
         let mut any = false;
         for at in used {
-            any |= self.owners[*at].renew(&self.link.app, &held[*at]).await.unwrap_or(false);
+            any |= self.owners[*at].renew(app, &held[*at]).await.unwrap_or(false);
         }
-        any
+        let url = Url::parse(url);
+        any && used.iter().all(|at| url.as_ref().is_ok_and(|it| self.owners[*at].owns(app, it)))
     }
 
     /// The request as it leaves, credentials and all.

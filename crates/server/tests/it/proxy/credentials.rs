@@ -1,6 +1,8 @@
 //! The credential of a call: fresh, renewed once after a refusal, signed where the app wants that,
 //! and not given while it is held back.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use futures::future::join_all;
@@ -9,9 +11,10 @@ use grantkeep_oauth::aws::{Payload, Signer, Target};
 use grantkeep_simulator::{Endpoint, Fault, Times};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use super::lab::{KEY, Kind, labs_of};
-use super::upstream::{answer, status};
+use super::upstream::{Do, answer, status};
 use crate::connect::browser::Browser;
 use crate::world::{Reply, World, read, worlds};
 
@@ -86,6 +89,31 @@ async fn p_11_row_82_an_app_that_refuses_for_ever_is_asked_for_one_token_a_minut
         assert!(storm().await.iter().all(|it| it.status == 401));
         assert_eq!(world.provider.counters("rotating").token_refresh, 2);
         assert_eq!(world.provider.counters("rotating").illegal_reuse, 0);
+    }
+}
+
+#[tokio::test]
+async fn p_11_a_newer_credential_does_not_go_where_the_former_one_went() {
+    let proxy = "[proxy.headers]\nauthorization = \"Bearer ${oauth_access_token}\"";
+    let (base, fields) = ("http://UPSTREAM/${place}", &[("place", "former")]);
+    for lab in labs_of(Kind { base, proxy, fields, bound: true, ..Kind::default() }).await {
+        for (place, calls) in [("former", 2), ("newer", 1)] {
+            let (came, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+            let mut refused = vec![Do::Tell(Arc::clone(&came)), Do::Await(Arc::clone(&go))];
+            refused.extend(status(401, "", ""));
+            lab.upstream.script([refused, answer("", "")]);
+            let before = lab.upstream.seen().len();
+            let meanwhile = async {
+                came.notified().await;
+                lab.reconnect(&[("place", place)]).await;
+                go.notify_one();
+            };
+            let (reply, ()) = tokio::join!(lab.get("/x"), meanwhile);
+            assert_eq!(reply.status, if calls == 2 { 200 } else { 401 }, "{place}: {reply:?}");
+            assert_eq!(lab.upstream.seen().len() - before, calls, "{place}");
+        }
+        assert_eq!(lab.get("/x").await.status, 200);
+        assert_eq!(lab.upstream.last().line, "GET /newer/x HTTP/1.1");
     }
 }
 

@@ -7,6 +7,7 @@ use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use grantkeep::accounts::{self, Binding, Credentials, NewGrant};
 use grantkeep::apps::{self, Edit};
 use grantkeep::callers::Origin;
+use grantkeep::ids::{AccountId, OAuthAppId};
 use grantkeep::projects::{Change, Settings};
 use grantkeep::tokens;
 use grantkeep_vault::Secret;
@@ -75,7 +76,7 @@ impl Lab {
             World::sqlite(&settings).await
         };
         let account = if kind.bound {
-            bound(&world).await
+            bound(&world, kind.fields).await.to_string()
         } else {
             connect(&world, "ada", kind.fields).await
         };
@@ -118,6 +119,15 @@ impl Lab {
             world.path(&path),
             world.project.key
         )
+    }
+
+    /// The person connects the account again, with other fields.
+    pub async fn reconnect(&self, fields: &[(&str, &str)]) {
+        let (app, tenant) = (&self.world.app, self.world.tenant());
+        let id = AccountId::parse(&self.account).unwrap();
+        let client =
+            accounts::find(app, &tenant, &self.account, None).await.unwrap().oauth_app.unwrap();
+        assert_eq!(granted(&self.world, client, (fields, Some(id.clone()))).await, id);
     }
 
     pub async fn change(&self, settings: Settings) {
@@ -170,34 +180,44 @@ const OAUTH2: &str = "auth = \"oauth2\"\n[oauth2]\n\
     client_auth = \"post\"";
 
 /// An account whose token is [`KEY`], bound to a key of its own.
-async fn bound(world: &World) -> String {
+async fn bound(world: &World, fields: &[(&str, &str)]) -> AccountId {
     let edit = Edit { client_id: Some("client".to_owned()), ..Edit::default() };
     let client = apps::create_oauth_app(&world.app, &world.project.id, "raw", edit).await.unwrap();
+    granted(world, client.id, (fields, None)).await
+}
+
+async fn granted(
+    world: &World,
+    client: OAuthAppId,
+    (fields, reconnect): (&[(&str, &str)], Option<AccountId>),
+) -> AccountId {
     let token = world.connect_token("ada").await;
     let token = tokens::find(&world.app, &token).await.unwrap().unwrap();
     let (_, key) = apps::bound::new_key().unwrap();
+    let fields = fields.iter().map(|(name, it)| ((*name).to_owned(), Secret::new(*it)));
     let grant = NewGrant {
         tenant: world.tenant(),
         user: token.user,
         external_id: token.external_id,
         app_slug: "raw".to_owned(),
-        oauth_app: Some(client.id),
+        oauth_app: Some(client),
         name: None,
         subject: None,
         credentials: Credentials {
             access_token: Some(Secret::new(KEY)),
+            refresh_token: Some(Secret::new("refresh")),
             dpop_key: Some(key),
+            fields: fields.collect(),
             ..Credentials::default()
         },
         expires_at_ms: None,
         scopes: Vec::new(),
         missing_scopes: Vec::new(),
         binding: Binding::Embedded,
-        reconnect: None,
+        reconnect,
         token_hash: token.hash,
     };
-    let made = accounts::connect(&world.app, grant, &Origin::default()).await.unwrap();
-    made.id.to_string()
+    accounts::connect(&world.app, grant, &Origin::default()).await.unwrap().id
 }
 
 /// A path as one client of the wire writes it: the standard alphabet, padded and escaped.
