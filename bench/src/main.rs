@@ -55,7 +55,7 @@ struct Run {
     #[arg(long, default_value = "target/dist/grantkeep")]
     server: PathBuf,
     /// Base URL of a PostgreSQL server that databases may be made on
-    #[arg(long, env = "GRANTKEEP_TEST_POSTGRES", hide_env_values = true)]
+    #[arg(long, env = "GRANTKEEP_TEST_POSTGRES_URL", hide_env_values = true)]
     postgres: Option<String>,
     /// Measure only these: vend, proxy, run, timers, refresh, start, memory, page
     #[arg(long, value_delimiter = ',')]
