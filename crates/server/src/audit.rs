@@ -15,7 +15,7 @@ use crate::callers::{Actor, Origin};
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::error::{self, Result};
-use crate::ids::{EventId, ProjectId};
+use crate::ids::{AccountId, EventId, ProjectId};
 use crate::on;
 use crate::tenant::{Environment, Tenant};
 
@@ -258,7 +258,7 @@ pub async fn counts(db: &Db, project: &ProjectId) -> sqlx::Result<BTreeMap<Strin
     Ok(rows.into_iter().collect())
 }
 
-/// An event of the past, as far as its target's history shows it.
+/// A refresh of the past, as far as its account's history shows it.
 #[derive(sqlx::FromRow)]
 pub struct Past {
     pub at_ms: i64,
@@ -266,17 +266,19 @@ pub struct Past {
     pub detail: Option<String>,
 }
 
-/// What was done to one thing, the newest first. Events that are not written yet are missing.
-pub async fn past(
+/// The refreshes of an account, the newest first. Events that are not written yet are missing.
+pub async fn refreshes(
     db: &Db,
     tenant: &Tenant,
-    (target, action): (&str, &'static str),
+    account: &AccountId,
     most: i64,
 ) -> sqlx::Result<Vec<Past>> {
+    // The action stands here as it does in the index.
     let sql = "select at_ms, outcome, detail from audit_events where target_id = $1 and action = \
-               $2 and project_id = $3 and environment = $4 order by at_ms desc, id desc limit $5";
+               'account.refresh' and project_id = $2 and environment = $3 order by at_ms desc, id \
+               desc limit $4";
     Ok(on!(db.read(), conn => sqlx::query_as(sql)
-        .bind(target).bind(action).bind(&tenant.project).bind(tenant.environment.as_str())
+        .bind(account).bind(&tenant.project).bind(tenant.environment.as_str())
         .bind(most).fetch_all(conn).await?))
 }
 

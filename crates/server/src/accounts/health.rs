@@ -57,9 +57,8 @@ pub struct Attempt {
 
 pub async fn health(app: &App, account: &Account) -> Result<HealthView> {
     let at = |time: Option<i64>| time.map(iso);
-    let of = (account.id.as_str(), "account.refresh");
     app.audit.settle().await;
-    let past = audit::past(&app.db, &account.tenant, of, ATTEMPTS_MAX).await?;
+    let past = audit::refreshes(&app.db, &account.tenant, &account.id, ATTEMPTS_MAX).await?;
     let found = apps::find(app, &account.tenant.project, &account.app_slug).await.ok();
     Ok(HealthView {
         account_id: account.id.clone(),
