@@ -10,9 +10,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -28,6 +30,8 @@ const FOLDER: &str = "journal";
 const EXTENSION: &str = "journal";
 /// Answers written with one sync of the disk.
 const GROUP_MAX: usize = 64;
+/// Bytes that a disk must take which took none before.
+const TRIED_BYTES: usize = 64 * 1024;
 /// A file of which nothing is needed any more is emptied at this size.
 const EMPTIED_BYTES: u64 = 256 * 1024;
 
@@ -81,6 +85,8 @@ pub struct Journal {
     folder: PathBuf,
     instance: InstanceId,
     writer: Mutex<Option<Sender<Ask>>>,
+    /// The disk did not take what it was given last.
+    broken: Arc<AtomicBool>,
 }
 
 enum Ask {
@@ -104,6 +110,7 @@ impl Journal {
             folder: data_dir.join(FOLDER),
             instance: InstanceId::mint(),
             writer: Mutex::new(None),
+            broken: Arc::default(),
         }
     }
 
@@ -115,17 +122,34 @@ impl Journal {
     /// Makes sure that an answer could be kept. To be called before one is asked for.
     ///
     /// # Errors
-    /// The folder or the file cannot be made, or written.
+    /// The folder or the file cannot be made, or written; after a failure, until the disk takes
+    /// something again.
     pub fn ready(&self) -> io::Result<()> {
         let mut writer = self.writer();
+        if self.broken.load(Ordering::Relaxed) {
+            self.try_disk()?;
+            self.broken.store(false, Ordering::Relaxed);
+        }
         if writer.is_none() {
             let name = format!("{}.{EXTENSION}", self.instance);
             let (file, _) = own_file::create(&self.folder, &name)?;
             let (to, from) = channel();
-            std::thread::Builder::new().name("journal".into()).spawn(move || write(file, &from))?;
+            let broken = Arc::clone(&self.broken);
+            let write = move || write(file, &from, &broken);
+            std::thread::Builder::new().name("journal".into()).spawn(write)?;
             *writer = Some(to);
         }
         Ok(())
+    }
+
+    /// Writes as much as an answer takes, apart from the journal.
+    fn try_disk(&self) -> io::Result<()> {
+        let path = self.folder.join(format!("{}.try", self.instance));
+        let mut options = File::options();
+        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+        let tried = file.write_all(&vec![0; TRIED_BYTES]).and_then(|()| file.sync_data());
+        std::fs::remove_file(path)?;
+        tried
     }
 
     /// Keeps an answer. It survives a crash of this process and of the machine when this returns.
@@ -216,7 +240,7 @@ fn read(bytes: &[u8]) -> Vec<Entry> {
 }
 
 /// Writes what is asked for, many answers with one sync, until the journal is dropped.
-fn write(mut file: File, asks: &Receiver<Ask>) {
+fn write(mut file: File, asks: &Receiver<Ask>, broken: &AtomicBool) {
     let (mut open, mut torn) = (BTreeSet::new(), false);
     while let Ok(first) = asks.recv() {
         let rest = std::iter::from_fn(|| asks.try_recv().ok());
@@ -243,6 +267,9 @@ fn write(mut file: File, asks: &Receiver<Ask>) {
             written = file.sync_data();
         }
         torn = written.is_err();
+        if torn {
+            broken.store(true, Ordering::Relaxed);
+        }
         for told in waiting {
             let _ = told.send(match &written {
                 Ok(()) => Ok(()),
@@ -307,6 +334,22 @@ mod tests {
             orphan.remove().unwrap();
         }
         assert!(living.orphans().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn x_11_after_a_failure_the_disk_is_tried_before_an_answer_is_asked_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::new(dir.path());
+        journal.ready().unwrap();
+        journal.broken.store(true, Ordering::Relaxed);
+        let (folder, aside) = (dir.path().join(FOLDER), dir.path().join("aside"));
+        std::fs::rename(&folder, &aside).unwrap();
+        assert!(journal.ready().is_err());
+        assert!(journal.ready().is_err(), "it is asked again each time");
+        std::fs::rename(&aside, &folder).unwrap();
+        journal.ready().unwrap();
+        journal.keep(entry(b"kept")).await.unwrap();
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1, "nothing is left of the try");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::store::{self, deliveries};
 use super::{Delivery, Endpoint, Progress, deliver, schedule};
 use crate::app::App;
 use crate::error::Result;
-use crate::ids::WebhookId;
+use crate::ids::{ProjectId, WebhookId};
 
 /// How often the queues are looked at when nothing happens.
 const IDLE: Duration = Duration::from_millis(500);
@@ -23,6 +23,8 @@ const SETTLE: Duration = Duration::from_millis(20);
 const LEASE_MS: i64 = 60_000;
 /// Tries under way at once in this process, over all endpoints.
 const AT_ONCE_MAX: usize = 1_024;
+/// Those of one project: its endpoints that do not answer leave place for others.
+const PROJECT_AT_ONCE_MAX: usize = AT_ONCE_MAX / 4;
 /// Endpoints looked at in one go.
 const ENDPOINTS_AT_ONCE: i64 = 1_024;
 
@@ -40,23 +42,23 @@ const KEEP_FAILED_MS: i64 = 30 * DAY_MS;
 #[derive(Default)]
 struct Flying {
     set: JoinSet<()>,
-    of: HashMap<Id, WebhookId>,
+    of: HashMap<Id, (ProjectId, WebhookId)>,
 }
 
 impl Flying {
-    fn count(&self, endpoint: &WebhookId) -> usize {
-        self.of.values().filter(|it| *it == endpoint).count()
-    }
-
     fn room(&self, endpoint: &Endpoint) -> usize {
-        let own = schedule::at_once(endpoint.state).saturating_sub(self.count(&endpoint.id));
-        own.min(AT_ONCE_MAX.saturating_sub(self.of.len()))
+        let of_project = || self.of.values().filter(|(it, _)| *it == endpoint.tenant.project);
+        let of_endpoint = of_project().filter(|(_, it)| *it == endpoint.id).count();
+        let own = schedule::at_once(endpoint.state).saturating_sub(of_endpoint);
+        let projects = PROJECT_AT_ONCE_MAX.saturating_sub(of_project().count());
+        own.min(projects).min(AT_ONCE_MAX.saturating_sub(self.of.len()))
     }
 
     fn start(&mut self, app: &Arc<App>, endpoint: Arc<Endpoint>, delivery: Delivery) {
-        let (app, id) = (Arc::clone(app), endpoint.id.clone());
+        let (app, whose) =
+            (Arc::clone(app), (endpoint.tenant.project.clone(), endpoint.id.clone()));
         let task = async move { deliver::deliver(&app, &endpoint, &delivery).await };
-        self.of.insert(self.set.spawn(task).id(), id);
+        self.of.insert(self.set.spawn(task).id(), whose);
     }
 
     /// Waits for one try to end; for ever when there is none.
