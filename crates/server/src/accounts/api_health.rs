@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 
 use super::api::Named;
 use super::health::{self, HealthView};
@@ -13,6 +13,7 @@ use crate::audit::Event;
 use crate::body::Json;
 use crate::callers::{Anyone, InTenant, Server};
 use crate::error::Result;
+use crate::path::Path;
 use crate::query::Query;
 use crate::scope::need;
 

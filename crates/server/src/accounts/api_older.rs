@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
 
@@ -15,6 +15,7 @@ use crate::callers::{Anyone, InTenant};
 use crate::error::Result;
 use crate::ids::OAuthAppId;
 use crate::paging::PageInfo;
+use crate::path::Path;
 use crate::query::Query;
 use crate::scope::need;
 

@@ -23,6 +23,7 @@ mod refresh;
 mod revoke;
 mod schedule;
 mod seal;
+pub(crate) mod signer;
 mod store;
 mod vend;
 mod verdict;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::refresh::Why;
 use super::seal::{self, Contents};
-use super::{Account, Credentials, Health, refresh, store};
+use super::{Account, Credentials, Health, refresh, signer, store};
 use crate::app::App;
 use crate::apps::{self, asking};
 use crate::error::{self, Result};
@@ -155,10 +155,17 @@ fn lasts(account: &Account, now_ms: i64, wanted_ms: i64) -> bool {
 }
 
 /// The credentials as callers of the API get them. The refresh token is never among them: whoever
-/// holds it could outlive every deletion here.
+/// holds it could outlive every deletion here. Of OAuth 1.0a they get what has requests signed.
 pub(super) async fn credentials(app: &App, usable: &Usable) -> Result<Map<String, Value>> {
     app.meters.count(&usable.account.tenant, Meter::Vends, app.clock.now_ms());
-    auth_values(app, usable).await
+    let mut out = auth_values(app, usable).await?;
+    if usable.credentials.token_secret.is_some() {
+        let token = signer::token_for(app, &usable.account)?;
+        out.insert("oauth_access_token".to_owned(), Value::from(token.expose()));
+        let address = app.url(signer::PATH).to_string();
+        out.insert("oauth_signer_uri".to_owned(), Value::from(address));
+    }
+    Ok(out)
 }
 
 /// The same for code of ours that goes on to hide the secrets among them.

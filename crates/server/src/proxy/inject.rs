@@ -11,6 +11,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::echo::Needles;
+use super::target::Aim;
 use crate::accounts::Usable;
 use crate::app::App;
 use crate::apps::protocol::Values;
@@ -71,6 +72,13 @@ impl Injection {
             error::INVALID_TARGET
                 .saying(format!("The app's address cannot be made for this account: {why}."))
         })
+    }
+
+    /// Whether the credential may go to `url`, by the judgement that holds for proxied calls.
+    pub fn owns(&self, app: &App, url: &Url) -> bool {
+        let Some(proxy) = &self.found.proxy else { return false };
+        let Ok(base) = self.base(app, proxy) else { return false };
+        Aim::read(url.as_str()).and_then(|it| it.resolve(proxy, &base)).is_ok()
     }
 
     /// A text of the app's file with its values. `None`: nothing of what it names is there, so that

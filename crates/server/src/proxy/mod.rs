@@ -5,13 +5,15 @@
 //! 1. `api.rs` reads the call; `target.rs` judges where it goes, before any secret is opened.
 //! 2. `call.rs` finds the account and its app, holds limits and rules, and has an audit event
 //!    written.
-//! 3. `inject.rs` puts the credential in, last; `sign.rs` signs.
+//! 3. `inject.rs` puts the credential in, last; `sign.rs` signs. (`signature.rs` does so for calls
+//!    that somebody else sends.)
 //! 4. `send.rs` sends it by `egress.rs`, over connections of this project alone; once more with a
 //!    fresh token after a 401, and when the caller wants it, after other failures.
 //! 5. `answer.rs` passes the answer back: `headers.rs`, `download.rs`, `echo.rs`.
 
 mod answer;
 pub mod api;
+pub mod api_signature;
 mod call;
 pub(crate) mod download;
 pub(crate) mod echo;
@@ -20,6 +22,7 @@ pub(crate) mod inject;
 mod retry;
 pub(crate) mod send;
 pub(crate) mod sign;
+pub(crate) mod signature;
 pub(crate) mod target;
 mod upload;
 

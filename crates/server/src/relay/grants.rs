@@ -22,7 +22,6 @@ use crate::projects::{CodeHosts, Settings};
 use crate::proxy::echo::Needles;
 use crate::proxy::inject::Injection;
 use crate::proxy::sign::Signer;
-use crate::proxy::target::Aim;
 use crate::tenant::Tenant;
 
 /// What every placeholder begins with.
@@ -253,12 +252,9 @@ impl Granted {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner).0)
     }
 
-    /// Whether its credential may go to `url`, by the judgement that holds for the proxy.
+    /// As [`Injection::owns`].
     pub fn owns(&self, app: &App, url: &Url) -> bool {
-        let injection = self.current();
-        let Some(proxy) = &injection.found.proxy else { return false };
-        let Ok(base) = injection.base(app, proxy) else { return false };
-        Aim::read(url.as_str()).and_then(|it| it.resolve(proxy, &base)).is_ok()
+        self.current().owns(app, url)
     }
 
     /// Gets another token after the app refused the one of `seen`. `false`: there is none.

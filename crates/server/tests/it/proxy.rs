@@ -6,4 +6,5 @@ pub mod lab;
 mod news;
 mod paths;
 mod rows;
+mod signature;
 pub mod upstream;

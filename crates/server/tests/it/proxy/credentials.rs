@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use super::lab::{KEY, Kind, labs_of};
+use super::signature::connected;
 use super::upstream::{Do, answer, status};
-use crate::connect::browser::Browser;
 use crate::world::{Reply, World, read, worlds};
 
 fn request(world: &World, account: &str, method: Method, target: &str) -> RequestBuilder {
@@ -165,14 +165,7 @@ async fn o_07_what_is_frozen_is_not_used() {
 #[tokio::test]
 async fn f_19_calls_to_an_app_with_oauth_1_are_signed_query_and_form() {
     for world in worlds().await {
-        world.oauth_app("oauth1").await;
-        let token = world.connect_token("ada").await;
-        let browser = Browser::new(&world);
-        let page = browser.page(&token, "sim_oauth1").await;
-        let started = page.start().await;
-        let back = browser.consent(&started).await;
-        assert_eq!(browser.visit(&back).await.status, 200);
-        let account = page.status(&started.flow).await["account_id"].as_str().unwrap().to_owned();
+        let account = connected(&world).await;
         let echo =
             |method, query: &str| request(&world, &account, method, &format!("/api/echo{query}"));
         let reply = read(echo(Method::GET, "?b=2&a=%20x%2F&a=1")).await;

@@ -222,7 +222,13 @@ impl Scenario<'_> {
         let account = reply.json();
         let credentials = &account["credentials"];
         let token = credentials["oauth_access_token"].as_str().map(str::to_owned);
-        assert_eq!(token, self.twin.access_token(), "the access token");
+        if self.app.oauth1().is_some() {
+            // Its token is of no use without the secret; what signs by both is.
+            assert_ne!(token, self.twin.access_token());
+            assert!(credentials["oauth_signer_uri"].is_string(), "{credentials}");
+        } else {
+            assert_eq!(token, self.twin.access_token(), "the access token");
+        }
         let asked = self.app.fields.iter().map(|it| &it.name);
         // What stands where the token itself stands is the token.
         let tokens = self.app.oauth2().map(|it| &it.answer.access_token);
