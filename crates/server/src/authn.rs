@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, Uri, header};
+use axum::http::{HeaderMap, HeaderName, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
@@ -32,7 +32,13 @@ pub(crate) async fn authenticate(
     let (mut parts, body) = request.into_parts();
     let found = match caller(&app, &parts.uri, &parts.headers).await {
         Ok(found) => found,
-        Err(error) => return refused(&app, &parts, error).await.into_response(),
+        Err(error) => {
+            let mut response = refused(&app, &parts, error).await.into_response();
+            if let Some(origin) = told_of_refusal(&parts.headers, response.status()) {
+                cors::allow(response.headers_mut(), origin);
+            }
+            return response;
+        }
     };
     let mut response = match within_limits(&app, &found.caller, &parts).await {
         Ok(standing) => {
@@ -94,6 +100,16 @@ fn named_limit(headers: &HeaderMap) -> Result<Option<RateLimitId>> {
         }
         (Some(_), Some(_)) => Err(error::UNKNOWN_RATE_LIMIT.saying("Name one rate limit.")),
     }
+}
+
+/// The page that may read why its connect token was refused, so that it knows to ask for another:
+/// any, since whose token it was is not known any more, and the answer says nothing of it. A page
+/// to which the token does not belong (403) may not.
+fn told_of_refusal(headers: &HeaderMap, status: StatusCode) -> Option<&str> {
+    let shows_token = || bearer(headers).is_ok_and(|it| it.starts_with(tokens::PREFIX));
+    let told = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS);
+    let origin = headers.get(header::ORIGIN)?.to_str().ok()?;
+    (told && origin != "null" && shows_token()).then_some(origin)
 }
 
 /// What a refused caller is told. A wrong credential counts against its address; a good one that

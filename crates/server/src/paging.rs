@@ -18,7 +18,8 @@ pub struct Boundary {
     pub id: String,
 }
 
-/// Which page is asked.
+/// Which page is asked: those after one item, those before one, or with both, those between, as
+/// iterators ask that began with `before`.
 #[derive(Debug)]
 pub struct Page {
     pub limit: i64,
@@ -67,9 +68,6 @@ impl Page {
             Ok(Some(key.open(&list, text).ok_or(error::INVALID_CURSOR)?))
         };
         let (after, before) = (boundary("after")?, boundary("before")?);
-        if after.is_some() && before.is_some() {
-            return Err(error::INVALID_CURSOR.saying("Send `after` or `before`, not both."));
-        }
         Ok(Self { limit: query.limit()?, after, before, list })
     }
 
@@ -81,10 +79,15 @@ impl Page {
         backward: &'static str,
     ) -> (&'static str, i64, String) {
         match (&self.after, &self.before) {
-            (_, Some(before)) => (backward, before.key, before.id.clone()),
-            (Some(after), None) => (forward, after.key, after.id.clone()),
+            (Some(after), _) => (forward, after.key, after.id.clone()),
+            (None, Some(before)) => (backward, before.key, before.id.clone()),
             (None, None) => (forward, i64::MAX, String::new()),
         }
+    }
+
+    /// Whether the nearest items come first, in the order against the list's own.
+    fn is_backward(&self) -> bool {
+        self.after.is_none() && self.before.is_some()
     }
 
     /// Cuts the page, and one item more, out of a whole list that is in the list's own order.
@@ -124,8 +127,16 @@ impl Page {
         boundary: impl Fn(&T) -> Boundary,
     ) -> (Vec<T>, PageInfo) {
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        if let (Some(_), Some(end)) = (&self.after, &self.before) {
+            let reached = |item: &T| {
+                let it = boundary(item);
+                it == *end || (end.key != 0 && it.key < end.key)
+            };
+            let kept = items.iter().position(reached).unwrap_or(items.len());
+            items.truncate(kept);
+        }
         let more = items.len() > limit;
-        if self.before.is_some() {
+        if self.is_backward() {
             // Asked backwards, so that the nearest come first; shown in the list's own order.
             items.truncate(limit);
             items.reverse();
@@ -134,7 +145,7 @@ impl Page {
         }
         let cursor = |item: Option<&T>| item.map(|item| key.seal(&self.list, &boundary(item)));
         // With `before`, there is a next page for certain: the one the cursor came from.
-        let has_next = if self.before.is_some() { !items.is_empty() } else { more };
+        let has_next = if self.is_backward() { !items.is_empty() } else { more };
         let info = PageInfo {
             count: items.len(),
             total_count: total,

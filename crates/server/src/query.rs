@@ -46,8 +46,10 @@ impl Query {
         self.one(name)
     }
 
+    /// All values of `name`, also as `name[]` and in camel case: a narrowing that is overlooked for
+    /// its spelling would widen what is asked for.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.0.iter().filter(move |(key, _)| means(key, name)).map(|(_, value)| value.as_str())
     }
 
     pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
@@ -77,6 +79,22 @@ impl Query {
     }
 }
 
+fn means(key: &str, name: &str) -> bool {
+    let key = key.strip_suffix("[]").unwrap_or(key);
+    let in_camel_case = || {
+        let mut chars = key.chars();
+        let mut same = |c: char| chars.next() == Some(c);
+        let mut parts = name.split('_');
+        parts.next().is_some_and(|first| first.chars().all(&mut same))
+            && parts.all(|it| {
+                let upper = it.chars().take(1).map(|c| c.to_ascii_uppercase());
+                upper.chain(it.chars().skip(1)).all(&mut same)
+            })
+            && chars.next().is_none()
+    };
+    key == name || in_camel_case()
+}
+
 fn bad(name: &str, why: &str) -> Error {
     error::INVALID_PARAMETER.saying(format!("The query parameter `{name}` cannot be used. {why}"))
 }
@@ -104,6 +122,18 @@ mod tests {
         assert_eq!(narrowing("x=a"), Ok(Some("a".to_owned())));
         assert_eq!(narrowing("x="), Err("invalid_parameter"));
         assert_eq!(narrowing("x=&x="), Err("invalid_parameter"));
+    }
+
+    #[test]
+    fn a_name_is_known_in_each_spelling_that_clients_write() {
+        let one = |text| Query::parse(text).one("external_user_id").map(|it| it.map(str::to_owned));
+        for text in ["external_user_id=a", "externalUserId=a", "external_user_id[]=a"] {
+            assert_eq!(one(text).unwrap().as_deref(), Some("a"), "{text}");
+        }
+        for text in ["externaluserid=a", "externalUserIds=a", "externalUser=a", "external[]=a"] {
+            assert_eq!(one(text).unwrap(), None, "{text}");
+        }
+        assert!(one("external_user_id=a&externalUserId=b").is_err());
     }
 
     #[test]

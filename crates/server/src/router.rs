@@ -254,11 +254,11 @@ fn catalogue() -> OpenApiRouter<Arc<App>> {
             apps::api_overrides::update,
             apps::api_overrides::delete
         ))
-        .routes(routes!(apps::api::list))
+        .routes(routes!(components::api_apps::list))
         .routes(routes!(apps::api::retrieve))
         .routes(routes!(apps::api::categories))
         .routes(routes!(apps::api::category))
-        .route("/v1/apps", get(apps::api::list))
+        .route("/v1/apps", get(components::api_apps::list))
         .route("/v1/apps/{app}", get(apps::api::retrieve))
         .route("/v1/app_categories", get(apps::api::categories))
         .route("/v1/app_categories/{id}", get(apps::api::category))
@@ -273,6 +273,7 @@ fn open() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(connect::api::validate_token))
         .merge(connect_page())
         .route("/stash", get(stash::api::by_link))
+        .route(accounts::signer::PATH, post(proxy::api_signature::sign))
         .route("/v1/hooks/{key}", any(triggers::api_hooks::hook))
         .route("/v1/hooks/{key}/{*rest}", any(triggers::api_hooks::hook))
         .route("/v1/workflows/resume/{key}", get(flow::ask_resume).post(flow::resume))

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use grantkeep_catalog::{Category, Entry, Filter, Status};
 use serde::Serialize;
 
@@ -11,8 +11,9 @@ use super::view::{AppView, app_view};
 use crate::app::App;
 use crate::callers::{Anyone, Call, InProject};
 use crate::error::{self, Result};
-use crate::ids::OAuthAppId;
+use crate::ids::{OAuthAppId, ProjectId};
 use crate::paging::{Boundary, Listed, Page};
+use crate::path::Path;
 use crate::query::Query;
 use crate::scope::need;
 
@@ -34,40 +35,29 @@ impl From<Category> for CategoryView {
     }
 }
 
-/// Lists apps, the most used first. Callers of a project see its own apps among them.
+/// One page of the list. `only`: the slugs among which it looks, and the name of that choice.
 ///
-/// `q` searches names, slugs and former names, and forgives typing errors. `sort_key` is `name`,
-/// `name_slug` or `featured_weight`; `category_ids` may be repeated. `auth_type` is `oauth`, `keys`
-/// or `none`; `evidence` is how well an app is known: `confirmed`, `single_source` or `incomplete`;
-/// `confirmed_min` is how many sources must say the same. Apps of which too little is known to
-/// connect them are listed with `include_unconnectable` only.
-#[utoipa::path(get, path = "/v1/connect/apps", tag = "Apps",
-    params(("q" = Option<String>, Query), ("sort_key" = Option<String>, Query),
-        ("sort_direction" = Option<String>, Query), ("category_ids" = Option<Vec<String>>, Query),
-        ("auth_type" = Option<String>, Query), ("evidence" = Option<String>, Query),
-        ("confirmed_min" = Option<u32>, Query), ("include_unconnectable" = Option<bool>, Query),
-        ("has_components" = Option<bool>, Query), ("has_actions" = Option<bool>, Query),
-        ("has_triggers" = Option<bool>, Query), ("limit" = Option<i64>, Query),
-        ("after" = Option<String>, Query), ("before" = Option<String>, Query)),
-    responses((status = 200, body = Listed<AppView>)),
-    security(("client" = []), ("connect" = [])))]
-pub(crate) async fn list(
-    State(app): State<Arc<App>>,
-    call: Call<Anyone, need::Nothing>,
-    query: Query,
-) -> Result<axum::Json<Listed<AppView>>> {
-    let wish = Wish::of(&query)?;
-    let project = call.caller.project.as_ref();
-    let page = Page::of(&query, &app.cursors, format!("apps\n{project:?}\n{wish:?}"))?;
+/// # Errors
+/// [`error::INVALID_PARAMETER`] and the like, for what is asked.
+pub(crate) async fn listed(
+    app: &App,
+    project: Option<&ProjectId>,
+    query: &Query,
+    (only, choice): (Option<&BTreeSet<String>>, &str),
+) -> Result<Listed<AppView>> {
+    let wish = Wish::of(query)?;
+    let name = format!("apps\n{project:?}\n{wish:?}\n{choice}");
+    let page = Page::of(query, &app.cursors, name)?;
     let own = match project {
-        Some(project) => super::own(&app, project).await?,
+        Some(project) => super::own(app, project).await?,
         None => Arc::default(),
     };
     let part = wish.part.unwrap_or_default();
     let mut found: Vec<&Entry> = own.search(part);
     found.extend(app.catalog.search(part).into_iter().filter(|it| own.get(&it.slug).is_none()));
-    let categories = wish.category_names(&app);
-    found.retain(|it| wish.filter.takes(it) && wish.fits(it, &categories));
+    let categories = wish.category_names(app);
+    let is_meant = |it: &Entry| only.is_none_or(|only| only.contains(&*it.slug));
+    found.retain(|it| is_meant(it) && wish.filter.takes(it) && wish.fits(it, &categories));
     if let Some(key) = wish.sort_key {
         sort(&mut found, key);
         if wish.descending {
@@ -80,10 +70,10 @@ pub(crate) async fn list(
     let (items, page_info) = page.answer(&app.cursors, cut, total, boundary);
     let full = |it: &Entry| {
         let found = own.get(&it.slug).or_else(|| app.catalog.get(&it.slug));
-        found.map(|found| app_view(&app, &found))
+        found.map(|found| app_view(app, &found))
     };
     let data = items.into_iter().filter_map(full).collect();
-    Ok(axum::Json(Listed { data, page_info }))
+    Ok(Listed { data, page_info })
 }
 
 /// What a caller asks of the list.
@@ -94,8 +84,6 @@ struct Wish<'a> {
     descending: bool,
     categories: BTreeSet<&'a str>,
     filter: Filter,
-    /// Only apps that have components, of which there are none yet.
-    with_components: bool,
 }
 
 impl<'a> Wish<'a> {
@@ -117,14 +105,10 @@ impl<'a> Wish<'a> {
                 return Err(error::INVALID_PARAMETER.saying(text));
             }
         };
-        let mut with_components = false;
-        for name in ["has_components", "has_actions", "has_triggers"] {
-            with_components |= query.flag(name)? == Some(true);
-        }
         let categories = query.all("category_ids").flat_map(|it| it.split(','));
         let categories = categories.filter(|it| !it.is_empty()).collect();
         let filter = filter(query)?;
-        Ok(Self { part, sort_key, descending, categories, filter, with_components })
+        Ok(Self { part, sort_key, descending, categories, filter })
     }
 
     /// The names of the categories that were asked for.
@@ -134,8 +118,7 @@ impl<'a> Wish<'a> {
     }
 
     fn fits(&self, found: &Entry, categories: &[&str]) -> bool {
-        let fits = self.categories.is_empty() || categories.iter().any(|it| found.is_in(it));
-        fits && !self.with_components
+        self.categories.is_empty() || categories.iter().any(|it| found.is_in(it))
     }
 }
 
@@ -211,6 +194,8 @@ pub(crate) async fn category(
     _: Call<Anyone, need::Nothing>,
     Path(id): Path<String>,
 ) -> Result<axum::Json<CategoryView>> {
+    // The published description of the API has the prefix with another letter.
+    let id = id.strip_prefix("appcar_").map_or_else(|| id.clone(), |it| format!("appcat_{it}"));
     let found = app.catalog.categories().into_iter().find(|it| it.id == id);
     Ok(axum::Json(found.ok_or(error::NOT_FOUND)?.into()))
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -17,6 +17,7 @@ use crate::callers::{InProject, Server};
 use crate::clock::iso;
 use crate::error::Result;
 use crate::paging::{Boundary, Listed, Page};
+use crate::path::Path;
 use crate::query::Query;
 use crate::scope::{Need, need};
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use grantkeep_catalog::{App as CatalogApp, Field, FieldKind, Problem, Severity};
+use grantkeep_catalog::{App as CatalogApp, Field, FieldKind, Problem, Proxy, Severity};
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -131,7 +131,6 @@ pub(crate) async fn app_json(app: &App, found: &Arc<CatalogApp>) -> Option<Arc<R
 }
 
 pub fn app_view(app: &App, found: &CatalogApp) -> AppView {
-    let domains = found.proxy.as_ref().map(|it| it.hosts.clone());
     let base = found.proxy.as_ref().map(|it| it.base_url.as_str()).unwrap_or_default();
     AppView {
         id: found.id.clone(),
@@ -139,7 +138,7 @@ pub fn app_view(app: &App, found: &CatalogApp) -> AppView {
         oauth_app_id: None,
         connect: ProxyView {
             proxy_enabled: found.proxy.is_some(),
-            allowed_domains: domains,
+            allowed_domains: found.proxy.as_ref().and_then(allowed_domains),
             // Wire clients write a field of the account with two braces.
             base_proxy_target_url: base.replace("${", "{{").replace('}', "}}"),
         },
@@ -150,6 +149,18 @@ pub fn app_view(app: &App, found: &CatalogApp) -> AppView {
         },
         facts: facts(app, found),
     }
+}
+
+/// The hosts that may be called by their whole URL, the app's own first. `None` where each account
+/// has a host of its own.
+fn allowed_domains(proxy: &Proxy) -> Option<Vec<String>> {
+    let (_, rest) = proxy.base_url.split_once("://")?;
+    let host = rest.split(['/', '?']).next()?;
+    if host.contains("${") {
+        return None;
+    }
+    let others = proxy.hosts.iter().filter(|it| *it != host).cloned();
+    Some(std::iter::once(host.to_owned()).chain(others).collect())
 }
 
 /// # Errors

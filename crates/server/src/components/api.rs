@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -16,6 +16,7 @@ use crate::body::Json;
 use crate::callers::{Anyone, InTenant};
 use crate::error::{self, Result};
 use crate::paging::{Listed, Page};
+use crate::path::Path;
 use crate::query::Query;
 use crate::scope::{Need, need};
 

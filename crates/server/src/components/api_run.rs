@@ -34,8 +34,7 @@ pub struct RanView {
     exports: Map<String, Value>,
     /// What the code logged, and what failed.
     os: Vec<Observation>,
-    /// What the code returned.
-    #[schema(value_type = Option<Object>)]
+    /// What the code returned: any JSON.
     ret: Value,
     stash_id: Option<String>,
     /// The same by another name, as some clients have it.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -13,6 +13,7 @@ use crate::callers::{InTenant, Server};
 use crate::clock::iso;
 use crate::error::{self, Result};
 use crate::paging::{Listed, Page};
+use crate::path::Path;
 use crate::query::Query;
 use crate::scope::need;
 

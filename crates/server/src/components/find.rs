@@ -1,5 +1,6 @@
 //! Finding components: among a project's own and those that are shipped.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::store::{self, Row};
@@ -162,6 +163,22 @@ pub async fn all(app: &App, project: &ProjectId, filter: Filter<'_>) -> Result<V
     }
     all.retain(fits);
     Ok(all)
+}
+
+/// The slugs of all apps of which there are components of a kind.
+pub(super) async fn apps_of(
+    app: &App,
+    project: Option<&ProjectId>,
+    kind: Kind,
+) -> Result<BTreeSet<String>> {
+    let filter = Filter { kind, app: None, part: None, registry: Registry::Private };
+    let own = match project {
+        Some(project) => all(app, project, filter).await?,
+        None => Vec::new(),
+    };
+    let shipped = shipped::all().filter(|it| kind.holds(it.what()));
+    let slugs = |it: &Component| it.described.apps().map(str::to_owned).collect::<Vec<_>>();
+    Ok(own.iter().flat_map(slugs).chain(shipped.flat_map(slugs)).collect())
 }
 
 impl Component {

@@ -6,6 +6,7 @@
 
 mod account;
 pub mod api;
+pub mod api_apps;
 pub mod api_publish;
 pub mod api_run;
 pub mod api_runs;

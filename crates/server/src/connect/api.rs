@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,7 @@ use crate::body::Json;
 use crate::callers::{InTenant, Server};
 use crate::error::{self, Result};
 use crate::ids::{AccountId, FlowId};
+use crate::path::Path;
 use crate::query::Query;
 use crate::scope::need;
 use crate::tokens;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -16,6 +16,7 @@ use crate::callers::{Call, Caller, InProject, Server};
 use crate::error::{self, Error, Result};
 use crate::ids::ProjectId;
 use crate::paging::{Boundary, Listed, Page};
+use crate::path::Path;
 use crate::query::Query;
 use crate::scope::need;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +15,7 @@ use crate::clock::iso;
 use crate::error::{self, Result};
 use crate::ids::{ProjectId, RateLimitId};
 use crate::paging::{Listed, Page};
+use crate::path::Path;
 use crate::query::Query;
 use crate::scope::need;
 

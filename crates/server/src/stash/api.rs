@@ -17,11 +17,12 @@ use serde_json::json;
 use super::{File, Into, New, find, link, read, upload};
 use crate::app::App;
 use crate::audit::Event;
-use crate::callers::{Actor, Anyone, InTenant, Origin, Server};
+use crate::callers::{Actor, Anyone, InProject, InTenant, Origin, Server};
 use crate::clock::iso;
 use crate::error::{self, Error, Result};
 use crate::query::Query;
 use crate::scope::need;
+use crate::tenant::Environment;
 
 /// The bytes of a file.
 #[derive(utoipa::ToSchema)]
@@ -110,18 +111,20 @@ fn fault(error: &(dyn std::error::Error + 'static)) -> Error {
     security(("client" = []), ("connect" = [])))]
 pub(crate) async fn download(
     State(app): State<Arc<App>>,
-    call: InTenant<Anyone, need::Actions>,
+    call: InProject<Anyone, need::Actions>,
+    headers: HeaderMap,
     query: Query,
 ) -> Result<Response> {
-    if call.is_older_path() {
-        return Err(error::NOT_FOUND.into());
-    }
     let Some(key) = query.one("s3_key")? else {
         return Err(error::INVALID_PARAMETER.saying("`s3_key` is missing: which file is it?"));
     };
-    let user = call.caller.connect.as_ref().map(|it| &it.user);
-    let file = find(&app, &call.tenant, key, user).await?;
-    let event = Event::new("file.read", &call.caller.actor, &call.origin).tenant(&call.tenant);
+    // The key is of one environment, so clients need not name it.
+    let whose = match &call.caller.connect {
+        Some(it) => (Some(it.tenant.environment), Some(&it.user)),
+        None => (Environment::from_headers(&headers)?, None),
+    };
+    let file = find(&app, &call.project, key, whose).await?;
+    let event = Event::new("file.read", &call.caller.actor, &call.origin).tenant(&file.tenant);
     app.audit.record(event.target("file", file.id.as_str())).await?;
     given(&app, file).await
 }
@@ -133,7 +136,7 @@ pub(crate) async fn by_link(
     query: Query,
 ) -> Result<Response> {
     let (tenant, key) = link::open(&app, &query)?;
-    let file = find(&app, &tenant, &key, None).await?;
+    let file = find(&app, &tenant.project, &key, (Some(tenant.environment), None)).await?;
     let event = Event::new("file.read", &Actor::System, &origin).tenant(&tenant);
     app.audit
         .record(event.target("file", file.id.as_str()).detail(json!({ "by": "link" })))

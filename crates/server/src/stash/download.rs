@@ -9,27 +9,31 @@ use grantkeep_vault::OwnerKey;
 use super::{File, KEY_CHARS_MAX, store};
 use crate::app::App;
 use crate::error::{self, Result};
-use crate::ids::UserId;
+use crate::ids::{ProjectId, UserId};
 use crate::keys::unreadable;
-use crate::tenant::Tenant;
+use crate::tenant::Environment;
 
-/// Finds a whole file by its key. With a user, only among his.
+/// Finds a whole file by its key. With an environment or a user, only among theirs.
 ///
 /// # Errors
 /// [`error::NOT_FOUND`], also for what is another's or over.
 pub(crate) async fn find(
     app: &App,
-    tenant: &Tenant,
+    project: &ProjectId,
     key: &str,
-    user: Option<&UserId>,
+    (environment, user): (Option<Environment>, Option<&UserId>),
 ) -> Result<File> {
     let missing = || error::NOT_FOUND.saying("There is no such file, or its day is over.");
     // A store may refuse the very text.
     if key.len() > KEY_CHARS_MAX || key.chars().any(char::is_control) {
         return Err(missing());
     }
-    let found = store::find(&app.db, tenant, key, app.clock.now_ms()).await?;
-    found.filter(|it| user.is_none_or(|user| *user == it.user)).ok_or_else(missing)
+    let found = store::find(&app.db, project, key, app.clock.now_ms()).await?;
+    let is_theirs = |it: &File| {
+        environment.is_none_or(|environment| it.tenant.environment == environment)
+            && user.is_none_or(|user| it.user == *user)
+    };
+    found.filter(is_theirs).ok_or_else(missing)
 }
 
 /// The file's bytes. The first chunk is opened before the stream is given, so that a file that

@@ -4,13 +4,14 @@ use sqlx::FromRow;
 
 use super::File;
 use crate::db::{Db, Tx};
-use crate::ids::{FileId, UserId};
+use crate::ids::{FileId, ProjectId, UserId};
 use crate::on;
-use crate::tenant::Tenant;
+use crate::tenant::{Environment, Tenant};
 
 #[derive(FromRow)]
 struct Row {
     id: FileId,
+    environment: String,
     user_id: UserId,
     stash_id: String,
     s3_key: String,
@@ -20,17 +21,21 @@ struct Row {
 }
 
 impl Row {
-    fn file(self, tenant: &Tenant) -> File {
-        File {
+    fn file(self, project: &ProjectId) -> sqlx::Result<File> {
+        let environment = Environment::parse(&self.environment);
+        let environment = environment.ok_or_else(|| {
+            sqlx::Error::Decode(format!("stash_files.environment of {}", self.id).into())
+        })?;
+        Ok(File {
             id: self.id,
-            tenant: tenant.clone(),
+            tenant: Tenant { project: project.clone(), environment },
             user: self.user_id,
             stash: self.stash_id,
             key: self.s3_key,
             bytes: self.bytes,
             chunks: self.chunks,
             expires_at_ms: self.expires_at_ms,
-        }
+        })
     }
 }
 
@@ -103,17 +108,17 @@ pub(super) async fn complete(tx: &mut Tx, file: &File) -> sqlx::Result<()> {
 /// A whole file whose time is not over.
 pub(super) async fn find(
     db: &Db,
-    tenant: &Tenant,
+    project: &ProjectId,
     key: &str,
     now_ms: i64,
 ) -> sqlx::Result<Option<File>> {
-    let sql = "select id, user_id, stash_id, s3_key, bytes, chunks, expires_at_ms \
-               from stash_files where project_id = $1 and environment = $2 and s3_key = $3 \
-               and complete and expires_at_ms > $4";
+    // The key names the user, who is of one environment.
+    let sql = "select id, environment, user_id, stash_id, s3_key, bytes, chunks, expires_at_ms \
+               from stash_files where project_id = $1 and environment in ('production', \
+               'development') and s3_key = $2 and complete and expires_at_ms > $3";
     let row: Option<Row> = on!(db.read(), conn => sqlx::query_as(sql)
-        .bind(&tenant.project).bind(tenant.environment.as_str()).bind(key).bind(now_ms)
-        .fetch_optional(conn).await?);
-    Ok(row.map(|it| it.file(tenant)))
+        .bind(project).bind(key).bind(now_ms).fetch_optional(conn).await?);
+    row.map(|it| it.file(project)).transpose()
 }
 
 /// The whole files of a user's stash whose time is not over.
@@ -123,13 +128,13 @@ pub(super) async fn of_stash(
     user: &UserId,
     (stash, now_ms): (&str, i64),
 ) -> sqlx::Result<Vec<File>> {
-    let sql = "select id, user_id, stash_id, s3_key, bytes, chunks, expires_at_ms \
+    let sql = "select id, environment, user_id, stash_id, s3_key, bytes, chunks, expires_at_ms \
                from stash_files where project_id = $1 and environment = $2 and user_id = $3 \
                and stash_id = $4 and complete and expires_at_ms > $5 order by s3_key";
     let rows: Vec<Row> = on!(db.read(), conn => sqlx::query_as(sql)
         .bind(&tenant.project).bind(tenant.environment.as_str()).bind(user).bind(stash)
         .bind(now_ms).fetch_all(conn).await?);
-    Ok(rows.into_iter().map(|it| it.file(tenant)).collect())
+    rows.into_iter().map(|it| it.file(&tenant.project)).collect()
 }
 
 pub(super) async fn chunk(db: &Db, file: &File, nth: i64) -> sqlx::Result<Option<Vec<u8>>> {

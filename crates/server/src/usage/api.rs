@@ -52,9 +52,9 @@ pub struct UsageView {
     connects: i64,
     /// Tokens refreshed.
     refreshes: i64,
-    /// Always 0 so far.
+    /// Runs of actions, also as steps of workflows.
     action_runs: i64,
-    /// Always 0 so far.
+    /// Events that triggers made.
     source_emits: i64,
 }
 

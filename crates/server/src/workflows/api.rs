@@ -58,8 +58,7 @@ pub struct HeldWorkflow {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Invocation {
     external_user_id: Option<String>,
-    /// What its steps see as `steps.trigger.event`.
-    #[schema(value_type = Option<Object>)]
+    /// What its steps see as `steps.trigger.event`: any JSON.
     #[serde(default)]
     event: Value,
 }

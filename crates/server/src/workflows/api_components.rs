@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 
 use crate::app::App;
 use crate::audit::Event;
 use crate::callers::{InProject, Server};
 use crate::error::Result;
+use crate::path::Path;
 use crate::query::Query;
 use crate::scope::need;
 

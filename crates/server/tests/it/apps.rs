@@ -80,12 +80,23 @@ async fn categories_are_bare_and_filter_the_list() {
     let first = &all.as_array().unwrap()[0];
     let id = first["id"].as_str().unwrap();
     assert_eq!(world.get(&format!("/v1/connect/app_categories/{id}")).await.json(), *first);
+    let misspelt = id.replace("appcat_", "appcar_");
+    assert_eq!(world.get(&format!("/v1/connect/app_categories/{misspelt}")).await.json(), *first);
     assert_eq!(world.get("/v1/connect/app_categories/appcat_x").await.status, 404);
+    assert_eq!(world.get("/v1/connect/app_categories/%FF").await.code(), "not_found");
     let total = async |path: &str| world.get(path).await.json()["page_info"]["total_count"].clone();
     let every = total("/v1/connect/apps").await.as_i64().unwrap();
     let some = total(&format!("/v1/connect/apps?category_ids={id}")).await.as_i64().unwrap();
     assert!((0..every).contains(&some), "{some} of {every}");
-    assert_eq!(total("/v1/connect/apps?has_actions=true").await, 0);
+    let all = total("/v1/connect/apps?has_components=true").await.as_i64().unwrap();
+    let actions = total("/v1/connect/apps?has_actions=true").await.as_i64().unwrap();
+    let triggers = total("/v1/connect/apps?has_triggers=true").await.as_i64().unwrap();
+    assert!(0 < triggers && 0 < actions && all >= actions.max(triggers) && all < every);
+    let listed = world.get("/v1/connect/apps?has_actions=true&limit=100").await.json();
+    let slugs = |it: &Value| it["name_slug"].as_str().unwrap().to_owned();
+    let slugs: Vec<String> = listed["data"].as_array().unwrap().iter().map(slugs).collect();
+    assert_eq!(slugs.len(), usize::try_from(actions).unwrap());
+    assert!(slugs.contains(&"slack".to_owned()), "{slugs:?}");
 }
 
 #[tokio::test]

@@ -120,9 +120,17 @@ async fn w_10_only_named_origins_may_call_from_a_browser() {
     let request = request.bearer_auth(&world.project.token).header("origin", PRODUCT_ORIGIN);
     let reply = read(request.header("x-pd-environment", "development")).await;
     assert!(!reply.headers.contains_key("access-control-allow-origin"));
+    // A page is told that its token is over, so that it asks for another.
+    let url = format!("{}{}", world.url, world.path("/accounts"));
+    let over = format!("{}x", world.connect_token("ada").await);
+    let request = world.http.get(&url).bearer_auth(over).header("origin", PRODUCT_ORIGIN);
+    let reply = read(request).await;
+    assert_eq!((reply.status.as_u16(), reply.code()), (401, "invalid_token".into()));
+    assert_eq!(reply.headers["access-control-allow-origin"], PRODUCT_ORIGIN);
     let token = world.connect_token("ada").await;
     let evil = world.http.get(&url).bearer_auth(token).header("origin", "https://evil.example");
     let reply = read(evil.header("x-pd-environment", "development")).await;
+    assert_eq!(reply.code(), "origin_not_allowed");
     assert!(!reply.headers.contains_key("access-control-allow-origin"));
 }
 

@@ -1371,7 +1371,7 @@ class UsageSpan(Model):
 class ProjectUsage(Model):
     """What a project used within a span of time."""
 
-    #: Always 0 so far.
+    #: Runs of actions, also as steps of workflows.
     action_runs: int
     #: Accounts connected, or connected again.
     connects: int
@@ -1381,7 +1381,7 @@ class ProjectUsage(Model):
     proxy_calls: int
     #: Tokens refreshed.
     refreshes: int
-    #: Always 0 so far.
+    #: Events that triggers made.
     source_emits: int
     #: ISO 8601.
     start: str

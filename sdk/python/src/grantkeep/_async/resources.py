@@ -87,7 +87,9 @@ class AsyncApps:
         ``auth_type`` is ``oauth``, ``keys`` or ``none``; ``evidence`` is how well an app is known:
         ``confirmed``, ``single_source`` or ``incomplete``; ``confirmed_min`` is how many sources
         must say the same. Apps of which too little is known to connect them are listed with
-        ``include_unconnectable`` only.
+        ``include_unconnectable`` only. With ``has_actions``, ``has_triggers`` or ``has_components``
+        (either) only apps are listed of which there is such a component, shipped or of the
+        project's own.
 
         Args:
             sort_key: ``featured_weight`` when absent, unless ``q`` is given
@@ -2650,14 +2652,14 @@ class AsyncWorkflows:
         self,
         workflow: str,
         *,
-        event: Union[Optional[Mapping[str, Any]], Unset] = UNSET,
+        event: Union[Any, Unset] = UNSET,
         external_user_id: Union[Optional[str], Unset] = UNSET,
         options: Optional[CallOptions] = None,
     ) -> WorkflowRun:
         """Starts a run. It is answered as soon as the run is stored.
 
         Args:
-            event: What its steps see as ``steps.trigger.event``.
+            event: What its steps see as ``steps.trigger.event``: any JSON.
         """
         at = path(
             self._transport.settings,
