@@ -3,7 +3,7 @@
 // With --check it writes nothing and fails where the committed files differ.
 import { readFileSync, writeFileSync } from 'node:fs';
 
-const MODULES = ['errors', 'names', 'http', 'pages', 'resources', 'proxy', 'browser'];
+const MODULES = ['errors', 'names', 'body', 'http', 'pages', 'resources', 'proxy', 'browser'];
 const PUBLIC = [
   'createClient',
   'createFrontendClient',

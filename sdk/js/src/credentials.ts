@@ -9,10 +9,18 @@ const ASSERTION_S = 60;
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 const RSA_BITS_MIN = 2048;
 
+/** A `CryptoKey`, in words that need no types of browsers. */
+export interface SigningKey {
+  readonly type: string;
+  readonly extractable: boolean;
+  readonly algorithm: { readonly name: string };
+  readonly usages: readonly string[];
+}
+
 /** The private key of a client that has no secret (RFC 7523, `private_key_jwt`). */
 export interface KeyPair {
   /** PKCS #8 in PEM (P-256 or RSA), or a key of WebCrypto that may sign. */
-  privateKey: string | CryptoKey;
+  privateKey: string | SigningKey;
   /** The name of the key, if the client has several. */
   keyId?: string;
 }
@@ -60,7 +68,9 @@ export class ClientCredentials {
     const call: Call = {
       method: 'POST',
       path: '/v1/oauth/token',
-      body: await this.#body(),
+      // Each attempt proves itself anew, so it may be repeated.
+      freshBody: () => this.#body(),
+      repeatable: true,
       anonymous: true,
     };
     const made = await this.#transport.send<{ accessToken?: unknown; expiresIn?: unknown }>(call);
@@ -119,8 +129,8 @@ async function assertion(
 }
 
 /** What is wrong with a key is told without a letter of it. */
-async function signingKey(given: string | CryptoKey): Promise<CryptoKey> {
-  const key = typeof given === 'string' ? await read(given) : given;
+async function signingKey(given: string | SigningKey): Promise<CryptoKey> {
+  const key = typeof given === 'string' ? await read(given) : (given as CryptoKey);
   const { name } = key.algorithm;
   const curve = (key.algorithm as EcKeyAlgorithm).namedCurve;
   const rsa = key.algorithm as RsaHashedKeyAlgorithm;

@@ -13,6 +13,8 @@ export class GrantkeepError extends Error {
   readonly requestId: string | undefined;
   /** What the server added: for example the field that it refused. */
   readonly details: Readonly<Record<string, unknown>> | undefined;
+  /** Milliseconds until the same call may do better, where the server says so. */
+  readonly retryAfterMs: number | undefined;
 
   constructor(message: string, at: ErrorFacts = {}) {
     super(message, at.cause === undefined ? undefined : { cause: at.cause });
@@ -21,6 +23,7 @@ export class GrantkeepError extends Error {
     this.code = at.code ?? 'error';
     this.requestId = at.requestId;
     this.details = at.details;
+    this.retryAfterMs = at.retryAfterMs;
   }
 }
 
@@ -29,6 +32,7 @@ export interface ErrorFacts {
   code?: string;
   requestId?: string | undefined;
   details?: Record<string, unknown> | undefined;
+  retryAfterMs?: number | undefined;
   cause?: unknown;
 }
 

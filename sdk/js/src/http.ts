@@ -1,3 +1,4 @@
+import { asJson, isStream, type RawBody, sendable } from './body.js';
 import { GrantkeepError } from './errors.js';
 import { fromWire, isRecord, toSnake } from './names.js';
 
@@ -11,6 +12,8 @@ const RETRIES = 2;
  */
 const WAIT_MS_MAX = 60_000;
 const BACKOFF_MS = 300;
+/** Timers cannot wait longer; a longer limit is none. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
 /** On what the server itself answers, and on nothing that an app answered. */
 const ERROR_HEADER = 'x-grantkeep-error';
 /** Calls that may be sent twice with the effect of one (RFC 9110, 9.2.2). */
@@ -42,7 +45,7 @@ export interface CallOptions {
   signal?: AbortSignal;
   /** For each attempt, in milliseconds. */
   timeoutMs?: number;
-  /** Further attempts after the first. A POST or PATCH is sent once. */
+  /** Further attempts after the first. A POST or PATCH is sent once, and so are a few PUTs. */
   retries?: number;
   /** Sent as `Idempotency-Key`. Servers do not look at it yet, so nothing is repeated for it. */
   idempotencyKey?: string;
@@ -71,6 +74,13 @@ export interface Call {
   query?: Query | undefined;
   /** Sent as JSON, keys as they are. */
   body?: object | undefined;
+  /** Makes the body anew for each attempt, where one may be used once only. */
+  freshBody?: () => Promise<object>;
+  /**
+   * Whether it may be sent twice, where the method does not say it: a POST that does no harm, or a
+   * PUT whose answer comes once.
+   */
+  repeatable?: boolean;
   /** A bearer for this call only. */
   bearer?: string | undefined;
   /** For calls that take none. */
@@ -78,7 +88,7 @@ export interface Call {
   /** Further headers of this call. */
   headers?: Record<string, string> | undefined;
   /** A body that is sent as it is, in the place of `body`. */
-  raw?: BodyInit | undefined;
+  raw?: RawBody | undefined;
 }
 
 /**
@@ -100,24 +110,23 @@ export class Transport {
 
   async send<T>(call: Call, options: CallOptions = {}): Promise<T> {
     const most = options.retries ?? this.#options.retries ?? RETRIES;
-    const again = IDEMPOTENT.has(call.method);
+    const again = call.repeatable ?? IDEMPOTENT.has(call.method);
     let renewed = false;
     let fresh = false;
     for (let attempt = 0; ; attempt += 1) {
       const outcome = await this.#attempt(call, options, fresh);
       fresh = false;
       if (outcome instanceof Done) return outcome.value as T;
-      const { error, waitMs } = outcome;
       // The answer to an earlier attempt was lost, not the deletion.
-      if (error.status === 404 && call.method === 'DELETE' && attempt > 0) return undefined as T;
-      if (error.status === 401 && this.#mayRenew(call) && !renewed) {
+      if (outcome.status === 404 && call.method === 'DELETE' && attempt > 0) return undefined as T;
+      if (outcome.status === 401 && this.#mayRenew(call) && !renewed) {
         renewed = fresh = true;
         attempt -= 1;
         continue;
       }
-      if (!again || attempt >= most || !isPassing(error)) throw error;
-      const wait = waitMs ?? BACKOFF_MS * 2 ** attempt * (0.5 + Math.random());
-      if (wait > WAIT_MS_MAX) throw error;
+      if (!again || attempt >= most || !isPassing(outcome)) throw outcome;
+      const wait = outcome.retryAfterMs ?? BACKOFF_MS * 2 ** attempt * (0.5 + Math.random());
+      if (wait > WAIT_MS_MAX) throw outcome;
       await sleep(wait, options.signal);
     }
   }
@@ -129,44 +138,31 @@ export class Transport {
    * @throws GrantkeepError for what the server itself says, and when there is no answer.
    */
   async open(call: Call, options: CallOptions = {}): Promise<Response> {
-    let answer = await this.#fetch(call, options, false);
+    let outcome = await this.#opened(call, options, false);
     // Only the server's own 401 is about the bearer, and a stream that was sent is gone.
-    const ours = answer.status === 401 && answer.headers.has(ERROR_HEADER);
-    if (ours && this.#mayRenew(call) && !(call.raw instanceof ReadableStream)) {
-      await answer.body?.cancel();
-      answer = await this.#fetch(call, options, true);
-    }
-    if (!answer.headers.has(ERROR_HEADER)) return answer;
-    throw refused(answer, await answer.text()).error;
+    const refusal = outcome instanceof GrantkeepError && outcome.status === 401;
+    if (refusal && this.#mayRenew(call) && !isStream(call.raw))
+      outcome = await this.#opened(call, options, true);
+    if (outcome instanceof GrantkeepError) throw outcome;
+    return outcome;
   }
 
-  async #fetch(call: Call, options: CallOptions, fresh: boolean): Promise<Response> {
-    const address = this.#base + call.path + queryText(call.query);
-    const headers = { ...(await this.#headers(call, options, fresh)), ...call.headers };
-    headers['accept'] = '*/*';
-    const timeoutMs = options.timeoutMs ?? this.#options.timeoutMs ?? TIMEOUT_MS;
-    const stop = new AbortController();
-    const timer = setTimeout(() => stop.abort('timeout'), timeoutMs);
-    const abort = () => stop.abort('aborted');
-    options.signal?.addEventListener('abort', abort, { once: true });
-    if (options.signal?.aborted) abort();
-    const init: RequestInit & { duplex?: 'half' } = {
-      method: call.method,
-      headers,
-      signal: stop.signal,
-      redirect: 'manual',
-      credentials: 'omit',
-    };
-    if (call.raw !== undefined) init.body = call.raw;
-    if (call.raw instanceof ReadableStream) init.duplex = 'half';
+  /** An answer that is still coming, or what the server itself refuses. */
+  async #opened(
+    call: Call,
+    options: CallOptions,
+    fresh: boolean,
+  ): Promise<Response | GrantkeepError> {
+    const limit = this.#limit(options);
+    const any = { ...call, headers: { ...call.headers, accept: '*/*' } };
     try {
-      const send = this.#options.fetch ?? fetch;
-      return await send(address, init);
+      const answer = await this.#fetch(any, options, fresh, limit);
+      if (!answer.headers.has(ERROR_HEADER)) return answer;
+      return refused(answer, await answer.text());
     } catch (cause) {
-      options.signal?.removeEventListener('abort', abort);
-      throw unanswered(stop.signal, cause, timeoutMs);
+      throw cause instanceof GrantkeepError ? cause : limit.failure(cause);
     } finally {
-      clearTimeout(timer);
+      limit.met();
     }
   }
 
@@ -175,51 +171,68 @@ export class Transport {
     return this.#options.renewable && !call.anonymous && call.bearer === undefined;
   }
 
-  async #attempt(call: Call, options: CallOptions, fresh: boolean): Promise<Done | Failed> {
-    const address = this.#base + call.path + queryText(call.query);
-    const headers = await this.#headers(call, options, fresh);
-    const timeoutMs = options.timeoutMs ?? this.#options.timeoutMs ?? TIMEOUT_MS;
-    const stop = new AbortController();
-    const timer = setTimeout(() => stop.abort('timeout'), timeoutMs);
-    const abort = () => stop.abort('aborted');
-    options.signal?.addEventListener('abort', abort, { once: true });
-    if (options.signal?.aborted) abort();
-    try {
-      const send = this.#options.fetch ?? fetch;
-      const answer = await send(address, {
-        method: call.method,
-        headers,
-        signal: stop.signal,
-        redirect: 'manual',
-        credentials: 'omit',
-        ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
-      });
-      const text = await answer.text();
-      return answer.ok ? new Done(read(answer, text)) : refused(answer, text);
-    } catch (cause) {
-      if (cause instanceof GrantkeepError) return { error: cause };
-      return { error: unanswered(stop.signal, cause, timeoutMs) };
-    } finally {
-      clearTimeout(timer);
-      options.signal?.removeEventListener('abort', abort);
-    }
-  }
-
-  async #headers(
+  /** What another attempt may mend is given; what none does is thrown. */
+  async #attempt(
     call: Call,
     options: CallOptions,
     fresh: boolean,
-  ): Promise<Record<string, string>> {
+  ): Promise<Done | GrantkeepError> {
+    const limit = this.#limit(options);
+    try {
+      const answer = await this.#fetch(call, options, fresh, limit);
+      const text = await answer.text();
+      return answer.ok ? new Done(read(answer, text)) : refused(answer, text);
+    } catch (cause) {
+      if (cause instanceof GrantkeepError) throw cause;
+      return limit.failure(cause);
+    } finally {
+      limit.met();
+    }
+  }
+
+  #limit(options: CallOptions): Limit {
+    const ms = options.timeoutMs ?? this.#options.timeoutMs ?? TIMEOUT_MS;
+    return new Limit('The server', ms, options.signal);
+  }
+
+  async #fetch(
+    call: Call,
+    options: CallOptions,
+    fresh: boolean,
+    limit: Limit,
+  ): Promise<Response> {
+    const address = this.#base + call.path + queryText(call.query);
+    const headers = this.#headers(call, options);
+    if (!call.anonymous) {
+      const bearer = call.bearer ?? (await limit.race(() => this.#options.bearer(fresh)));
+      headers['authorization'] = `Bearer ${bearer}`;
+    }
+    const body = call.freshBody ? await limit.race(call.freshBody) : call.body;
+    const init: RequestInit & { duplex?: 'half' } = {
+      method: call.method,
+      headers,
+      redirect: 'manual',
+      credentials: 'omit',
+    };
+    if (body !== undefined) {
+      headers['content-type'] ??= 'application/json';
+      init.body = asJson(body);
+    }
+    if (call.raw !== undefined) init.body = sendable(call.raw);
+    if (isStream(call.raw)) init.duplex = 'half';
+    check(address, init);
+    const send = this.#options.fetch ?? fetch;
+    return await send(address, { ...init, signal: limit.signal });
+  }
+
+  #headers(call: Call, options: CallOptions): Record<string, string> {
     const headers: Record<string, string> = { accept: 'application/json' };
-    if (!call.anonymous)
-      headers['authorization'] = `Bearer ${call.bearer ?? (await this.#options.bearer(fresh))}`;
-    if (call.body !== undefined) headers['content-type'] = 'application/json';
     if (this.#options.environment) headers['x-pd-environment'] = this.#options.environment;
     if (this.#options.userAgent) headers['user-agent'] = this.#options.userAgent;
     const rateLimit = options.rateLimit ?? this.#options.rateLimit;
     if (rateLimit !== undefined) headers['x-pd-rate-limit'] = rateLimit;
     if (options.idempotencyKey !== undefined) headers['idempotency-key'] = options.idempotencyKey;
-    return headers;
+    return { ...headers, ...call.headers };
   }
 }
 
@@ -227,9 +240,93 @@ class Done {
   constructor(readonly value: unknown) {}
 }
 
-interface Failed {
-  error: GrantkeepError;
-  waitMs?: number | undefined;
+/** How long an attempt may last, and who may end it before. */
+export class Limit {
+  /** Ends what is sent with it. */
+  readonly signal: AbortSignal;
+  readonly #whose: string;
+  readonly #ms: number;
+  readonly #timer: ReturnType<typeof setTimeout> | undefined;
+  #late = false;
+
+  constructor(whose: string, ms: number, given: AbortSignal | undefined) {
+    const own = new AbortController();
+    this.signal = either(own, given);
+    this.#whose = whose;
+    this.#ms = ms;
+    if (ms > TIMER_MS_MAX) return;
+    this.#timer = setTimeout(() => {
+      this.#late = true;
+      own.abort();
+    }, ms);
+  }
+
+  /** What has begun may go on; only the caller's signal still ends it. */
+  met(): void {
+    clearTimeout(this.#timer);
+  }
+
+  /** What comes of work that cannot be ended itself, unless the limit comes before. */
+  race<T>(work: () => Promise<T>): Promise<T> {
+    return new Promise((done, fail) => {
+      const ended = () => fail(this.failure(this.signal.reason));
+      if (this.signal.aborted) return ended();
+      this.signal.addEventListener('abort', ended, { once: true });
+      const over = () => this.signal.removeEventListener('abort', ended);
+      work().then(done, fail).finally(over);
+    });
+  }
+
+  /** Why there was no answer. */
+  failure(cause: unknown): GrantkeepError {
+    const inside = cause instanceof Error ? cause.cause : undefined;
+    if (inside instanceof GrantkeepError) return inside;
+    if (this.#late)
+      return new GrantkeepError(`${this.#whose} did not answer within ${this.#ms} ms`, {
+        code: 'timeout',
+        cause,
+      });
+    if (this.signal.aborted)
+      return new GrantkeepError('The call was aborted', { code: 'aborted', cause });
+    return new GrantkeepError('The server could not be reached', { code: 'network', cause });
+  }
+}
+
+/**
+ * Ends with the first of the two. What the platform joins leaves nothing at a signal that outlives
+ * the call; browsers of before 2024 cannot.
+ */
+function either(own: AbortController, given: AbortSignal | undefined): AbortSignal {
+  if (!given) return own.signal;
+  if (typeof AbortSignal.any === 'function') return AbortSignal.any([own.signal, given]);
+  const abort = () => own.abort(given.reason);
+  if (given.aborted) abort();
+  else given.addEventListener('abort', abort, { once: true });
+  return own.signal;
+}
+
+/**
+ * `fetch` has one type for what it refuses to send and for what it could not send. What it says of
+ * a header holds its value, which may be a secret.
+ */
+function check(address: string, init: RequestInit & { duplex?: 'half' }): void {
+  for (const [name, value] of Object.entries(init.headers as Record<string, string>)) {
+    try {
+      new Headers([[name, value]]);
+    } catch {
+      const text = `The header ${name} cannot be sent: it has to be one line of Latin-1`;
+      throw new GrantkeepError(text, { code: 'invalid_option' });
+    }
+  }
+  if (!init.duplex) return;
+  try {
+    new Request(address, { ...init, headers: {} });
+  } catch (cause) {
+    throw new GrantkeepError('The stream cannot be sent: it was read before, or is being read', {
+      code: 'invalid_option',
+      cause,
+    });
+  }
 }
 
 /** The base address without a slash at its end. */
@@ -295,7 +392,7 @@ function read(answer: Response, text: string): unknown {
   }
 }
 
-function refused(answer: Response, text: string): Failed {
+function refused(answer: Response, text: string): GrantkeepError {
   let body: unknown;
   try {
     body = JSON.parse(text);
@@ -303,29 +400,21 @@ function refused(answer: Response, text: string): Failed {
     body = undefined;
   }
   const said = isRecord(body) ? body : {};
-  const message =
-    typeof said['error'] === 'string' ? said['error'] : `The server answered ${answer.status}`;
-  const code = typeof said['code'] === 'string' ? said['code'] : `http_${answer.status}`;
+  // RFC 6749, 5.2: at the token endpoint `error` is the word, and the text stands beside it.
+  const words = said['error_description'] ?? said['error'];
+  const code = said['error_description'] === undefined ? said['code'] : said['error'];
   const details = isRecord(said['details']) ? said['details'] : undefined;
-  return {
-    error: new GrantkeepError(message, { ...facts(answer), code, details }),
-    waitMs: retryAfter(answer),
-  };
+  const message = typeof words === 'string' ? words : `The server answered ${answer.status}`;
+  return new GrantkeepError(message, {
+    ...facts(answer),
+    code: typeof code === 'string' ? code : `http_${answer.status}`,
+    details,
+    retryAfterMs: retryAfter(answer),
+  });
 }
 
 function facts(answer: Response): { status: number; requestId: string | undefined } {
   return { status: answer.status, requestId: answer.headers.get('x-request-id') ?? undefined };
-}
-
-function unanswered(signal: AbortSignal, cause: unknown, timeoutMs: number): GrantkeepError {
-  if (signal.aborted && signal.reason === 'timeout') {
-    return new GrantkeepError(`The server did not answer within ${timeoutMs} ms`, {
-      code: 'timeout',
-      cause,
-    });
-  }
-  if (signal.aborted) return new GrantkeepError('The call was aborted', { code: 'aborted', cause });
-  return new GrantkeepError('The server could not be reached', { code: 'network', cause });
 }
 
 /** Whether the same call may do better in a moment. */

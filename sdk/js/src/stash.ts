@@ -1,3 +1,4 @@
+import type { RawBody } from './body.js';
 import { GrantkeepError } from './errors.js';
 import type { Call, CallOptions } from './http.js';
 import { fromWire } from './names.js';
@@ -12,9 +13,9 @@ export class FileStash {
     this.#scope = scope;
   }
 
-  /** Takes a file of a user in. `body` is anything that `fetch` takes, a stream too. */
+  /** Takes a file of a user in. `body` may be a stream, of Node too, or an async generator. */
   async upload(
-    given: { externalUserId: string; name: string; body: BodyInit; stashId?: string },
+    given: { externalUserId: string; name: string; body: RawBody; stashId?: string },
     options?: CallOptions,
   ): Promise<StashedFile> {
     const { body, ...query } = given;

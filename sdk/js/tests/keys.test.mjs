@@ -50,6 +50,20 @@ for (const [kind, algorithm, options, how] of [
   });
 }
 
+test('each attempt for a token proves itself anew', async (t) => {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const server = await serve(t, (seen, all) => {
+    if (seen.path !== '/v1/oauth/token') return { body: [] };
+    return all.length < 3 ? { status: 503, headers: { 'retry-after': '0' } } : { body: token };
+  });
+  const options = { keyPair: { privateKey: pemOf(privateKey) }, retries: 2 };
+  await createBackendClient({ baseUrl: server.url, clientId: 'cid', ...options })
+    .appCategories.list();
+  const asked = server.requests.filter((it) => it.path === '/v1/oauth/token');
+  const ids = asked.map((it) => json(it.body.client_assertion.split('.')[1]).jti);
+  assert.deepEqual([asked.length, new Set(ids).size], [3, 3]);
+});
+
 test('other keys are refused, and nothing of them is told', async (t) => {
   const server = await serve(t, () => ({ body: token }));
   const wrong = [
