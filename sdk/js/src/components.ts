@@ -70,7 +70,8 @@ export class Components extends Kind<
 
   /** Publishes a version. The same again changes nothing; other content needs another version. */
   async publish(given: Publication, options?: CallOptions): Promise<Component> {
-    return (await this.post<{ data: Component }>('', given, options)).data;
+    const call = { method: 'POST', path: this.scope.named('components'), body: toWire(given) };
+    return (await this.scope.transport.send<{ data: Component }>(call, options)).data;
   }
 
   /**
@@ -78,7 +79,7 @@ export class Components extends Kind<
    * workflow runs, is kept, unless `force` is set: they stop working.
    */
   delete(key: string, options: CallOptions & { force?: boolean } = {}): Promise<void> {
-    const path = this.at(`/${segment(key, 'key')}`);
+    const path = this.scope.named(`components/${segment(key, 'key')}`);
     const query = { force: options.force };
     return this.scope.transport.send({ method: 'DELETE', path, query }, options);
   }
@@ -96,11 +97,11 @@ export class Runs {
     query: ListOptions & { externalUserId?: string } = {},
     options?: CallOptions,
   ): Listing<ComponentRun> {
-    return this.#scope.list<ComponentRun>(this.#scope.path('runs'), query, options);
+    return this.#scope.list<ComponentRun>(this.#scope.named('runs'), query, options);
   }
 
   async retrieve(id: string, options?: CallOptions): Promise<ComponentRun> {
-    const call = { method: 'GET', path: this.#scope.path(`runs/${segment(id, 'run id')}`) };
+    const call = { method: 'GET', path: this.#scope.named(`runs/${segment(id, 'run id')}`) };
     return (await this.#scope.transport.send<{ data: ComponentRun }>(call, options)).data;
   }
 }

@@ -136,7 +136,7 @@ export class DeployedTriggers {
     return this.#hook('POST', id, webhookId, '/reset_delivery_state', externalUserId, options);
   }
 
-  #hook(
+  async #hook(
     method: string,
     id: string,
     webhookId: string,
@@ -144,8 +144,11 @@ export class DeployedTriggers {
     externalUserId: string,
     options: CallOptions | undefined,
   ): Promise<TriggerWebhook> {
-    const at = `/webhooks/${segment(webhookId, 'webhook id')}${rest}`;
-    return this.#data(id, at, { method, query: { externalUserId } }, options);
+    const at = `${segment(id, 'trigger id')}/webhooks/${segment(webhookId, 'webhook id')}${rest}`;
+    // Signing keys are for servers: these are not there without a project.
+    const path = this.#scope.named(`deployed-triggers/${at}`);
+    const call = { method, path, query: { externalUserId } };
+    return (await this.#scope.transport.send<{ data: TriggerWebhook }>(call, options)).data;
   }
 
   async #data<T>(

@@ -21,11 +21,11 @@ export class AppOverrides {
   }
 
   list(query: ListOptions & { app?: string } = {}, options?: CallOptions): Listing<AppOverride> {
-    return this.#scope.list<AppOverride>(this.#scope.path('app_overrides'), query, options);
+    return this.#scope.list<AppOverride>(this.#scope.named('app_overrides'), query, options);
   }
 
   create(given: AppOverrideCreation, options?: CallOptions): Promise<AppOverride> {
-    const call = { method: 'POST', path: this.#scope.path('app_overrides'), body: toWire(given) };
+    const call = { method: 'POST', path: this.#scope.named('app_overrides'), body: toWire(given) };
     return this.#scope.transport.send(call, options);
   }
 
@@ -51,7 +51,7 @@ export class AppOverrides {
   }
 
   #at(id: string): string {
-    return this.#scope.path(`app_overrides/${segment(id, 'override id')}`);
+    return this.#scope.named(`app_overrides/${segment(id, 'override id')}`);
   }
 }
 
@@ -64,18 +64,18 @@ export class CustomApps {
   }
 
   list(query: ListOptions = {}, options?: CallOptions): Listing<CustomApp> {
-    return this.#scope.list<CustomApp>(this.#scope.path('custom_apps'), query, options);
+    return this.#scope.list<CustomApp>(this.#scope.named('custom_apps'), query, options);
   }
 
   /** Takes an app file in. One with errors is refused with all of them, in `details.problems`. */
   create(definition: string, options?: CallOptions): Promise<CustomApp> {
-    const call = { method: 'POST', path: this.#scope.path('custom_apps'), body: { definition } };
+    const call = { method: 'POST', path: this.#scope.named('custom_apps'), body: { definition } };
     return this.#scope.transport.send(call, options);
   }
 
   /** Makes an app, and a client at it, of what a server says of itself. */
   discover(given: DiscoveryOptions, options?: CallOptions): Promise<Discovery> {
-    const path = this.#scope.path('custom_apps/discover');
+    const path = this.#scope.named('custom_apps/discover');
     return this.#scope.transport.send({ method: 'POST', path, body: toWire(given) }, options);
   }
 
@@ -83,8 +83,10 @@ export class CustomApps {
     return this.#scope.transport.send({ method: 'GET', path: this.#at(slug) }, options);
   }
 
+  /** With a `version` it is sent once: a second time it fails, though the first one did it. */
   replace(slug: string, given: CustomAppReplacement, options?: CallOptions): Promise<CustomApp> {
-    const call = { method: 'PUT', path: this.#at(slug), body: toWire(given) };
+    const repeatable = given.version === undefined || given.version === null;
+    const call = { method: 'PUT', path: this.#at(slug), body: toWire(given), repeatable };
     return this.#scope.transport.send(call, options);
   }
 
@@ -94,6 +96,6 @@ export class CustomApps {
   }
 
   #at(slug: string): string {
-    return this.#scope.path(`custom_apps/${segment(slug, 'slug')}`);
+    return this.#scope.named(`custom_apps/${segment(slug, 'slug')}`);
   }
 }

@@ -1,9 +1,10 @@
+import { asJson, isRaw, type RawBody } from './body.js';
 import { GrantkeepError } from './errors.js';
 import type { Call, CallOptions } from './http.js';
-import type { Scope } from './resources.js';
+import { heldTo, type Scope } from './resources.js';
 
-/** A body as `fetch` takes it, or anything that is sent as JSON. */
-export type ProxyBody = BodyInit | object;
+/** A body that is sent as it is, or anything else, which is sent as JSON. */
+export type ProxyBody = RawBody | object;
 
 export interface ProxyCall extends CallOptions {
   /** The account to call with. */
@@ -57,7 +58,7 @@ export class AppProxy {
   }
 
   #send(method: string, target: string, call: ProxyCallWithBody): Promise<Response> {
-    const { accountId, externalUserId, params, headers = {}, upstreamRetries, body } = call;
+    const { accountId, params, headers = {}, upstreamRetries, body } = call;
     if (!accountId) {
       throw new GrantkeepError('accountId is missing', { code: 'invalid_option' });
     }
@@ -66,20 +67,18 @@ export class AppProxy {
       sent[`x-pd-proxy-${name.toLowerCase()}`] = value;
     }
     if (upstreamRetries !== undefined) sent['x-grantkeep-retry'] = String(upstreamRetries);
-    const raw = body === undefined ? undefined : encoded(body, sent);
+    const raw = body === undefined || body === null ? undefined : encoded(body, sent);
     const path = this.#scope.path('proxy');
-    const made: Call = { method, path, query: { accountId, externalUserId }, headers: sent, raw };
+    const query = { accountId, ...heldTo(call) };
+    const made: Call = { method, path, query, headers: sent, raw };
     return this.#scope.transport.open(made, call);
   }
 }
 
-/** Plain objects and lists become JSON; all else is what `fetch` makes of it. */
-function encoded(body: ProxyBody, headers: Record<string, string>): BodyInit {
-  const prototype: unknown = typeof body === 'object' ? Object.getPrototypeOf(body) : undefined;
-  const plain = Array.isArray(body) || prototype === Object.prototype || prototype === null;
-  if (!plain) return body as BodyInit;
+function encoded(body: ProxyBody, headers: Record<string, string>): RawBody {
+  if (isRaw(body)) return body;
   headers['content-type'] ??= 'application/json';
-  return JSON.stringify(body);
+  return asJson(body);
 }
 
 function withParams(target: string, params: ProxyCall['params']): string {
@@ -89,6 +88,15 @@ function withParams(target: string, params: ProxyCall['params']): string {
     for (const it of Array.isArray(value) ? value : [value]) query.append(name, String(it));
   }
   const text = query.toString();
-  if (text === '') return target;
-  return `${target}${target.includes('?') ? '&' : '?'}${text}`;
+  if (text === '') return visible(target);
+  return visible(`${target}${target.includes('?') ? '&' : '?'}${text}`);
+}
+
+/** A header holds visible ASCII alone. */
+function visible(target: string): string {
+  try {
+    return target.replace(/[^\x21-\x7e]+/g, encodeURIComponent);
+  } catch {
+    throw new GrantkeepError('The target is not text of Unicode', { code: 'invalid_option' });
+  }
 }

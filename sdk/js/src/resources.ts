@@ -1,6 +1,6 @@
 import { type CallOptions, type Query, segment, type Transport } from './http.js';
 import { GrantkeepError } from './errors.js';
-import { Listing, type Page } from './pages.js';
+import { type Ask, Listing, type Page } from './pages.js';
 import { toWire } from './names.js';
 import type {
   Account,
@@ -14,9 +14,21 @@ import type {
   Revocation,
 } from './types.js';
 
+/** For calls on one account. */
+export interface AccountCallOptions extends CallOptions {
+  /** Holds the call to this user: an account of anybody else is not found. */
+  externalUserId?: string;
+}
+
 /**
- * A project's part of the path, or none where the credential itself says which project is meant.
+ * The user that a call is held to. One that is named and then empty, or `undefined`, is refused: it
+ * would let the call reach everybody's.
  */
+export function heldTo(given: { externalUserId?: string }): { externalUserId?: string } {
+  return 'externalUserId' in given ? { externalUserId: given.externalUserId ?? '' } : {};
+}
+
+/** A project's part of the path. */
 export class Scope {
   constructor(
     readonly transport: Transport,
@@ -24,19 +36,26 @@ export class Scope {
     readonly implied: boolean,
   ) {}
 
+  /** Of a call that is there without a project too, where the credential says which is meant. */
   path(rest: string): string {
+    return this.implied && !this.projectId ? `/v1/connect/${rest}` : this.named(rest);
+  }
+
+  /** Of a call that is not there without a project. */
+  named(rest: string): string {
     if (this.projectId) return `/v1/connect/${segment(this.projectId, 'projectId')}/${rest}`;
-    if (this.implied) return `/v1/connect/${rest}`;
     throw new GrantkeepError('This call needs a projectId: give it to the client', {
       code: 'invalid_option',
     });
   }
 
   list<T>(path: string, query: ListOptions, options: CallOptions | undefined): Listing<T> {
-    return new Listing<T>((after) => {
-      const asked = after === undefined ? query : { ...query, after, before: undefined };
-      return this.transport.send<Page<T>>({ method: 'GET', path, query: asked as Query }, options);
-    });
+    const { after, before, ...rest } = query;
+    const ask: Ask<T> = (at, items) => {
+      const asked = { ...rest, limit: rest.limit ?? items, ...at } as Query;
+      return this.transport.send<Page<T>>({ method: 'GET', path, query: asked }, options);
+    };
+    return new Listing<T>(ask, { after, before });
   }
 }
 
@@ -59,31 +78,33 @@ export class Accounts {
 
   retrieve(
     id: string,
-    query: { includeCredentials?: boolean; minTtl?: number } = {},
+    query: { externalUserId?: string; includeCredentials?: boolean; minTtl?: number } = {},
     options?: CallOptions,
   ): Promise<Account> {
-    return this.#scope.transport.send({ method: 'GET', path: this.#at(id), query }, options);
+    const call = { method: 'GET', path: this.#at(id), query: { ...query, ...heldTo(query) } };
+    return this.#scope.transport.send(call, options);
   }
 
   /** How the account is: what is wrong, what was tried, what comes next, when it will end. */
-  health(id: string, options?: CallOptions): Promise<AccountHealth> {
-    const path = `${this.#at(id)}/health`;
-    return this.#scope.transport.send({ method: 'GET', path }, options);
+  health(id: string, options: AccountCallOptions = {}): Promise<AccountHealth> {
+    const call = { method: 'GET', path: `${this.#at(id)}/health`, query: heldTo(options) };
+    return this.#scope.transport.send(call, options);
   }
 
   /** Refreshes the access token now, however long it would last. */
-  refresh(id: string, options?: CallOptions): Promise<Account> {
-    const path = `${this.#at(id)}/refresh`;
-    return this.#scope.transport.send({ method: 'POST', path }, options);
+  refresh(id: string, options: AccountCallOptions = {}): Promise<Account> {
+    const call = { method: 'POST', path: `${this.#at(id)}/refresh`, query: heldTo(options) };
+    return this.#scope.transport.send(call, options);
   }
 
   /** Switches on or off that it is refreshed before the app ends it for being idle. */
   update(
     id: string,
-    given: { keepAlive?: boolean },
-    options?: CallOptions,
+    given: { keepAlive?: boolean | null },
+    options: AccountCallOptions = {},
   ): Promise<AccountHealth> {
-    const call = { method: 'PATCH', path: this.#at(id), body: toWire(given) };
+    const query = heldTo(options);
+    const call = { method: 'PATCH', path: this.#at(id), query, body: toWire(given) };
     return this.#scope.transport.send(call, options);
   }
 
@@ -99,20 +120,21 @@ export class Accounts {
 
   /** Connects an account of an app that uses keys. Takes, and uses up, a connect token. */
   create(given: AccountCreation, options?: CallOptions): Promise<Account> {
-    const { externalUserId, oauthAppId, fields, ...rest } = given;
+    const { externalUserId, fields, ...rest } = given;
     const body = toWire({ ...rest, cfmapJson: JSON.stringify(fields) });
     const call = {
       method: 'POST',
       path: this.#scope.path('accounts'),
-      query: { externalUserId, oauthAppId },
+      query: { externalUserId },
       body,
     };
     return this.#scope.transport.send({ ...call, bearer: given.connectToken }, options);
   }
 
   /** Forgets the account and revokes it at the app, where the app can do so. */
-  delete(id: string, options: EndOptions = {}): Promise<void> {
-    const call = { method: 'DELETE', path: this.#at(id), query: { revoke: options.revoke } };
+  delete(id: string, options: EndOptions & AccountCallOptions = {}): Promise<void> {
+    const query = { ...heldTo(options), revoke: options.revoke };
+    const call = { method: 'DELETE', path: this.#at(id), query };
     return this.#scope.transport.send(call, options);
   }
 
@@ -129,10 +151,10 @@ export class Accounts {
   /** Deletes every account of an app: of all users, or with a connect token of that user. */
   deleteByApp(
     app: string,
-    options: EndOptions & { externalUserId?: string } = {},
+    options: EndOptions & AccountCallOptions = {},
   ): Promise<void> {
     const path = this.#scope.path(`apps/${segment(app, 'app')}/accounts`);
-    const query = { externalUserId: options.externalUserId, revoke: options.revoke };
+    const query = { ...heldTo(options), revoke: options.revoke };
     return this.#scope.transport.send({ method: 'DELETE', path, query }, options);
   }
 }

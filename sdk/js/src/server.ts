@@ -48,7 +48,11 @@ export interface BackendOptions {
   baseUrl: string;
   /** `production` unless given. */
   environment?: Environment;
-  /** Needed for most calls with client credentials; an API key belongs to one project. */
+  /**
+   * Needed for most calls. An API key belongs to one project, so that some go without: tokens,
+   * accounts, users, components, deployed triggers, the proxy, the file stash. The others say that
+   * they need it.
+   */
   projectId?: string;
   clientId?: string;
   clientSecret?: string;
@@ -108,27 +112,25 @@ export class BackendClient {
     this.users = new Users(scope);
     this.apps = new Apps(scope);
     this.appCategories = new AppCategories(scope);
-    // The server has no address for these without a project.
-    const named = new Scope(transport, options.projectId, false);
-    this.oauthApps = new OAuthApps(named);
-    this.appOverrides = new AppOverrides(named);
-    this.customApps = new CustomApps(named);
-    this.webhooks = new Webhooks(named);
-    this.projectEnvironment = new ProjectEnvironment(named);
+    this.oauthApps = new OAuthApps(scope);
+    this.appOverrides = new AppOverrides(scope);
+    this.customApps = new CustomApps(scope);
+    this.webhooks = new Webhooks(scope);
+    this.projectEnvironment = new ProjectEnvironment(scope);
     this.projects = new Projects(scope);
     this.proxy = new AppProxy(scope);
     this.userAccounts = new UserAccounts(scope);
-    this.components = new Components(named);
-    this.runs = new Runs(named);
-    this.actions = new Actions(named);
-    this.triggers = new Triggers(named);
-    this.deployedTriggers = new DeployedTriggers(named);
-    this.workflows = new Workflows(named);
-    this.workflowRuns = new WorkflowRuns(named);
-    this.fileStash = new FileStash(named);
-    this.usage = new Usage(named);
+    this.components = new Components(scope);
+    this.runs = new Runs(scope);
+    this.actions = new Actions(scope);
+    this.triggers = new Triggers(scope);
+    this.deployedTriggers = new DeployedTriggers(scope);
+    this.workflows = new Workflows(scope);
+    this.workflowRuns = new WorkflowRuns(scope);
+    this.fileStash = new FileStash(scope);
+    this.usage = new Usage(scope);
     this.rateLimits = new RateLimits(scope);
-    this.freeze = new Freeze(named);
+    this.freeze = new Freeze(scope);
   }
 
   /**
@@ -245,9 +247,9 @@ export class Users {
     return this.#scope.transport.send({ method: 'DELETE', path, query }, options);
   }
 
-  /** How far an erasure is. */
+  /** How far an erasure is. Needs a `projectId`. */
   erasure(id: string, options?: CallOptions): Promise<Erasure> {
-    const path = this.#scope.path(`erasures/${segment(id, 'erasure id')}`);
+    const path = this.#scope.named(`erasures/${segment(id, 'erasure id')}`);
     return this.#scope.transport.send({ method: 'GET', path }, options);
   }
 }
@@ -263,12 +265,12 @@ export class OAuthApps {
     query: ListOptions & { app?: string; q?: string } = {},
     options?: CallOptions,
   ): Listing<OAuthApp> {
-    return this.#scope.list<OAuthApp>(this.#scope.path('oauth_apps'), query, options);
+    return this.#scope.list<OAuthApp>(this.#scope.named('oauth_apps'), query, options);
   }
 
   create(given: OAuthAppCreation, options?: CallOptions): Promise<OAuthApp> {
     return this.#scope.transport.send(
-      { method: 'POST', path: this.#scope.path('oauth_apps'), body: toWire(given) },
+      { method: 'POST', path: this.#scope.named('oauth_apps'), body: toWire(given) },
       options,
     );
   }
@@ -294,7 +296,7 @@ export class OAuthApps {
   }
 
   #at(id: string): string {
-    return this.#scope.path(`oauth_apps/${segment(id, 'OAuth client id')}`);
+    return this.#scope.named(`oauth_apps/${segment(id, 'OAuth client id')}`);
   }
 }
 
@@ -361,7 +363,7 @@ export class Webhooks {
   }
 
   async list(options?: CallOptions): Promise<WebhookEndpoint[]> {
-    const call = { method: 'GET', path: this.#scope.path('webhooks') };
+    const call = { method: 'GET', path: this.#scope.named('webhooks') };
     return (await this.#scope.transport.send<{ data: WebhookEndpoint[] }>(call, options)).data;
   }
 
@@ -370,7 +372,7 @@ export class Webhooks {
     given: WebhookEndpointOptions & { url: string },
     options?: CallOptions,
   ): Promise<WebhookEndpoint & { secret: string }> {
-    const call = { method: 'POST', path: this.#scope.path('webhooks'), body: toWire(given) };
+    const call = { method: 'POST', path: this.#scope.named('webhooks'), body: toWire(given) };
     return this.#scope.transport.send(call, options);
   }
 
@@ -415,7 +417,7 @@ export class Webhooks {
     } = {},
     options?: CallOptions,
   ): Listing<WebhookDelivery> {
-    return this.#scope.list(this.#scope.path('webhooks/deliveries'), query, options);
+    return this.#scope.list(this.#scope.named('webhooks/deliveries'), query, options);
   }
 
   /** Has posted anew what was given up: all of it, or what is named. */
@@ -423,11 +425,11 @@ export class Webhooks {
     given: { endpointId?: string; deliveryId?: string } = {},
     options?: CallOptions,
   ): Promise<{ replayed: number }> {
-    return this.#post(this.#scope.path('webhooks/replay'), toWire(given), options);
+    return this.#post(this.#scope.named('webhooks/replay'), toWire(given), options);
   }
 
   #at(id: string): string {
-    return this.#scope.path(`webhooks/${segment(id, 'endpoint id')}`);
+    return this.#scope.named(`webhooks/${segment(id, 'endpoint id')}`);
   }
 
   #post<T>(path: string, body: object, options: CallOptions | undefined): Promise<T> {
@@ -448,13 +450,15 @@ export class ProjectEnvironment {
     return this.#send<Webhook | null>('GET', '', undefined, options);
   }
 
-  /** With the first address comes the `signingKey`. */
-  updateWebhook(given: { url: string }, options?: CallOptions): Promise<Webhook> {
-    return this.#send<Webhook>('PUT', '', given, options);
+  /** With the first address comes the `signingKey`, once: so it is sent once. */
+  async updateWebhook(given: { url: string }, options?: CallOptions): Promise<Webhook> {
+    const path = this.#scope.named('webhook');
+    const call = { method: 'PUT', path, body: given, repeatable: false };
+    return (await this.#scope.transport.send<{ data: Webhook }>(call, options)).data;
   }
 
   deleteWebhook(options?: CallOptions): Promise<void> {
-    const call = { method: 'DELETE', path: this.#scope.path('webhook') };
+    const call = { method: 'DELETE', path: this.#scope.named('webhook') };
     return this.#scope.transport.send(call, options);
   }
 
@@ -473,7 +477,7 @@ export class ProjectEnvironment {
     body: object | undefined,
     options: CallOptions | undefined,
   ): Promise<T> {
-    const call = { method, path: this.#scope.path(`webhook${rest}`), body };
+    const call = { method, path: this.#scope.named(`webhook${rest}`), body };
     return (await this.#scope.transport.send<{ data: T }>(call, options)).data;
   }
 }

@@ -6,10 +6,10 @@ import type { FreezeState, ListOptions, ProjectUsage, RateLimit, UsageSpan } fro
 
 /** What was used. */
 export class Usage {
-  readonly #named: Scope;
+  readonly #scope: Scope;
 
-  constructor(named: Scope) {
-    this.#named = named;
+  constructor(scope: Scope) {
+    this.#scope = scope;
   }
 
   /** From `startTs` to `endTs`, both in seconds since 1970. */
@@ -18,7 +18,7 @@ export class Usage {
     options?: CallOptions,
   ): Promise<UsageSpan[]> {
     const call = { method: 'GET', path: '/v1/connect/usage', query };
-    return (await this.#named.transport.send<{ data: UsageSpan[] }>(call, options)).data;
+    return (await this.#scope.transport.send<{ data: UsageSpan[] }>(call, options)).data;
   }
 
   /** What the project used in its environment; `by` is `day` unless given. */
@@ -26,8 +26,8 @@ export class Usage {
     query: { startTs: number; endTs: number; by?: 'day' | 'hour' },
     options?: CallOptions,
   ): Promise<ProjectUsage[]> {
-    const call = { method: 'GET', path: this.#named.path('usage'), query };
-    return (await this.#named.transport.send<{ data: ProjectUsage[] }>(call, options)).data;
+    const call = { method: 'GET', path: this.#scope.named('usage'), query };
+    return (await this.#scope.transport.send<{ data: ProjectUsage[] }>(call, options)).data;
   }
 }
 
@@ -83,6 +83,7 @@ export class Freeze {
     query: { app?: string },
     options: CallOptions | undefined,
   ): Promise<FreezeState> {
-    return this.#scope.transport.send({ method, path: this.#scope.path('freeze'), query }, options);
+    const call = { method, path: this.#scope.named('freeze'), query };
+    return this.#scope.transport.send(call, options);
   }
 }

@@ -92,7 +92,7 @@ function standardClaim(headers: WebhookHeaders): Claim | undefined {
 
 /** The form that older clients know: `t=..,v1=..`, keyed with the secret's text as it is. */
 function olderClaim(headers: WebhookHeaders): Claim | undefined {
-  const parts = header(headers, 'x-pd-signature')?.split(',') ?? [];
+  const parts = (header(headers, 'x-pd-signature') ?? '').split(',').map((it) => it.trim());
   const at = parts.find((it) => it.startsWith('t='))?.slice(2);
   if (!at) return undefined;
   const tags = parts.filter((it) => it.startsWith('v1=')).map((it) => fromHex(it.slice(3)));

@@ -19,7 +19,7 @@ export class Workflows {
   }
 
   list(query: ListOptions = {}, options?: CallOptions): Listing<Workflow> {
-    return this.#scope.list<Workflow>(this.#scope.path('workflows'), query, options);
+    return this.#scope.list<Workflow>(this.#scope.named('workflows'), query, options);
   }
 
   async retrieve(named: string, options?: CallOptions): Promise<Workflow> {
@@ -32,7 +32,7 @@ export class Workflows {
     given: { files: { path: string; text: string }[] },
     options?: CallOptions,
   ): Promise<DeployedWorkflow> {
-    const call = { method: 'POST', path: this.#scope.path('workflows'), body: toWire(given) };
+    const call = { method: 'POST', path: this.#scope.named('workflows'), body: toWire(given) };
     return this.#scope.transport.send(call, options);
   }
 
@@ -56,7 +56,7 @@ export class Workflows {
   }
 
   #at(named: string): string {
-    return this.#scope.path(`workflows/${segment(named, 'workflow')}`);
+    return this.#scope.named(`workflows/${segment(named, 'workflow')}`);
   }
 }
 
@@ -72,7 +72,7 @@ export class WorkflowRuns {
     query: ListOptions & { workflow?: string } = {},
     options?: CallOptions,
   ): Listing<WorkflowRun> {
-    return this.#scope.list<WorkflowRun>(this.#scope.path('workflow-runs'), query, options);
+    return this.#scope.list<WorkflowRun>(this.#scope.named('workflow-runs'), query, options);
   }
 
   /** One with its timeline. */
@@ -94,6 +94,6 @@ export class WorkflowRuns {
   }
 
   #at(id: string): string {
-    return this.#scope.path(`workflow-runs/${segment(id, 'run id')}`);
+    return this.#scope.named(`workflow-runs/${segment(id, 'run id')}`);
   }
 }

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import http from 'node:http';
+import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { createBackendClient, GrantkeepError } from '../dist/index.js';
 import { serve } from './server.mjs';
@@ -50,6 +52,114 @@ test('bodies go as they are, and plain objects as JSON', async (t) => {
     [undefined, 'streamed'],
     [undefined, ''],
   ]);
+});
+
+test('a target is sent as it is meant, in every script', async (t) => {
+  const server = await serve(t, () => ({ status: 200 }));
+  const { proxy } = client(server.url);
+  await proxy.get('/Müller/日本 1?a=%C3%A4', { ...who, params: { q: 'ß' } });
+  await proxy.get('/😀', who);
+  assert.deepEqual(
+    server.requests.map((it) => it.headers['x-grantkeep-target']),
+    ['/M%C3%BCller/%E6%97%A5%E6%9C%AC%201?a=%C3%A4&q=%C3%9F', '/%F0%9F%98%80'],
+  );
+  assert.throws(() => proxy.get('/\ud83d', who), { code: 'invalid_option' });
+});
+
+test('streams of Node and generators are sent as they come, and once', async (t) => {
+  let refuse = false;
+  const server = await serve(t, (seen) => {
+    if (seen.path === '/v1/oauth/token')
+      return { body: { access_token: 'at', token_type: 'Bearer', expires_in: 3600 } };
+    const said = { headers: { 'x-grantkeep-error': 'invalid_token' }, status: 401 };
+    return refuse ? { ...said, body: { error: 'no', code: 'invalid_token' } } : { status: 200 };
+  });
+  const { proxy } = createBackendClient({
+    baseUrl: server.url,
+    projectId: 'proj_1',
+    clientId: 'cid',
+    clientSecret: 'hush',
+  });
+  async function* pieces() {
+    yield 'one, ';
+    yield new TextEncoder().encode('two');
+  }
+  class Order {
+    constructor() {
+      this.parcel = { id: 1 };
+    }
+  }
+  const streams = [pieces(), Readable.from(['on', 'e'])];
+  for (const body of [...streams, Buffer.from('bytes'), new Order(), new Date(0)])
+    await proxy.post('/a', { ...who, body });
+  const sent = server.requests.filter((it) => it.path.endsWith('/proxy'));
+  assert.deepEqual(sent.map((it) => [it.headers['content-type'], it.text]), [
+    [undefined, 'one, two'],
+    [undefined, 'one'],
+    [undefined, 'bytes'],
+    ['application/json', '{"parcel":{"id":1}}'],
+    ['application/json', '"1970-01-01T00:00:00.000Z"'],
+  ]);
+  refuse = true;
+  const before = server.requests.length;
+  await assert.rejects(proxy.post('/a', { ...who, body: pieces() }), { status: 401 });
+  assert.equal(server.requests.length, before + 1, 'a stream that was sent is gone');
+});
+
+test('a body that cannot be sent is told before anything is', async (t) => {
+  const server = await serve(t, () => ({ status: 200 }));
+  const { proxy } = client(server.url);
+  const wrong = { code: 'invalid_option' };
+  const read = new Blob(['x']).stream();
+  await new Response(read).text();
+  await assert.rejects(proxy.post('/a', { ...who, body: read }), wrong);
+  const locked = new Blob(['x']).stream();
+  locked.getReader();
+  await assert.rejects(proxy.post('/a', { ...who, body: locked }), wrong);
+  await assert.rejects(proxy.get('/a', { ...who, headers: { 'x-name': 'two\nlines' } }), wrong);
+  assert.throws(() => proxy.post('/a', { ...who, body: { count: 1n } }), wrong);
+  assert.equal(server.requests.length, 0);
+  const odd = Readable.from([{ not: 'bytes' }]);
+  await assert.rejects(proxy.post('/a', { ...who, body: odd }), wrong);
+});
+
+test('a signal ends an answer that is coming, and is let go of by one that came', async (t) => {
+  const server = http.createServer((request, response) => {
+    response.writeHead(200, { 'content-type': 'text/plain' });
+    if (request.headers['x-grantkeep-target'] === '/whole') response.end('all of it');
+    else response.write('a piece');
+  });
+  await new Promise((done) => server.listen(0, '127.0.0.1', done));
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const { proxy } = client(`http://127.0.0.1:${server.address().port}`);
+  const stop = new AbortController();
+  const whole = await proxy.get('/whole', { ...who, signal: stop.signal });
+  assert.equal(await whole.text(), 'all of it');
+  assert.deepEqual(getEventListeners(stop.signal, 'abort'), []);
+  const answer = await proxy.get('/more', { ...who, signal: stop.signal });
+  const reading = answer.text();
+  stop.abort();
+  await assert.rejects(reading, { name: 'AbortError' });
+  await assert.rejects(proxy.get('/whole', { ...who, signal: stop.signal }), { code: 'aborted' });
+});
+
+test('a signal ends calls also where signals cannot be joined', async (t) => {
+  const { any } = AbortSignal;
+  AbortSignal.any = undefined;
+  t.after(() => {
+    AbortSignal.any = any;
+  });
+  const server = await serve(t, (seen) => (seen.path.endsWith('/proxy') ? { hang: true } : undefined));
+  const stop = new AbortController();
+  const waiting = client(server.url).proxy.get('/a', { ...who, signal: stop.signal });
+  stop.abort();
+  await assert.rejects(waiting, { code: 'aborted' });
+  await assert.rejects(client(server.url).proxy.get('/a', { ...who, signal: stop.signal }), {
+    code: 'aborted',
+  });
 });
 
 test("the app's answer comes back whatever it says, and is sent for once", async (t) => {

@@ -173,6 +173,48 @@ test('errors are typed, and carry what the server said', async (t) => {
   });
 });
 
+test('what the token endpoint says is told, and so is when to come again', async (t) => {
+  let answer = {
+    status: 401,
+    body: { error: 'invalid_client', error_description: 'The secret is not the one of the client' },
+  };
+  const server = await serve(t, () => answer);
+  await assert.rejects(withClient(server).accounts.retrieve('apn_1'), {
+    status: 401,
+    code: 'invalid_client',
+    message: 'The secret is not the one of the client',
+    retryAfterMs: undefined,
+  });
+  const body = { error: 'Slow', code: 'slow' };
+  answer = { status: 429, headers: { 'retry-after': '120' }, body };
+  await assert.rejects(withKey(server).userAccounts.list('u'), {
+    message: 'Slow',
+    code: 'slow',
+    retryAfterMs: 120_000,
+  });
+});
+
+test('what cannot be sent is told apart from a server that is not there', async (t) => {
+  const server = await serve(t, () => ({ status: 204 }));
+  const secret = { apiKey: 'gk_two\nlines' };
+  await assert.rejects(withKey(server, secret).accounts.delete('apn_1'), (error) => {
+    assert.equal(error.code, 'invalid_option');
+    assert.match(error.message, /authorization/);
+    assert.ok(!inspect(error, { depth: 9 }).includes('gk_two'));
+    return true;
+  });
+  const props = { self: {} };
+  props.self = props;
+  await assert.rejects(
+    withKey(server).actions.run({ id: 'k', externalUserId: 'u', configuredProps: props }),
+    { code: 'invalid_option' },
+  );
+  assert.equal(server.requests.length, 0);
+  const gone = { url: server.url };
+  await server.close();
+  await assert.rejects(withKey(gone, { retries: 0 }).accounts.delete('apn_1'), { code: 'network' });
+});
+
 test('a GET is sent again after 503 and a lost connection, when Retry-After says', async (t) => {
   const server = await serve(t, (seen, all) => {
     if (all.length === 1)
@@ -250,6 +292,62 @@ test('a list is walked to its end, page by page', async (t) => {
   const first = await client.accounts.list({ limit: 2 });
   assert.deepEqual([first.data.length, first.pageInfo.endCursor], [2, 'c1']);
   assert.equal((await client.accounts.list().all(1)).length, 1);
+});
+
+test('a walk asks for a hundred at once, unless it is told how many', async (t) => {
+  const server = await serve(t, () => ({ body: { data: [account('apn_1')], page_info: {} } }));
+  const client = withKey(server);
+  for await (const it of client.accounts.list()) assert.equal(it.id, 'apn_1');
+  for await (const page of client.accounts.list({ limit: 7 }).pages())
+    assert.equal(page.data.length, 1);
+  await client.accounts.list().all(3);
+  assert.deepEqual(await client.accounts.list().all(0), []);
+  await client.accounts.list();
+  assert.deepEqual(
+    server.lines().map((it) => it.split('?')[1]),
+    ['limit=100', 'limit=7', 'limit=3', undefined],
+  );
+});
+
+test('a list with before is walked back to its beginning', async (t) => {
+  const pages = { c3: [['apn_3', 'apn_4'], 'c2'], c2: [['apn_1', 'apn_2'], 'c1'], c1: [[], null] };
+  const server = await serve(t, (seen) => {
+    const [ids, start] = pages[seen.query.get('before')];
+    const about = { count: ids.length, start_cursor: start, end_cursor: 'c9' };
+    return { body: { data: ids.map(account), page_info: about } };
+  });
+  const found = await withKey(server).accounts.list({ app: 'slack', limit: 2, before: 'c3' }).all();
+  assert.deepEqual(found.map((it) => it.id), ['apn_3', 'apn_4', 'apn_1', 'apn_2']);
+  assert.equal(server.lines().at(-1), 'GET /v1/connect/accounts?app=slack&limit=2&before=c1');
+});
+
+test('a call whose answer comes once is sent once', async (t) => {
+  const server = await serve(t, () => ({ status: 503, headers: { 'retry-after': '0' }, body: {} }));
+  const client = withKey(server, { projectId: 'proj_1' });
+  const sends = async (call) => {
+    const before = server.requests.length;
+    await assert.rejects(call(), { status: 503 });
+    return server.requests.length - before;
+  };
+  assert.equal(await sends(() => client.projectEnvironment.updateWebhook({ url: 'https://x' })), 1);
+  const replace = (more) => client.customApps.replace('p', { definition: '', ...more });
+  assert.equal(await sends(() => replace({ version: 3 })), 1);
+  assert.equal(await sends(() => replace({})), 3);
+});
+
+test('waiting for an access token ends with the call', async (t) => {
+  const server = await serve(t, () => ({ hang: true }));
+  const client = withClient(server);
+  await assert.rejects(client.accounts.retrieve('apn_1', {}, { timeoutMs: 60, retries: 0 }), {
+    code: 'timeout',
+  });
+  const stop = new AbortController();
+  const waiting = client.accounts.retrieve('apn_1', {}, { signal: stop.signal });
+  const streaming = client.proxy.get('/x', { accountId: 'apn_1', signal: stop.signal });
+  stop.abort();
+  await assert.rejects(waiting, { code: 'aborted' });
+  await assert.rejects(streaming, { code: 'aborted' });
+  assert.deepEqual(server.lines(), ['POST /v1/oauth/token']);
 });
 
 test('a server that repeats a page does not trap the caller', async (t) => {

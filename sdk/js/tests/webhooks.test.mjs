@@ -50,7 +50,7 @@ test('h-02 of two secrets and of two signatures one is enough', async () => {
   both['webhook-signature'] = `${standard(other)['webhook-signature']} v1a,x ${both['webhook-signature']}`;
   await verifyWebhook(both, body, secret, { now });
   const [first, second] = [older(other)['x-pd-signature'], older(secret)['x-pd-signature']];
-  const pair = { 'x-pd-signature': `${first},${second.split(',')[1]}` };
+  const pair = { 'x-pd-signature': `${first}, ${second.split(',')[1]}` };
   await verifyWebhook(pair, body, secret, { now });
 });
 
@@ -124,7 +124,7 @@ test('endpoints are managed by their addresses', async (t) => {
     `POST ${at}/webhooks/wh_1/rotate`,
     `POST ${at}/webhooks/wh_1/reset`,
     `POST ${at}/webhooks/wh_1/test`,
-    `GET ${at}/webhooks/deliveries?state=failed`,
+    `GET ${at}/webhooks/deliveries?state=failed&limit=100`,
     `POST ${at}/webhooks/replay`,
     `DELETE ${at}/webhooks/wh_1`,
     `GET ${at}/webhook`,
