@@ -1,5 +1,5 @@
 import { ConnectError, GrantkeepError } from './errors.js';
-import { cleanBase, type Environment, Transport } from './http.js';
+import { cleanBase, type Environment, Limit, Transport } from './http.js';
 import { Accounts, Apps, Scope } from './resources.js';
 import { isRecord } from './names.js';
 import { AppProxy } from './proxy.js';
@@ -10,6 +10,8 @@ const SILENCE_MS = 8_000;
 const LOAD_MS = 30_000;
 /** After a success the page closes itself; if it does not, it is closed. */
 const LINGER_MS = 10_000;
+/** Your backend gives a token within this, or there is none. */
+const TOKEN_MS_MAX = 30_000;
 /** A held token that ends this soon is not used again. */
 const TOKEN_MARGIN_MS = 30_000;
 const TEXT_MAX = 2_000;
@@ -102,46 +104,51 @@ export class FrontendClient {
    */
   connectAccount(options: ConnectOptions): ConnectHandle {
     const visit = new Visit(this.#base, options);
-    const token = options.token ? Promise.resolve(options.token) : this.#token(false);
-    // One token makes one connection.
-    token.then(
-      (it) => {
-        this.#held = undefined;
-        visit.open(it);
-      },
-      (why) => visit.fail(wordsOf(why)),
+    this.#own(options.token).then(
+      (it) => visit.open(it),
+      (why) => visit.fail(...wordsOf(why)),
     );
     return visit;
   }
 
+  /** One token makes one connection, and a page may stay open for long: it gets one of its own. */
+  async #own(given: string | undefined): Promise<string> {
+    return given || this.#options.token || (await this.#ask()).token;
+  }
+
+  /** The token for calls, which share it. */
   #token(fresh: boolean): Promise<string> {
-    const { token, tokenCallback, externalUserId } = this.#options;
-    if (token) return Promise.resolve(token);
-    if (!tokenCallback)
-      return Promise.reject(
-        new GrantkeepError('Give a token, or a tokenCallback to the client', {
-          code: 'invalid_option',
-        }),
-      );
+    if (this.#options.token) return Promise.resolve(this.#options.token);
     if (!fresh && this.#held && this.#held.untilMs > Date.now())
       return Promise.resolve(this.#held.token);
-    this.#asking ??= this.#ask(tokenCallback, externalUserId ?? '').finally(() => {
+    this.#asking ??= this.#shared().finally(() => {
       this.#asking = undefined;
     });
     return this.#asking;
   }
 
-  async #ask(
-    callback: NonNullable<BrowserOptions['tokenCallback']>,
-    externalUserId: string,
-  ): Promise<string> {
-    const made = await callback({ externalUserId });
+  async #shared(): Promise<string> {
+    const { token, expiresAt } = await this.#ask();
+    const until = expiresAt === undefined ? NaN : new Date(expiresAt).getTime();
+    this.#held = { token, untilMs: Number.isNaN(until) ? 0 : until - TOKEN_MARGIN_MS };
+    return token;
+  }
+
+  async #ask(): Promise<TokenAnswer> {
+    const { tokenCallback, externalUserId = '' } = this.#options;
+    if (!tokenCallback) {
+      throw new GrantkeepError('Give a token, or a tokenCallback to the client', {
+        code: 'invalid_option',
+      });
+    }
+    const limit = new Limit('tokenCallback', TOKEN_MS_MAX, undefined);
+    const made = await limit
+      .race(async () => tokenCallback({ externalUserId }))
+      .finally(() => limit.met());
     if (!made || typeof made.token !== 'string') {
       throw new GrantkeepError('tokenCallback gave no token', { code: 'invalid_option' });
     }
-    const until = made.expiresAt === undefined ? NaN : new Date(made.expiresAt).getTime();
-    this.#held = { token: made.token, untilMs: Number.isNaN(until) ? 0 : until - TOKEN_MARGIN_MS };
-    return made.token;
+    return made;
   }
 }
 
@@ -168,8 +175,9 @@ function addressOf(options: BrowserOptions): string {
   return /^https?:\/\//i.test(given) ? given : `https://${given}`;
 }
 
-function wordsOf(why: unknown): string {
-  return why instanceof Error ? why.message : 'No connect token could be had';
+function wordsOf(why: unknown): [text: string, code?: string] {
+  if (why instanceof GrantkeepError) return [why.message, why.code];
+  return [why instanceof Error ? why.message : 'No connect token could be had'];
 }
 
 let visits = 0;
@@ -187,6 +195,8 @@ class Visit implements ConnectHandle {
   #id: string | undefined;
   #error: ConnectError | undefined;
   #closed = false;
+  /** Whether the page has said anything: it may do so before its frame has loaded. */
+  #heard = false;
 
   constructor(base: string, options: ConnectOptions) {
     this.#base = base;
@@ -270,6 +280,7 @@ class Visit implements ConnectHandle {
 
   #onLoad = (): void => {
     this.#frame?.focus();
+    if (this.#heard) return;
     this.#wait(SILENCE_MS, () =>
       this.fail('The connect page could not be shown here', 'page_unreachable'),
     );
@@ -286,6 +297,7 @@ class Visit implements ConnectHandle {
     if (!this.#frame || event.source !== this.#frame.contentWindow || event.origin !== this.#origin)
       return;
     if (!isRecord(event.data)) return;
+    this.#heard = true;
     const { type, authProvisionId, error } = event.data;
     if (type === 'ready') this.#wait();
     else if (type === 'success' && isAccountId(authProvisionId)) this.#succeed(authProvisionId);

@@ -235,6 +235,13 @@ test('a page that was kept from being shown is taken away', async (t) => {
   t.mock.timers.tick(600_000);
   assert.equal(page.frames.length, 1, 'a page that has said it is there may stay');
   slow.handle.close();
+
+  const quick = await opened();
+  say({ type: 'ready' });
+  page.frame().dispatchEvent(new Event('load'));
+  t.mock.timers.tick(600_000);
+  assert.equal(page.frames.length, 1, 'also if it said so before its frame had loaded');
+  quick.handle.close();
 });
 
 test('an error in a callback does not keep the frame on the screen', async (t) => {
@@ -253,11 +260,11 @@ test('an error in a callback does not keep the frame on the screen', async (t) =
   assert.throws(() => t.mock.timers.tick(0), { message: 'mine' });
 });
 
-test('without a token or an app the error is told, and no frame is made', async () => {
+test('without a token, or with no app by its name, the error is told, and no frame is made', async () => {
   const told = [];
   const options = { onError: (it) => told.push(it.message), onClose: () => told.push('close') };
   assert.equal((await client().connectAccount({ app: 'slack', ...options })).successful, false);
-  await client().connectAccount({ token: 'ctok_1', ...options });
+  await client().connectAccount({ token: 'ctok_1', app: '', ...options });
   await client({
     tokenCallback: () => Promise.reject(new Error('backend is down')),
   }).connectAccount({ app: 'slack', ...options });
@@ -266,7 +273,7 @@ test('without a token or an app the error is told, and no frame is made', async 
   assert.ok(told.includes('backend is down'));
 });
 
-test('calls share the token of the callback, and a page that is opened uses it up', async (t) => {
+test('calls share the token of the callback, and a page that is opened gets its own', async (t) => {
   const server = await serve(t, () => ({ body: { data: [{ id: 'apn_1' }], page_info: {} } }));
   const asked = [];
   const pd = createFrontendClient({
@@ -284,13 +291,30 @@ test('calls share the token of the callback, and a page that is opened uses it u
   await Promise.all([pd.accounts.list({ app: 'slack' }).all(), pd.apps.list().then()]);
   assert.deepEqual(asked, [{ externalUserId: 'u-1' }]);
   assert.equal(server.requests[0].headers.authorization, 'Bearer ctok_1');
-  assert.ok(server.lines().includes('GET /v1/connect/accounts?app=slack'));
+  assert.ok(server.lines().includes('GET /v1/connect/accounts?app=slack&limit=100'));
   assert.equal(server.requests[0].headers['x-pd-environment'], undefined);
-  pd.connectAccount({ app: 'slack' });
+  const handles = [pd.connectAccount({ app: 'slack' }), pd.connectAccount({ app: 'slack' })];
   await soon();
-  assert.equal(new URL(page.frame().src).searchParams.get('token'), 'ctok_1');
+  const tokens = page.frames.map((it) => new URL(it.src).searchParams.get('token'));
+  assert.deepEqual(tokens, ['ctok_2', 'ctok_3'], 'one token makes one connection');
+  for (const it of handles) it.close();
   await pd.accounts.list().then();
-  assert.equal(asked.length, 2);
+  assert.equal(server.requests.at(-1).headers.authorization, 'Bearer ctok_1');
+  assert.equal(asked.length, 3);
+});
+
+test('a callback that never gives a token is given up', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const told = [];
+  const silent = client({ tokenCallback: () => new Promise(() => {}) });
+  const handle = silent.connectAccount({ app: 'slack', onError: (it) => told.push(it.code) });
+  await soon();
+  t.mock.timers.tick(30_000);
+  assert.equal((await handle).error.code, 'timeout');
+  assert.deepEqual(told, ['timeout']);
+  const call = silent.accounts.list().then();
+  t.mock.timers.tick(30_000);
+  await assert.rejects(Promise.resolve(call), { code: 'timeout' });
 });
 
 test('a secret is not taken in a browser', () => {
