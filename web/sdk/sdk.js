@@ -16,6 +16,8 @@ class GrantkeepError extends Error {
     requestId;
     /** What the server added: for example the field that it refused. */
     details;
+    /** Milliseconds until the same call may do better, where the server says so. */
+    retryAfterMs;
     constructor(message, at = {}) {
         super(message, at.cause === undefined ? undefined : { cause: at.cause });
         this.name = 'GrantkeepError';
@@ -23,6 +25,7 @@ class GrantkeepError extends Error {
         this.code = at.code ?? 'error';
         this.requestId = at.requestId;
         this.details = at.details;
+        this.retryAfterMs = at.retryAfterMs;
     }
 }
 /** Why an account was not connected, in words that the person has seen as well. */
@@ -47,6 +50,7 @@ const OPAQUE = new Set([
     'configured_props',
     // What components and their code say.
     'annotations',
+    'callback_observations',
     'context',
     'dynamicProps',
     'e',
@@ -100,6 +104,63 @@ function toSnake(key) {
     return key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
+/** Told by their names, as each realm has classes of its own. */
+const RAW = new Set(['ArrayBuffer', 'Blob', 'File', 'FormData', 'URLSearchParams']);
+/** Whether a body goes as it is; all else goes as JSON. */
+function isRaw(body) {
+    const kind = Object.prototype.toString.call(body).slice('[object '.length, -1);
+    return typeof body === 'string' || ArrayBuffer.isView(body) || RAW.has(kind) || isStream(body);
+}
+/** Whether a body is gone once it was sent. */
+function isStream(body) {
+    if (typeof body !== 'object' || body === null)
+        return false;
+    return isReadable(body) || Symbol.asyncIterator in body;
+}
+function isReadable(body) {
+    return typeof body.getReader === 'function';
+}
+/** A body in a form that every `fetch` takes. */
+function sendable(body) {
+    if (!isStream(body) || isReadable(body))
+        return body;
+    return streamOf(body);
+}
+/** Pieces are asked for as they are sent. */
+function streamOf(pieces) {
+    const encoder = new TextEncoder();
+    let iterator;
+    return new ReadableStream({
+        async pull(stream) {
+            iterator ??= pieces[Symbol.asyncIterator]();
+            const { done, value } = await iterator.next();
+            if (done)
+                stream.close();
+            else if (typeof value === 'string')
+                stream.enqueue(encoder.encode(value));
+            else if (value instanceof Uint8Array)
+                stream.enqueue(value);
+            else
+                throw unfitBody('A stream is made of bytes or texts');
+        },
+        async cancel(why) {
+            await iterator?.return?.(why);
+        },
+    });
+}
+/** JSON of a value, or an error that says that it has none. */
+function asJson(value) {
+    try {
+        return JSON.stringify(value);
+    }
+    catch (cause) {
+        throw unfitBody('The body cannot be sent as JSON', cause);
+    }
+}
+function unfitBody(text, cause) {
+    return new GrantkeepError(text, { code: 'invalid_option', cause });
+}
+
 /** One attempt may take this long, unless told otherwise. */
 const TIMEOUT_MS = 60_000;
 /** Further attempts after the first, unless told otherwise. */
@@ -110,6 +171,8 @@ const RETRIES = 2;
  */
 const WAIT_MS_MAX = 60_000;
 const BACKOFF_MS = 300;
+/** Timers cannot wait longer; a longer limit is none. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
 /** On what the server itself answers, and on nothing that an app answered. */
 const ERROR_HEADER = 'x-grantkeep-error';
 /** Calls that may be sent twice with the effect of one (RFC 9110, 9.2.2). */
@@ -143,7 +206,7 @@ class Transport {
     }
     async send(call, options = {}) {
         const most = options.retries ?? this.#options.retries ?? RETRIES;
-        const again = IDEMPOTENT.has(call.method);
+        const again = call.repeatable ?? IDEMPOTENT.has(call.method);
         let renewed = false;
         let fresh = false;
         for (let attempt = 0;; attempt += 1) {
@@ -151,20 +214,19 @@ class Transport {
             fresh = false;
             if (outcome instanceof Done)
                 return outcome.value;
-            const { error, waitMs } = outcome;
             // The answer to an earlier attempt was lost, not the deletion.
-            if (error.status === 404 && call.method === 'DELETE' && attempt > 0)
+            if (outcome.status === 404 && call.method === 'DELETE' && attempt > 0)
                 return undefined;
-            if (error.status === 401 && this.#mayRenew(call) && !renewed) {
+            if (outcome.status === 401 && this.#mayRenew(call) && !renewed) {
                 renewed = fresh = true;
                 attempt -= 1;
                 continue;
             }
-            if (!again || attempt >= most || !isPassing(error))
-                throw error;
-            const wait = waitMs ?? BACKOFF_MS * 2 ** attempt * (0.5 + Math.random());
+            if (!again || attempt >= most || !isPassing(outcome))
+                throw outcome;
+            const wait = outcome.retryAfterMs ?? BACKOFF_MS * 2 ** attempt * (0.5 + Math.random());
             if (wait > WAIT_MS_MAX)
-                throw error;
+                throw outcome;
             await sleep(wait, options.signal);
         }
     }
@@ -175,94 +237,85 @@ class Transport {
      * @throws GrantkeepError for what the server itself says, and when there is no answer.
      */
     async open(call, options = {}) {
-        let answer = await this.#fetch(call, options, false);
+        let outcome = await this.#opened(call, options, false);
         // Only the server's own 401 is about the bearer, and a stream that was sent is gone.
-        const ours = answer.status === 401 && answer.headers.has(ERROR_HEADER);
-        if (ours && this.#mayRenew(call) && !(call.raw instanceof ReadableStream)) {
-            await answer.body?.cancel();
-            answer = await this.#fetch(call, options, true);
-        }
-        if (!answer.headers.has(ERROR_HEADER))
-            return answer;
-        throw refused(answer, await answer.text()).error;
+        const refusal = outcome instanceof GrantkeepError && outcome.status === 401;
+        if (refusal && this.#mayRenew(call) && !isStream(call.raw))
+            outcome = await this.#opened(call, options, true);
+        if (outcome instanceof GrantkeepError)
+            throw outcome;
+        return outcome;
     }
-    async #fetch(call, options, fresh) {
-        const address = this.#base + call.path + queryText(call.query);
-        const headers = { ...(await this.#headers(call, options, fresh)), ...call.headers };
-        headers['accept'] = '*/*';
-        const timeoutMs = options.timeoutMs ?? this.#options.timeoutMs ?? TIMEOUT_MS;
-        const stop = new AbortController();
-        const timer = setTimeout(() => stop.abort('timeout'), timeoutMs);
-        const abort = () => stop.abort('aborted');
-        options.signal?.addEventListener('abort', abort, { once: true });
-        if (options.signal?.aborted)
-            abort();
-        const init = {
-            method: call.method,
-            headers,
-            signal: stop.signal,
-            redirect: 'manual',
-            credentials: 'omit',
-        };
-        if (call.raw !== undefined)
-            init.body = call.raw;
-        if (call.raw instanceof ReadableStream)
-            init.duplex = 'half';
+    /** An answer that is still coming, or what the server itself refuses. */
+    async #opened(call, options, fresh) {
+        const limit = this.#limit(options);
+        const any = { ...call, headers: { ...call.headers, accept: '*/*' } };
         try {
-            const send = this.#options.fetch ?? fetch;
-            return await send(address, init);
+            const answer = await this.#fetch(any, options, fresh, limit);
+            if (!answer.headers.has(ERROR_HEADER))
+                return answer;
+            return refused(answer, await answer.text());
         }
         catch (cause) {
-            options.signal?.removeEventListener('abort', abort);
-            throw unanswered(stop.signal, cause, timeoutMs);
+            throw cause instanceof GrantkeepError ? cause : limit.failure(cause);
         }
         finally {
-            clearTimeout(timer);
+            limit.met();
         }
     }
     /** A 401 says that nothing was done, so this is safe for every method. */
     #mayRenew(call) {
         return this.#options.renewable && !call.anonymous && call.bearer === undefined;
     }
+    /** What another attempt may mend is given; what none does is thrown. */
     async #attempt(call, options, fresh) {
-        const address = this.#base + call.path + queryText(call.query);
-        const headers = await this.#headers(call, options, fresh);
-        const timeoutMs = options.timeoutMs ?? this.#options.timeoutMs ?? TIMEOUT_MS;
-        const stop = new AbortController();
-        const timer = setTimeout(() => stop.abort('timeout'), timeoutMs);
-        const abort = () => stop.abort('aborted');
-        options.signal?.addEventListener('abort', abort, { once: true });
-        if (options.signal?.aborted)
-            abort();
+        const limit = this.#limit(options);
         try {
-            const send = this.#options.fetch ?? fetch;
-            const answer = await send(address, {
-                method: call.method,
-                headers,
-                signal: stop.signal,
-                redirect: 'manual',
-                credentials: 'omit',
-                ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
-            });
+            const answer = await this.#fetch(call, options, fresh, limit);
             const text = await answer.text();
             return answer.ok ? new Done(read(answer, text)) : refused(answer, text);
         }
         catch (cause) {
             if (cause instanceof GrantkeepError)
-                return { error: cause };
-            return { error: unanswered(stop.signal, cause, timeoutMs) };
+                throw cause;
+            return limit.failure(cause);
         }
         finally {
-            clearTimeout(timer);
-            options.signal?.removeEventListener('abort', abort);
+            limit.met();
         }
     }
-    async #headers(call, options, fresh) {
+    #limit(options) {
+        const ms = options.timeoutMs ?? this.#options.timeoutMs ?? TIMEOUT_MS;
+        return new Limit('The server', ms, options.signal);
+    }
+    async #fetch(call, options, fresh, limit) {
+        const address = this.#base + call.path + queryText(call.query);
+        const headers = this.#headers(call, options);
+        if (!call.anonymous) {
+            const bearer = call.bearer ?? (await limit.race(() => this.#options.bearer(fresh)));
+            headers['authorization'] = `Bearer ${bearer}`;
+        }
+        const body = call.freshBody ? await limit.race(call.freshBody) : call.body;
+        const init = {
+            method: call.method,
+            headers,
+            redirect: 'manual',
+            credentials: 'omit',
+        };
+        if (body !== undefined) {
+            headers['content-type'] ??= 'application/json';
+            init.body = asJson(body);
+        }
+        if (call.raw !== undefined)
+            init.body = sendable(call.raw);
+        if (isStream(call.raw))
+            init.duplex = 'half';
+        check(address, init);
+        const send = this.#options.fetch ?? fetch;
+        return await send(address, { ...init, signal: limit.signal });
+    }
+    #headers(call, options) {
         const headers = { accept: 'application/json' };
-        if (!call.anonymous)
-            headers['authorization'] = `Bearer ${call.bearer ?? (await this.#options.bearer(fresh))}`;
-        if (call.body !== undefined)
-            headers['content-type'] = 'application/json';
         if (this.#options.environment)
             headers['x-pd-environment'] = this.#options.environment;
         if (this.#options.userAgent)
@@ -272,13 +325,105 @@ class Transport {
             headers['x-pd-rate-limit'] = rateLimit;
         if (options.idempotencyKey !== undefined)
             headers['idempotency-key'] = options.idempotencyKey;
-        return headers;
+        return { ...headers, ...call.headers };
     }
 }
 class Done {
     value;
     constructor(value) {
         this.value = value;
+    }
+}
+/** How long an attempt may last, and who may end it before. */
+class Limit {
+    /** Ends what is sent with it. */
+    signal;
+    #whose;
+    #ms;
+    #timer;
+    #late = false;
+    constructor(whose, ms, given) {
+        const own = new AbortController();
+        this.signal = either(own, given);
+        this.#whose = whose;
+        this.#ms = ms;
+        if (ms > TIMER_MS_MAX)
+            return;
+        this.#timer = setTimeout(() => {
+            this.#late = true;
+            own.abort();
+        }, ms);
+    }
+    /** What has begun may go on; only the caller's signal still ends it. */
+    met() {
+        clearTimeout(this.#timer);
+    }
+    /** What comes of work that cannot be ended itself, unless the limit comes before. */
+    race(work) {
+        return new Promise((done, fail) => {
+            const ended = () => fail(this.failure(this.signal.reason));
+            if (this.signal.aborted)
+                return ended();
+            this.signal.addEventListener('abort', ended, { once: true });
+            const over = () => this.signal.removeEventListener('abort', ended);
+            work().then(done, fail).finally(over);
+        });
+    }
+    /** Why there was no answer. */
+    failure(cause) {
+        const inside = cause instanceof Error ? cause.cause : undefined;
+        if (inside instanceof GrantkeepError)
+            return inside;
+        if (this.#late)
+            return new GrantkeepError(`${this.#whose} did not answer within ${this.#ms} ms`, {
+                code: 'timeout',
+                cause,
+            });
+        if (this.signal.aborted)
+            return new GrantkeepError('The call was aborted', { code: 'aborted', cause });
+        return new GrantkeepError('The server could not be reached', { code: 'network', cause });
+    }
+}
+/**
+ * Ends with the first of the two. What the platform joins leaves nothing at a signal that outlives
+ * the call; browsers of before 2024 cannot.
+ */
+function either(own, given) {
+    if (!given)
+        return own.signal;
+    if (typeof AbortSignal.any === 'function')
+        return AbortSignal.any([own.signal, given]);
+    const abort = () => own.abort(given.reason);
+    if (given.aborted)
+        abort();
+    else
+        given.addEventListener('abort', abort, { once: true });
+    return own.signal;
+}
+/**
+ * `fetch` has one type for what it refuses to send and for what it could not send. What it says of
+ * a header holds its value, which may be a secret.
+ */
+function check(address, init) {
+    for (const [name, value] of Object.entries(init.headers)) {
+        try {
+            new Headers([[name, value]]);
+        }
+        catch {
+            const text = `The header ${name} cannot be sent: it has to be one line of Latin-1`;
+            throw new GrantkeepError(text, { code: 'invalid_option' });
+        }
+    }
+    if (!init.duplex)
+        return;
+    try {
+        new Request(address, { ...init, headers: {} });
+    }
+    catch (cause) {
+        throw new GrantkeepError('The stream cannot be sent: it was read before, or is being read', {
+            code: 'invalid_option',
+            cause,
+        });
     }
 }
 /** The base address without a slash at its end. */
@@ -355,27 +500,20 @@ function refused(answer, text) {
         body = undefined;
     }
     const said = isRecord(body) ? body : {};
-    const message = typeof said['error'] === 'string' ? said['error'] : `The server answered ${answer.status}`;
-    const code = typeof said['code'] === 'string' ? said['code'] : `http_${answer.status}`;
+    // RFC 6749, 5.2: at the token endpoint `error` is the word, and the text stands beside it.
+    const words = said['error_description'] ?? said['error'];
+    const code = said['error_description'] === undefined ? said['code'] : said['error'];
     const details = isRecord(said['details']) ? said['details'] : undefined;
-    return {
-        error: new GrantkeepError(message, { ...facts(answer), code, details }),
-        waitMs: retryAfter(answer),
-    };
+    const message = typeof words === 'string' ? words : `The server answered ${answer.status}`;
+    return new GrantkeepError(message, {
+        ...facts(answer),
+        code: typeof code === 'string' ? code : `http_${answer.status}`,
+        details,
+        retryAfterMs: retryAfter(answer),
+    });
 }
 function facts(answer) {
     return { status: answer.status, requestId: answer.headers.get('x-request-id') ?? undefined };
-}
-function unanswered(signal, cause, timeoutMs) {
-    if (signal.aborted && signal.reason === 'timeout') {
-        return new GrantkeepError(`The server did not answer within ${timeoutMs} ms`, {
-            code: 'timeout',
-            cause,
-        });
-    }
-    if (signal.aborted)
-        return new GrantkeepError('The call was aborted', { code: 'aborted', cause });
-    return new GrantkeepError('The server could not be reached', { code: 'network', cause });
 }
 /** Whether the same call may do better in a moment. */
 function isPassing(error) {
@@ -410,39 +548,30 @@ function sleep(ms, signal) {
     });
 }
 
+/** Items that a walk through a whole list asks for at once: the most that servers give. */
+const PAGE_ITEMS = 100;
 /**
  * A list that is fetched page by page.
  *
- * `await` it for its first page, or `for await` over it for every item; nothing is sent before one
- * of the two.
+ * `await` it for one page, or `for await` over it for every item; nothing is sent before one of the
+ * two. A list with `before` is walked backward from there, page by page; within a page the order
+ * stays.
  */
 class Listing {
-    #fetch;
+    #ask;
+    #start;
     #first;
-    constructor(fetch) {
-        this.#fetch = fetch;
+    constructor(ask, start = {}) {
+        this.#ask = ask;
+        this.#start = start;
     }
     then(done, failed) {
-        this.#first ??= this.#fetch(undefined);
+        this.#first ??= this.#ask(this.#start, undefined);
         return this.#first.then(done, failed);
     }
     /** Each page in turn. */
-    async *pages() {
-        let page = await this.then();
-        const seen = new Set();
-        for (;;) {
-            yield page;
-            const after = page.pageInfo?.endCursor;
-            if (!after)
-                return;
-            if (seen.has(after)) {
-                throw new GrantkeepError('The server gave the same page twice', {
-                    code: 'unexpected_answer',
-                });
-            }
-            seen.add(after);
-            page = await this.#fetch(after);
-        }
+    pages() {
+        return this.#walk(PAGE_ITEMS);
     }
     async *[Symbol.asyncIterator]() {
         for await (const page of this.pages())
@@ -451,18 +580,45 @@ class Listing {
     /** Every item, or the first `limit`. */
     async all(limit = Infinity) {
         const found = [];
-        for await (const it of this) {
+        if (limit < 1)
+            return found;
+        for await (const page of this.#walk(Math.min(PAGE_ITEMS, Math.ceil(limit)))) {
+            found.push(...page.data);
             if (found.length >= limit)
                 break;
-            found.push(it);
         }
-        return found;
+        return found.slice(0, limit);
+    }
+    async *#walk(items) {
+        const back = this.#start.before !== undefined;
+        let page = await (this.#first ?? this.#ask(this.#start, items));
+        const seen = new Set();
+        for (;;) {
+            yield page;
+            const { startCursor, endCursor } = page.pageInfo ?? {};
+            const cursor = back ? startCursor : endCursor;
+            // Before the first page there is an empty one.
+            if (!cursor || (back && page.data.length === 0))
+                return;
+            if (seen.has(cursor)) {
+                throw new GrantkeepError('The server gave the same page twice', {
+                    code: 'unexpected_answer',
+                });
+            }
+            seen.add(cursor);
+            page = await this.#ask(back ? { before: cursor } : { after: cursor }, items);
+        }
     }
 }
 
 /**
- * A project's part of the path, or none where the credential itself says which project is meant.
+ * The user that a call is held to. One that is named and then empty, or `undefined`, is refused: it
+ * would let the call reach everybody's.
  */
+function heldTo(given) {
+    return 'externalUserId' in given ? { externalUserId: given.externalUserId ?? '' } : {};
+}
+/** A project's part of the path. */
 class Scope {
     transport;
     projectId;
@@ -472,20 +628,25 @@ class Scope {
         this.projectId = projectId;
         this.implied = implied;
     }
+    /** Of a call that is there without a project too, where the credential says which is meant. */
     path(rest) {
+        return this.implied && !this.projectId ? `/v1/connect/${rest}` : this.named(rest);
+    }
+    /** Of a call that is not there without a project. */
+    named(rest) {
         if (this.projectId)
             return `/v1/connect/${segment(this.projectId, 'projectId')}/${rest}`;
-        if (this.implied)
-            return `/v1/connect/${rest}`;
         throw new GrantkeepError('This call needs a projectId: give it to the client', {
             code: 'invalid_option',
         });
     }
     list(path, query, options) {
-        return new Listing((after) => {
-            const asked = after === undefined ? query : { ...query, after, before: undefined };
+        const { after, before, ...rest } = query;
+        const ask = (at, items) => {
+            const asked = { ...rest, limit: rest.limit ?? items, ...at };
             return this.transport.send({ method: 'GET', path, query: asked }, options);
-        });
+        };
+        return new Listing(ask, { after, before });
     }
 }
 class Accounts {
@@ -497,21 +658,23 @@ class Accounts {
         return this.#scope.list(this.#scope.path('accounts'), query, options);
     }
     retrieve(id, query = {}, options) {
-        return this.#scope.transport.send({ method: 'GET', path: this.#at(id), query }, options);
+        const call = { method: 'GET', path: this.#at(id), query: { ...query, ...heldTo(query) } };
+        return this.#scope.transport.send(call, options);
     }
     /** How the account is: what is wrong, what was tried, what comes next, when it will end. */
-    health(id, options) {
-        const path = `${this.#at(id)}/health`;
-        return this.#scope.transport.send({ method: 'GET', path }, options);
+    health(id, options = {}) {
+        const call = { method: 'GET', path: `${this.#at(id)}/health`, query: heldTo(options) };
+        return this.#scope.transport.send(call, options);
     }
     /** Refreshes the access token now, however long it would last. */
-    refresh(id, options) {
-        const path = `${this.#at(id)}/refresh`;
-        return this.#scope.transport.send({ method: 'POST', path }, options);
+    refresh(id, options = {}) {
+        const call = { method: 'POST', path: `${this.#at(id)}/refresh`, query: heldTo(options) };
+        return this.#scope.transport.send(call, options);
     }
     /** Switches on or off that it is refreshed before the app ends it for being idle. */
-    update(id, given, options) {
-        const call = { method: 'PATCH', path: this.#at(id), body: toWire(given) };
+    update(id, given, options = {}) {
+        const query = heldTo(options);
+        const call = { method: 'PATCH', path: this.#at(id), query, body: toWire(given) };
         return this.#scope.transport.send(call, options);
     }
     /** Every account of one user, in one answer. */
@@ -521,19 +684,20 @@ class Accounts {
     }
     /** Connects an account of an app that uses keys. Takes, and uses up, a connect token. */
     create(given, options) {
-        const { externalUserId, oauthAppId, fields, ...rest } = given;
+        const { externalUserId, fields, ...rest } = given;
         const body = toWire({ ...rest, cfmapJson: JSON.stringify(fields) });
         const call = {
             method: 'POST',
             path: this.#scope.path('accounts'),
-            query: { externalUserId, oauthAppId },
+            query: { externalUserId },
             body,
         };
         return this.#scope.transport.send({ ...call, bearer: given.connectToken }, options);
     }
     /** Forgets the account and revokes it at the app, where the app can do so. */
     delete(id, options = {}) {
-        const call = { method: 'DELETE', path: this.#at(id), query: { revoke: options.revoke } };
+        const query = { ...heldTo(options), revoke: options.revoke };
+        const call = { method: 'DELETE', path: this.#at(id), query };
         return this.#scope.transport.send(call, options);
     }
     /** What became of a deleted account's grant at the app. */
@@ -547,7 +711,7 @@ class Accounts {
     /** Deletes every account of an app: of all users, or with a connect token of that user. */
     deleteByApp(app, options = {}) {
         const path = this.#scope.path(`apps/${segment(app, 'app')}/accounts`);
-        const query = { externalUserId: options.externalUserId, revoke: options.revoke };
+        const query = { ...heldTo(options), revoke: options.revoke };
         return this.#scope.transport.send({ method: 'DELETE', path, query }, options);
     }
 }
@@ -605,7 +769,7 @@ class AppProxy {
         return this.#send('DELETE', target, call);
     }
     #send(method, target, call) {
-        const { accountId, externalUserId, params, headers = {}, upstreamRetries, body } = call;
+        const { accountId, params, headers = {}, upstreamRetries, body } = call;
         if (!accountId) {
             throw new GrantkeepError('accountId is missing', { code: 'invalid_option' });
         }
@@ -615,20 +779,18 @@ class AppProxy {
         }
         if (upstreamRetries !== undefined)
             sent['x-grantkeep-retry'] = String(upstreamRetries);
-        const raw = body === undefined ? undefined : encoded(body, sent);
+        const raw = body === undefined || body === null ? undefined : encoded(body, sent);
         const path = this.#scope.path('proxy');
-        const made = { method, path, query: { accountId, externalUserId }, headers: sent, raw };
+        const query = { accountId, ...heldTo(call) };
+        const made = { method, path, query, headers: sent, raw };
         return this.#scope.transport.open(made, call);
     }
 }
-/** Plain objects and lists become JSON; all else is what `fetch` makes of it. */
 function encoded(body, headers) {
-    const prototype = typeof body === 'object' ? Object.getPrototypeOf(body) : undefined;
-    const plain = Array.isArray(body) || prototype === Object.prototype || prototype === null;
-    if (!plain)
+    if (isRaw(body))
         return body;
     headers['content-type'] ??= 'application/json';
-    return JSON.stringify(body);
+    return asJson(body);
 }
 function withParams(target, params) {
     const query = new URLSearchParams();
@@ -640,8 +802,17 @@ function withParams(target, params) {
     }
     const text = query.toString();
     if (text === '')
-        return target;
-    return `${target}${target.includes('?') ? '&' : '?'}${text}`;
+        return visible(target);
+    return visible(`${target}${target.includes('?') ? '&' : '?'}${text}`);
+}
+/** A header holds visible ASCII alone. */
+function visible(target) {
+    try {
+        return target.replace(/[^\x21-\x7e]+/g, encodeURIComponent);
+    }
+    catch {
+        throw new GrantkeepError('The target is not text of Unicode', { code: 'invalid_option' });
+    }
 }
 
 /** A page that says nothing for this long after its frame has loaded was kept from being shown. */
@@ -650,6 +821,8 @@ const SILENCE_MS = 8_000;
 const LOAD_MS = 30_000;
 /** After a success the page closes itself; if it does not, it is closed. */
 const LINGER_MS = 10_000;
+/** Your backend gives a token within this, or there is none. */
+const TOKEN_MS_MAX = 30_000;
 /** A held token that ends this soon is not used again. */
 const TOKEN_MARGIN_MS = 30_000;
 const TEXT_MAX = 2_000;
@@ -683,37 +856,45 @@ class FrontendClient {
      */
     connectAccount(options) {
         const visit = new Visit(this.#base, options);
-        const token = options.token ? Promise.resolve(options.token) : this.#token(false);
-        // One token makes one connection.
-        token.then((it) => {
-            this.#held = undefined;
-            visit.open(it);
-        }, (why) => visit.fail(wordsOf(why)));
+        this.#own(options.token).then((it) => visit.open(it), (why) => visit.fail(...wordsOf(why)));
         return visit;
     }
+    /** One token makes one connection, and a page may stay open for long: it gets one of its own. */
+    async #own(given) {
+        return given || this.#options.token || (await this.#ask()).token;
+    }
+    /** The token for calls, which share it. */
     #token(fresh) {
-        const { token, tokenCallback, externalUserId } = this.#options;
-        if (token)
-            return Promise.resolve(token);
-        if (!tokenCallback)
-            return Promise.reject(new GrantkeepError('Give a token, or a tokenCallback to the client', {
-                code: 'invalid_option',
-            }));
+        if (this.#options.token)
+            return Promise.resolve(this.#options.token);
         if (!fresh && this.#held && this.#held.untilMs > Date.now())
             return Promise.resolve(this.#held.token);
-        this.#asking ??= this.#ask(tokenCallback, externalUserId ?? '').finally(() => {
+        this.#asking ??= this.#shared().finally(() => {
             this.#asking = undefined;
         });
         return this.#asking;
     }
-    async #ask(callback, externalUserId) {
-        const made = await callback({ externalUserId });
+    async #shared() {
+        const { token, expiresAt } = await this.#ask();
+        const until = expiresAt === undefined ? NaN : new Date(expiresAt).getTime();
+        this.#held = { token, untilMs: Number.isNaN(until) ? 0 : until - TOKEN_MARGIN_MS };
+        return token;
+    }
+    async #ask() {
+        const { tokenCallback, externalUserId = '' } = this.#options;
+        if (!tokenCallback) {
+            throw new GrantkeepError('Give a token, or a tokenCallback to the client', {
+                code: 'invalid_option',
+            });
+        }
+        const limit = new Limit('tokenCallback', TOKEN_MS_MAX, undefined);
+        const made = await limit
+            .race(async () => tokenCallback({ externalUserId }))
+            .finally(() => limit.met());
         if (!made || typeof made.token !== 'string') {
             throw new GrantkeepError('tokenCallback gave no token', { code: 'invalid_option' });
         }
-        const until = made.expiresAt === undefined ? NaN : new Date(made.expiresAt).getTime();
-        this.#held = { token: made.token, untilMs: Number.isNaN(until) ? 0 : until - TOKEN_MARGIN_MS };
-        return made.token;
+        return made;
     }
 }
 function createClient(options = {}) {
@@ -735,7 +916,9 @@ function addressOf(options) {
     return /^https?:\/\//i.test(given) ? given : `https://${given}`;
 }
 function wordsOf(why) {
-    return why instanceof Error ? why.message : 'No connect token could be had';
+    if (why instanceof GrantkeepError)
+        return [why.message, why.code];
+    return [why instanceof Error ? why.message : 'No connect token could be had'];
 }
 let visits = 0;
 /** One connect page, from its frame being made to its being taken away. */
@@ -751,6 +934,8 @@ class Visit {
     #id;
     #error;
     #closed = false;
+    /** Whether the page has said anything: it may do so before its frame has loaded. */
+    #heard = false;
     constructor(base, options) {
         this.#base = base;
         this.#origin = new URL(base).origin;
@@ -827,6 +1012,8 @@ class Visit {
     }
     #onLoad = () => {
         this.#frame?.focus();
+        if (this.#heard)
+            return;
         this.#wait(SILENCE_MS, () => this.fail('The connect page could not be shown here', 'page_unreachable'));
     };
     /** Esc belongs to the page; until it can hear it, it is heard here. */
@@ -840,6 +1027,7 @@ class Visit {
             return;
         if (!isRecord(event.data))
             return;
+        this.#heard = true;
         const { type, authProvisionId, error } = event.data;
         if (type === 'ready')
             this.#wait();

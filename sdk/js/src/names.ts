@@ -12,6 +12,7 @@ const OPAQUE = new Set([
   'configured_props',
   // What components and their code say.
   'annotations',
+  'callback_observations',
   'context',
   'dynamicProps',
   'e',

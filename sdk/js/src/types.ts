@@ -1,22 +1,35 @@
-/** An app that accounts can be connected to. */
-export interface App {
-  id?: string | null;
+/** What an app is, by itself and with the project's client at it. */
+interface AppFacts {
   nameSlug: string;
-  name: string;
-  authType?: 'keys' | 'oauth' | 'none' | null;
-  description?: string | null;
+  authType: 'keys' | 'oauth' | 'none';
+  description: string;
   imgSrc: string;
   /** A JSON text: the fields that a person is asked for. */
-  customFieldsJson?: string | null;
+  customFieldsJson: string;
   categories: string[];
   featuredWeight: number;
-  scopeProfiles?: { name: string; scopes: string[] }[];
+  scopeProfiles: { name: string; scopes: string[] }[];
+}
+
+/** An app that accounts can be connected to. */
+export interface App extends AppFacts {
+  id: string;
+  name: string;
+  /** Whether the proxy can call it, and where. */
+  connect: {
+    proxyEnabled: boolean;
+    baseProxyTargetUrl: string;
+    allowedDomains?: string[] | null;
+  };
+  /** How well its facts are known, and whether accounts can be connected. */
+  evidence: { status: string; confirmed: number; connectable: boolean };
+  oauthAppId?: string | null;
 }
 
 export interface AppCategory {
   id: string;
   name: string;
-  description?: string | null;
+  description: string;
 }
 
 /** A user's connection to an app. */
@@ -24,17 +37,23 @@ export interface Account {
   id: string;
   name?: string | null;
   /** Your own id of the user. */
-  externalId?: string;
+  externalId: string;
   /** How sure it is that the person who connected is this user. */
-  binding?: 'verified' | 'embedded' | 'none';
+  binding: 'verified' | 'embedded' | 'none';
   /** `false` after a refresh or a test failed. */
-  healthy?: boolean;
+  healthy: boolean;
   /** `true` once the grant is gone: the user has to connect again. */
-  dead?: boolean | null;
-  app?: App;
-  createdAt?: Date;
-  updatedAt?: Date;
-  authorizedScopes?: string[];
+  dead: boolean;
+  status: 'healthy' | 'error' | 'dead';
+  /** A stable word for what is wrong, such as `revoked_by_user`. */
+  statusReason?: string | null;
+  /** `null` once the server does not know the app any more. */
+  app?: App | null;
+  createdAt: Date;
+  updatedAt: Date;
+  authorizedScopes: string[];
+  /** Scopes that were asked for and not granted. */
+  missingScopes: string[];
   /** Only when asked for by `includeCredentials`. The keys are the app's own field names. */
   credentials?: Record<string, unknown> | null;
   expiresAt?: Date | null;
@@ -90,8 +109,8 @@ export interface Erasure {
 export interface User {
   id: string;
   externalId: string;
-  createdAt?: Date;
-  updatedAt?: Date;
+  createdAt: Date;
+  updatedAt: Date;
 }
 
 export interface ConnectToken {
@@ -119,22 +138,26 @@ export interface TokenValidation {
   /** Fields that the override fills. */
   appOverrideFieldNames?: string[] | null;
   oauthAppId?: string | null;
+  oauthAppConnectBaseUrl?: string | null;
+  oauthAppWorkdayOfficial: boolean;
   projectId?: string | null;
   projectAppName?: string | null;
   projectSupportEmail?: string | null;
-  projectEnvironment?: string | null;
+  projectEnvironment?: 'development' | 'production' | null;
   successRedirectUri?: string | null;
   errorRedirectUri?: string | null;
 }
 
 /** Your own registration (OAuth client) at an app. The secret is never given back. */
-export interface OAuthApp extends App {
+export interface OAuthApp extends AppFacts {
   id: string;
+  name: string;
+  /** Empty until it is entered. */
   clientId: string;
-  scopes?: string[];
-  additionalScopes?: string[];
+  scopes: string[];
+  additionalScopes: string[];
   /** To be registered with the app. */
-  redirectUri?: string;
+  redirectUri: string;
   /** The public half of its key (a JWK), to be registered at the app. */
   publicJwk?: Record<string, unknown> | null;
   /** Where apps that fetch keys find it. */
@@ -143,8 +166,8 @@ export interface OAuthApp extends App {
   /** PEM. */
   clientCertificate?: string | null;
   ownerId: string;
-  createdAt?: Date;
-  updatedAt?: Date;
+  createdAt: Date;
+  updatedAt: Date;
 }
 
 export interface Project {
@@ -152,13 +175,23 @@ export interface Project {
   name: string;
   appName?: string | null;
   supportEmail?: string | null;
-  connectRequireKeyAuthTest?: boolean;
+  connectRequireKeyAuthTest: boolean;
   /** Whether users choose on the connect page how much they allow. */
-  scopeChoice?: boolean;
+  scopeChoice: boolean;
+  /** Where browsers are sent to be confirmed by your backend. */
+  verifyUrl?: string | null;
+  /** The origin of its clients' redirect URIs; `null`: the server's own. */
+  callbackOrigin?: string | null;
+  /** The only hosts that your code may call, beside those of the apps; `null`: all public ones. */
+  codeHosts?: string[] | null;
+  /** Whether components' code sees placeholders in the place of credentials. */
+  blindTokens: boolean;
+  /** Names of packages that mean `@grantkeep/runtime` in components' code. */
+  componentPackages: string[];
 }
 
 export interface ProjectInfo {
-  apps: { id: string | null; nameSlug: string }[];
+  apps: { id?: string | null; nameSlug: string }[];
 }
 
 export interface ListOptions {
@@ -181,6 +214,13 @@ export interface AppListOptions extends ListOptions {
   sortKey?: 'name' | 'name_slug' | 'featured_weight';
   sortDirection?: 'asc' | 'desc';
   categoryIds?: string[];
+  authType?: 'keys' | 'oauth' | 'none';
+  /** How well their facts are known: the word of `evidence.status`. */
+  evidence?: string;
+  /** At least so well: the number of `evidence.confirmed`. */
+  confirmedMin?: number;
+  /** Also those that cannot be connected yet. */
+  includeUnconnectable?: boolean;
   hasComponents?: boolean;
   hasActions?: boolean;
   hasTriggers?: boolean;
@@ -216,7 +256,6 @@ export interface AccountCreation {
   name?: string;
   /** Reconnects this account. */
   accountId?: string;
-  oauthAppId?: string;
   /** Its values stand in for `fields`. */
   appOverrideId?: string;
 }
@@ -226,7 +265,7 @@ export interface AppOverride {
   id: string;
   name: string;
   app: App;
-  oauthAppId: string | null;
+  oauthAppId?: string | null;
   /** Field name to value. */
   cfmap: Record<string, string>;
   ownerId: string;
@@ -247,9 +286,11 @@ export interface AppOverrideCreation {
 export interface CustomApp {
   slug: string;
   /** `null`: the server cannot read the definition any more; `problems` says why. */
-  app: App | null;
+  app?: App | null;
   /** The app file (TOML). Not in lists. */
-  definition?: string;
+  definition?: string | null;
+  /** What `discover` found, as the servers said it. */
+  discovered?: Record<string, unknown> | null;
   problems: CustomAppProblem[];
   version: number;
   createdAt: Date;
@@ -266,7 +307,7 @@ export interface CustomAppProblem {
 export interface CustomAppReplacement {
   definition: string;
   /** The version that you read; when it is not the newest, nothing is written. */
-  version?: number;
+  version?: number | null;
   /** Credentials that are there may go to the new addresses. */
   confirmEndpointChange?: boolean;
 }
@@ -304,15 +345,18 @@ export interface FreezeState {
 
 export interface UsageSpan {
   creditsUsed: number;
-  actionRunCreditsUsed?: number | null;
-  proxyCreditsUsed?: number | null;
-  sourceEmitCreditsUsed?: number | null;
+  actionRunCreditsUsed: number;
+  proxyCreditsUsed: number;
+  sourceEmitCreditsUsed: number;
   /** Seconds since 1970. */
   usageStartTs: number;
   usageEndTs: number;
 }
 
 export interface ProjectUsage {
+  /** The same as `startTs` and `endTs`, in ISO 8601. */
+  start: string;
+  end: string;
   /** Seconds since 1970. */
   startTs: number;
   endTs: number;
@@ -322,17 +366,17 @@ export interface ProjectUsage {
   vends: number;
   connects: number;
   refreshes: number;
-  actionRuns?: number;
-  sourceEmits?: number;
+  actionRuns: number;
+  sourceEmits: number;
 }
 
 /** A limit of your own. */
 export interface RateLimit {
   /** For `rateLimit` of a client or a call. */
   token: string;
-  windowSizeSeconds?: number;
-  requestsPerWindow?: number;
-  createdAt?: Date;
+  windowSizeSeconds: number;
+  requestsPerWindow: number;
+  createdAt: Date;
 }
 
 /** A file that is kept for a day. */
@@ -349,8 +393,9 @@ export interface StashedFile {
 
 export interface OAuthAppCreation {
   app: string;
-  clientId: string;
-  clientSecret: string;
+  /** May follow by `update`: the redirect URI to register is known only when there is a client. */
+  clientId?: string;
+  clientSecret?: string;
   name?: string;
   description?: string;
   scopes?: string[];
@@ -366,11 +411,22 @@ export interface OAuthAppCreation {
 
 export interface ProjectCreation {
   name: string;
-  appName?: string;
-  supportEmail?: string;
+  /** The product's name as its users know it; `null` takes it away. */
+  appName?: string | null;
+  supportEmail?: string | null;
   connectRequireKeyAuthTest?: boolean;
   /** Whether users choose on the connect page how much they allow. */
   scopeChoice?: boolean;
+  /** Where browsers are sent to be confirmed by your backend: https, exact. `null`: nowhere. */
+  verifyUrl?: string | null;
+  /** One of the origins that the operator permits; `null`: the server's own. */
+  callbackOrigin?: string | null;
+  /** `api.example.com`, or `*.example.com` for all below it. Empty: none; `null`: all. */
+  codeHosts?: string[] | null;
+  /** Whether components' code sees placeholders in the place of credentials. */
+  blindTokens?: boolean;
+  /** Names of packages that mean `@grantkeep/runtime` in components' code. */
+  componentPackages?: string[];
 }
 
 export type WebhookTopic =
@@ -381,13 +437,16 @@ export type WebhookTopic =
   | 'account.expiring'
   | 'account.recovered'
   | 'account.deleted'
-  | 'account.needed';
+  | 'account.needed'
+  | 'trigger.paused'
+  | 'workflow.failed'
+  | 'workflow.emitted';
 
 export interface WebhookDeliveryState {
   state: 'happy' | 'penalty' | 'life_support' | 'deactivated';
   /** Seconds since 1970. */
-  since?: number;
-  lastError?: string;
+  since: number;
+  lastError?: string | null;
   consecutiveFailures: number;
   /** News that came while nothing was posted any more; it waits for a replay. */
   sheds: number;
@@ -398,13 +457,14 @@ export interface WebhookEndpoint {
   id: string;
   url: string;
   /** `null`: all, those that are still to come too. */
-  topics: WebhookTopic[] | null;
+  topics?: WebhookTopic[] | null;
   /** Whether it is the one of `projectEnvironment`. */
   default: boolean;
   deliveryState: WebhookDeliveryState;
   createdAt: Date;
   updatedAt: Date;
-  secret?: string;
+  /** Only in the answers that made it. */
+  secret?: string | null;
 }
 
 export interface WebhookEndpointOptions {
@@ -441,10 +501,11 @@ export interface WebhookDelivery {
 export interface Webhook {
   id: string;
   url: string;
-  signingKey?: string;
+  /** Only in the answers that made it. */
+  signingKey?: string | null;
   signingKeySet: boolean;
-  active?: boolean;
-  deliveryState?: WebhookDeliveryState;
+  active: boolean;
+  deliveryState: WebhookDeliveryState;
   /** Seconds since 1970. */
   createdAt: number;
   updatedAt: number;
@@ -496,21 +557,21 @@ export interface ConfiguredField {
   options?: Record<string, unknown>[] | null;
   stringOptions?: string[] | null;
   context?: Record<string, unknown> | null;
-  errors?: string[] | null;
-  observations?: Record<string, unknown>[];
+  errors: string[];
+  observations: Record<string, unknown>[];
 }
 
 export interface ReloadedFields {
   dynamicProps?: { id: string; configurableProps: Record<string, unknown>[] } | null;
-  errors?: string[] | null;
-  observations?: Record<string, unknown>[];
+  errors: string[];
+  observations: Record<string, unknown>[];
 }
 
 export interface RunResult {
   /** By name; `$summary` is for people. */
-  exports?: Record<string, unknown> | null;
+  exports: Record<string, unknown>;
   /** What the action's code logged. */
-  os?: Record<string, unknown>[] | null;
+  os: Record<string, unknown>[];
   ret?: unknown;
   stashId?: string | null;
 }
@@ -559,23 +620,30 @@ export interface DeployOptions extends Chosen {
 export interface DeployedTrigger {
   id: string;
   type: 'DeployedComponent' | 'HttpInterface' | 'TimerInterface';
-  name?: string | null;
-  nameSlug?: string | null;
-  active?: boolean;
+  name: string;
+  nameSlug?: string;
+  active: boolean;
   ownerId?: string;
   componentId?: string;
   componentKey?: string | null;
   configurableProps?: Record<string, unknown>[];
   configuredProps?: Record<string, unknown>;
   emitOnDeploy?: boolean;
+  /** What failed lately. */
+  callbackObservations?: Record<string, unknown>[] | null;
   webhookSigningKey?: string | null;
+  /** Where requests become events. Whoever knows it can send some. */
   endpointUrl?: string;
+  /** The part of the address that nobody can guess. */
+  key?: string;
+  customResponse?: boolean;
   intervalSeconds?: number | null;
   cron?: string | null;
   timezone?: string;
   /** Seconds since 1970. */
-  createdAt?: number;
-  updatedAt?: number;
+  scheduleChangedAt?: number;
+  createdAt: number;
+  updatedAt: number;
 }
 
 export interface DeployedTriggerListOptions extends ListOptions {
@@ -593,13 +661,8 @@ export interface TriggerEvent {
   sum?: string | null;
 }
 
-export interface TriggerWebhook {
-  id: string;
-  url: string;
-  signingKey?: string | null;
-  signingKeySet: boolean;
-  active?: boolean;
-}
+/** An address that a trigger posts to. */
+export type TriggerWebhook = Webhook;
 
 /** Steps that follow each other. */
 export interface Workflow {
