@@ -156,6 +156,9 @@ fn doc(world: &World) -> Result<Outcome, String> {
 }
 
 fn sdk(world: &World) -> Result<Outcome, String> {
+    if let Some(broken) = binary(world)? {
+        return Ok(broken);
+    }
     let mut all = Counts::default();
     for (name, folder) in [("sdk", SDK), ("sdk-runtime", RUNTIME), ("components", COMPONENTS)] {
         if let Some(skipped) = without_package(folder) {
