@@ -201,6 +201,8 @@ class Method:
         self.verb = key.split(" ", 1)[0]
         self.operation = operation
         self.path = self._path(path)
+        if key in table.WITHOUT_PROJECT:
+            self.path = self.path.replace("{project}", "{project?}")
         self.said = said
         self.own = None if operation.own and operation.own.until and said else operation.own
         self.query = self._query()
@@ -378,6 +380,8 @@ class Method:
             lines.append("            anonymous=True,")
         if self.operation.repeatable:
             lines.append("            repeatable=True,")
+        if self.operation.once:
+            lines.append(f"            once={self.operation.once},")
         return [*lines, "        )"]
 
 
@@ -476,7 +480,8 @@ def model(document: Document, name: str) -> List[str]:
         lines += ["    _read = {", *readers, "    }"]
     lines += named_set("_required", [it for it, (_, needed) in fields.items() if needed])
     lines += named_set("_optional", [it for it, (_, needed) in fields.items() if not needed])
-    lines += named_set("_secret", [it for it in fields if it in table.SECRET])
+    secret = [it for it in fields if {it, f"{here(name)}.{it}"} & table.SECRET]
+    lines += named_set("_secret", secret)
     return lines if lines[-1] else lines[:-1]
 
 

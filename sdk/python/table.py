@@ -49,6 +49,8 @@ class Operation:
     own: Optional[Own] = None
     #: A POST that does no harm when it is done twice.
     repeatable: bool = False
+    #: When a PUT is sent once only, in Python: its answer comes once, or it fails the second time.
+    once: str = ""
 
 
 TEXT: Schema = {"type": "string"}
@@ -236,7 +238,7 @@ def _webhook() -> Dict[str, Operation]:
     at = "/v1/connect/{}/webhook"
     return {
         f"GET {at}": Operation("project_environment.retrieve_webhook", unwrap="data", maybe=True),
-        f"PUT {at}": Operation("project_environment.update_webhook", unwrap="data"),
+        f"PUT {at}": Operation("project_environment.update_webhook", unwrap="data", once="True"),
         f"DELETE {at}": Operation("project_environment.delete_webhook"),
         f"POST {at}/regenerate_signing_key": Operation(
             "project_environment.regenerate_webhook_signing_key", unwrap="data"
@@ -299,7 +301,8 @@ def _registered() -> Dict[str, Operation]:
         made[f"GET {at}"] = Operation(f"{name}.list")
         made[f"POST {at}"] = Operation(f"{name}.create")
         made[f"GET {at}/{{}}"] = Operation(f"{name}.retrieve", (part,))
-        made[f"PUT {at}/{{}}"] = Operation(f"{name}.{replace}", (part,))
+        once = "bool(version)" if name == "custom_apps" else ""
+        made[f"PUT {at}/{{}}"] = Operation(f"{name}.{replace}", (part,), once=once)
         made[f"DELETE {at}/{{}}"] = Operation(f"{name}.delete", (part,))
     made["POST /v1/connect/{}/custom_apps/discover"] = Operation("custom_apps.discover")
     return made
@@ -418,6 +421,48 @@ OPERATIONS: Mapping[str, Operation] = {
     **_workflows(),
     **_watched(),
 }
+
+#: Calls that are there without a project too, for credentials that say which one is meant.
+WITHOUT_PROJECT = frozenset(
+    {
+        "GET /v1/connect/{}/accounts",
+        "POST /v1/connect/{}/accounts",
+        "GET /v1/connect/{}/accounts/{}",
+        "PATCH /v1/connect/{}/accounts/{}",
+        "DELETE /v1/connect/{}/accounts/{}",
+        "GET /v1/connect/{}/accounts/{}/health",
+        "POST /v1/connect/{}/accounts/{}/refresh",
+        "GET /v1/connect/{}/accounts/{}/revocation",
+        "DELETE /v1/connect/{}/apps/{}/accounts",
+        "GET /v1/connect/{}/users",
+        "GET /v1/connect/{}/users/{}",
+        "DELETE /v1/connect/{}/users/{}",
+        "POST /v1/connect/{}/tokens",
+        "POST /v1/connect/{}/flows/{}/confirm",
+        "GET /v1/connect/{}/projects/info",
+        *(
+            call.format(kind)
+            for kind in ("components", "actions", "triggers")
+            for call in (
+                "GET /v1/connect/{{}}/{}",
+                "GET /v1/connect/{{}}/{}/{{}}",
+                "POST /v1/connect/{{}}/{}/configure",
+                "POST /v1/connect/{{}}/{}/props",
+            )
+        ),
+        "POST /v1/connect/{}/actions/run",
+        "POST /v1/connect/{}/triggers/deploy",
+        "GET /v1/connect/{}/deployed-triggers",
+        "GET /v1/connect/{}/deployed-triggers/{}",
+        "PUT /v1/connect/{}/deployed-triggers/{}",
+        "DELETE /v1/connect/{}/deployed-triggers/{}",
+        "GET /v1/connect/{}/deployed-triggers/{}/events",
+        "GET /v1/connect/{}/deployed-triggers/{}/pipelines",
+        "PUT /v1/connect/{}/deployed-triggers/{}/pipelines",
+        "GET /v1/connect/{}/deployed-triggers/{}/webhooks",
+        "PUT /v1/connect/{}/deployed-triggers/{}/webhooks",
+    }
+)
 
 #: Schemas of the document under the names that they have here.
 MODELS: Mapping[str, str] = {
@@ -552,10 +597,14 @@ HOLDING = frozenset(
     }
 )
 
-#: Fields that are never printed, whatever object they are in.
+#: Fields that are never printed, whatever object they are in, or in the one that is named.
 SECRET = frozenset(
     {
+        "DeployedTrigger.endpoint_url",
+        "DeployedTrigger.key",
+        "Workflow.endpoint_url",
         "access_token",
+        "bearer_token",
         "client_secret",
         "connect_link_url",
         "credentials",

@@ -91,6 +91,22 @@ async def test_a_post_that_may_have_been_done_is_not_sent_again(
     assert waits == []
 
 
+async def test_a_put_whose_answer_comes_once_is_sent_once(kind: str, waits: List[float]) -> None:
+    server = Pretend(lambda _, __: reply(503))
+    client = server.either(kind, api_key="k", project_id="proj_1")
+    replace = client.custom_apps.replace
+    calls_and_times: Any = (
+        (lambda: client.project_environment.update_webhook(url="https://x"), 1),
+        (lambda: replace("p", definition="", version=3), 1),
+        (lambda: replace("p", definition=""), 3),
+    )
+    for call, times in calls_and_times:
+        before = len(server.asked)
+        with pytest.raises(ServerError):
+            await given(call())
+        assert len(server.asked) - before == times
+
+
 async def test_a_post_that_was_not_done_is_sent_again(kind: str, waits: List[float]) -> None:
     made = {
         "token": "ctok_1",
@@ -335,7 +351,7 @@ async def test_an_empty_name_is_not_everybody(kind: str) -> None:
     assert server.asked == [] and calls.HOLDING == table.HOLDING
     await given(client.accounts.list(after="").all())
     await given(client.users.list(q="").all())
-    assert server.lines()[-1] == "GET /v1/connect/proj_1/users?q="
+    assert server.lines()[-1] == "GET /v1/connect/proj_1/users?q=&limit=100"
 
 
 async def test_only_what_is_given_is_sent(kind: str) -> None:
@@ -382,6 +398,30 @@ async def test_a_stashed_file_goes_and_comes_as_it_is_read(kind: str) -> None:
     gone = Pretend(lambda _, __: reply(404, {"error": "No such file", "code": "not_found"}))
     with pytest.raises(NotFoundError):
         await given(gone.either(kind, api_key="k", project_id="p").file_stash.download("x"))
+
+
+async def test_a_walk_asks_for_a_hundred_at_once_unless_told_how_many(kind: str) -> None:
+    server = Pretend(lambda _, __: reply(200, {"data": [USER], "page_info": {}}))
+    client = server.either(kind)
+    await given(client.users.list().all())
+    await given(client.users.list(limit=7).all())
+    await given(client.users.list().all(3))
+    assert await given(client.users.list().all(0)) == []
+    await given(client.users.list().page())
+    assert [it.url.query.decode() for it in server.asked] == ["limit=100", "limit=7", "limit=3", ""]
+
+
+async def test_a_list_with_before_is_walked_back_to_its_beginning(kind: str) -> None:
+    pages = {"c3": ("d c", "c2"), "c2": ("b a", "c1"), "c1": ("", None)}
+
+    def answer(it: httpx.Request, _: int) -> Any:
+        names, start = pages[it.url.params["before"]]
+        users = [{**USER, "external_id": name} for name in names.split()]
+        return reply(200, {"data": users, "page_info": {"start_cursor": start, "end_cursor": "c9"}})
+
+    client = Pretend(answer).either(kind)
+    found = await given(client.users.list(before="c3", limit=2).all())
+    assert [it.external_id for it in found] == ["d", "c", "b", "a"]
 
 
 async def test_a_server_that_repeats_a_page_does_not_trap_the_caller(kind: str) -> None:

@@ -87,6 +87,9 @@ async def test_lists_are_walked_both_ways(client: Any, world: World) -> None:
     else:
         back = list(before.pages(backward=True))
     assert [it.external_id for page in reversed(back) for it in page.data] == whole[:6]
+    last = pages[-1].start_cursor
+    looped = await listed(client.users.list(q=mark, limit=3, before=last))
+    assert sorted(it.external_id for it in looped) == sorted(whole[:6])
     assert len(await given(client.users.list(q=mark, limit=3).all(4))) == 4
     assert len((await given(client.users.list(q=mark, limit=3).page())).data) == 3
     if isinstance(client, AsyncGrantkeep):

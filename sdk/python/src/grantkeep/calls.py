@@ -116,6 +116,8 @@ class Call:
     anonymous: bool = False
     #: A POST that does no harm when it is done twice.
     repeatable: bool = False
+    #: A PUT whose answer comes once, or that fails when it was done before.
+    once: bool = False
     #: Whether an app answers: then a failing status is no failure of the call.
     of_app: bool = False
     #: Makes the body anew for each attempt, where one may be used once only.
@@ -265,7 +267,7 @@ def _again(call: Call, error: Union[APIError, NoAnswerError]) -> bool:
 
     What a server refused for its load (429), and what was never sent, was not done.
     """
-    harmless = call.method in IDEMPOTENT or call.repeatable
+    harmless = call.repeatable or (call.method in IDEMPOTENT and not call.once)
     if isinstance(error, NoAnswerError):
         return harmless or not error.sent
     if error.status == 429:
@@ -344,14 +346,17 @@ def as_json(value: Any) -> str:
 
 
 def path(settings: Settings, template: str, *parts: str) -> str:
-    """The template with the client's project and the parts in their places, encoded."""
+    """The template with the client's project and the parts in their places, encoded.
+
+    ``{project?}`` may be missing where the credential says which one is meant.
+    """
+    if settings.project_implied and not settings.project_id:
+        template = template.replace("/{project?}", "")
+    template = template.replace("{project?}", "{project}")
     if "{project}" in template:
-        if settings.project_id:
-            template = template.replace("{project}", segment(settings.project_id, "project_id"))
-        elif settings.project_implied:
-            template = template.replace("/{project}", "")
-        else:
+        if not settings.project_id:
             raise InvalidOptionError("This call needs a project_id: give it to the client")
+        template = template.replace("{project}", segment(settings.project_id, "project_id"))
     for part in parts:
         at = template.index("{")
         end = template.index("}", at)

@@ -1037,7 +1037,7 @@ class DeployedTrigger(Model):
             "updated_at",
         }
     )
-    _secret = frozenset({"webhook_signing_key"})
+    _secret = frozenset({"webhook_signing_key", "key", "endpoint_url"})
 
 
 class TriggerEvent(Model):
@@ -1123,6 +1123,7 @@ class Workflow(Model):
     }
     _required = frozenset({"created_at", "id", "name", "steps", "updated_at", "version"})
     _optional = frozenset({"auth", "due_at", "endpoint_url", "timer"})
+    _secret = frozenset({"endpoint_url"})
 
 
 class WorkflowFile(Model):
@@ -1149,6 +1150,7 @@ class DeployedWorkflow(Model):
     }
     _required = frozenset({"data", "fresh"})
     _optional = frozenset({"bearer_token"})
+    _secret = frozenset({"bearer_token"})
 
 
 class WorkflowRun(Model):

@@ -9,6 +9,8 @@ from .calls import Call
 from .errors import UnexpectedAnswerError
 
 T = TypeVar("T")
+#: Items that a walk through a whole list asks for at once: the most that servers give.
+PAGE_ITEMS = 100
 
 
 class Page(Generic[T]):
@@ -33,11 +35,20 @@ class Page(Generic[T]):
 
 
 class Walk(Generic[T]):
-    """The order in which pages are asked for, forward or backward, without asking."""
+    """The order in which pages are asked for, forward or backward, without asking.
 
-    def __init__(self, call: Call, backward: bool) -> None:
+    Backward unless told otherwise if the call has a ``before``. ``items`` is how many are wanted in
+    all, if not all of them are.
+    """
+
+    def __init__(
+        self, call: Call, backward: Optional[bool] = None, items: Optional[int] = None
+    ) -> None:
+        if call.query.get("limit") is None:
+            limit = PAGE_ITEMS if items is None else min(items, PAGE_ITEMS)
+            call = replace(call, query={**call.query, "limit": limit})
         self._call = call
-        self._backward = backward
+        self._backward = bool(call.query.get("before")) if backward is None else backward
         self._seen: Set[str] = set()
 
     def first(self) -> Call:

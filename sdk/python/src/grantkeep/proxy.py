@@ -104,7 +104,7 @@ class AppCall:
             "account_id": self.account_id,
             "external_user_id": UNSET if self.external_user_id is None else self.external_user_id,
         }
-        address = path(settings, "/v1/connect/{project}/proxy")
+        address = path(settings, "/v1/connect/{project?}/proxy")
         return Call(method, address, query=query, raw=raw, headers=sent, of_app=True)
 
 

@@ -207,7 +207,7 @@ class AsyncTokens:
             oauth_app_id: OAuth client that the token is for.
             scope: Space-separated; ``connect:*`` when absent.
         """
-        at = path(self._transport.settings, "/v1/connect/{project}/tokens")
+        at = path(self._transport.settings, "/v1/connect/{project?}/tokens")
         call = Call(
             "POST",
             at,
@@ -279,7 +279,7 @@ class AsyncFlows:
         """
         at = path(
             self._transport.settings,
-            "/v1/connect/{project}/flows/{flow_id}/confirm",
+            "/v1/connect/{project?}/flows/{flow_id}/confirm",
             flow_id,
         )
         call = Call(
@@ -315,7 +315,7 @@ class AsyncUsers:
             after: A page's ``end_cursor``
             before: A page's ``start_cursor``
         """
-        at = path(self._transport.settings, "/v1/connect/{project}/users")
+        at = path(self._transport.settings, "/v1/connect/{project?}/users")
         call = Call(
             "GET",
             at,
@@ -343,7 +343,7 @@ class AsyncUsers:
         """
         at = path(
             self._transport.settings,
-            "/v1/connect/{project}/users/{external_user_id}",
+            "/v1/connect/{project?}/users/{external_user_id}",
             external_user_id,
         )
         call = Call(
@@ -402,7 +402,7 @@ class AsyncAccounts:
             after: A page's ``end_cursor``
             before: A page's ``start_cursor``
         """
-        at = path(self._transport.settings, "/v1/connect/{project}/accounts")
+        at = path(self._transport.settings, "/v1/connect/{project?}/accounts")
         call = Call(
             "GET",
             at,
@@ -440,7 +440,7 @@ class AsyncAccounts:
             account_id: An account of the same user and app, to be reconnected in place.
             app_override_id: Its values stand in for fields of ``cfmap_json``.
         """
-        at = path(self._transport.settings, "/v1/connect/{project}/accounts")
+        at = path(self._transport.settings, "/v1/connect/{project?}/accounts")
         call = Call(
             "POST",
             at,
@@ -476,7 +476,7 @@ class AsyncAccounts:
         """
         at = path(
             self._transport.settings,
-            "/v1/connect/{project}/accounts/{account_id}",
+            "/v1/connect/{project?}/accounts/{account_id}",
             account_id,
         )
         call = Call(
@@ -505,7 +505,7 @@ class AsyncAccounts:
         """
         at = path(
             self._transport.settings,
-            "/v1/connect/{project}/accounts/{account_id}",
+            "/v1/connect/{project?}/accounts/{account_id}",
             account_id,
         )
         call = Call(
@@ -537,7 +537,7 @@ class AsyncAccounts:
         """
         at = path(
             self._transport.settings,
-            "/v1/connect/{project}/accounts/{account_id}",
+            "/v1/connect/{project?}/accounts/{account_id}",
             account_id,
         )
         call = Call(
@@ -562,7 +562,7 @@ class AsyncAccounts:
         """
         at = path(
             self._transport.settings,
-            "/v1/connect/{project}/accounts/{account_id}/health",
+            "/v1/connect/{project?}/accounts/{account_id}/health",
             account_id,
         )
         call = Call(
@@ -584,7 +584,7 @@ class AsyncAccounts:
         """Refreshes an account's access token now, however long it would last."""
         at = path(
             self._transport.settings,
-            "/v1/connect/{project}/accounts/{account_id}/refresh",
+            "/v1/connect/{project?}/accounts/{account_id}/refresh",
             account_id,
         )
         call = Call(
@@ -605,7 +605,7 @@ class AsyncAccounts:
         """Says what became of the grant of a deleted account."""
         at = path(
             self._transport.settings,
-            "/v1/connect/{project}/accounts/{account_id}/revocation",
+            "/v1/connect/{project?}/accounts/{account_id}/revocation",
             account_id,
         )
         call = Call(
@@ -623,7 +623,7 @@ class AsyncAccounts:
         options: Optional[CallOptions] = None,
     ) -> None:
         """Deletes all accounts of an app. Their grants are revoked in the background."""
-        at = path(self._transport.settings, "/v1/connect/{project}/apps/{app}/accounts", app)
+        at = path(self._transport.settings, "/v1/connect/{project?}/apps/{app}/accounts", app)
         call = Call(
             "DELETE",
             at,
@@ -645,7 +645,7 @@ class AsyncAccounts:
         """Lists all accounts of a user at once."""
         at = path(
             self._transport.settings,
-            "/v1/connect/{project}/users/{external_user_id}/accounts",
+            "/v1/connect/{project?}/users/{external_user_id}/accounts",
             external_user_id,
         )
         call = Call(
@@ -1067,6 +1067,7 @@ class AsyncCustomApps:
                 "definition": definition,
                 "version": version,
             },
+            once=bool(version),
         )
         return await self._transport.send(call, CustomApp, options)
 
@@ -1332,7 +1333,7 @@ class AsyncProjects:
         options: Optional[CallOptions] = None,
     ) -> ProjectInfo:
         """Tells which apps the project has clients for."""
-        at = path(self._transport.settings, "/v1/connect/{project}/projects/info")
+        at = path(self._transport.settings, "/v1/connect/{project?}/projects/info")
         call = Call(
             "GET",
             at,
@@ -1658,6 +1659,7 @@ class AsyncProjectEnvironment:
             body={
                 "url": url,
             },
+            once=True,
         )
         return await self._transport.send(call, within("data", Webhook), options)
 
@@ -1720,7 +1722,7 @@ class AsyncComponents:
         options: Optional[CallOptions] = None,
     ) -> AsyncListing[Component]:
         """Lists actions and triggers that can be configured."""
-        at = path(self._transport.settings, "/v1/connect/{project}/components")
+        at = path(self._transport.settings, "/v1/connect/{project?}/components")
         call = Call(
             "GET",
             at,
@@ -1744,7 +1746,7 @@ class AsyncComponents:
         options: Optional[CallOptions] = None,
     ) -> Component:
         """Gives one by its key."""
-        at = path(self._transport.settings, "/v1/connect/{project}/components/{key}", key)
+        at = path(self._transport.settings, "/v1/connect/{project?}/components/{key}", key)
         call = Call(
             "GET",
             at,
@@ -1779,7 +1781,7 @@ class AsyncComponents:
             prev_context: The ``context`` of the page before.
             query: What the user typed.
         """
-        at = path(self._transport.settings, "/v1/connect/{project}/components/configure")
+        at = path(self._transport.settings, "/v1/connect/{project?}/components/configure")
         call = Call(
             "POST",
             at,
@@ -1814,7 +1816,7 @@ class AsyncComponents:
             configured_props: Field name to value.
             dynamic_props_id: What ``reload_props`` gave.
         """
-        at = path(self._transport.settings, "/v1/connect/{project}/components/props")
+        at = path(self._transport.settings, "/v1/connect/{project?}/components/props")
         call = Call(
             "POST",
             at,
@@ -1951,7 +1953,7 @@ class AsyncActions:
         options: Optional[CallOptions] = None,
     ) -> AsyncListing[Component]:
         """Lists actions that can be configured."""
-        at = path(self._transport.settings, "/v1/connect/{project}/actions")
+        at = path(self._transport.settings, "/v1/connect/{project?}/actions")
         call = Call(
             "GET",
             at,
@@ -1974,7 +1976,7 @@ class AsyncActions:
         options: Optional[CallOptions] = None,
     ) -> Component:
         """Gives one by its key."""
-        at = path(self._transport.settings, "/v1/connect/{project}/actions/{key}", key)
+        at = path(self._transport.settings, "/v1/connect/{project?}/actions/{key}", key)
         call = Call(
             "GET",
             at,
@@ -2009,7 +2011,7 @@ class AsyncActions:
             prev_context: The ``context`` of the page before.
             query: What the user typed.
         """
-        at = path(self._transport.settings, "/v1/connect/{project}/actions/configure")
+        at = path(self._transport.settings, "/v1/connect/{project?}/actions/configure")
         call = Call(
             "POST",
             at,
@@ -2044,7 +2046,7 @@ class AsyncActions:
             configured_props: Field name to value.
             dynamic_props_id: What ``reload_props`` gave.
         """
-        at = path(self._transport.settings, "/v1/connect/{project}/actions/props")
+        at = path(self._transport.settings, "/v1/connect/{project?}/actions/props")
         call = Call(
             "POST",
             at,
@@ -2077,7 +2079,7 @@ class AsyncActions:
             dynamic_props_id: What ``reload_props`` gave.
             stash_id: Empty: a new file stash.
         """
-        at = path(self._transport.settings, "/v1/connect/{project}/actions/run")
+        at = path(self._transport.settings, "/v1/connect/{project?}/actions/run")
         call = Call(
             "POST",
             at,
@@ -2111,7 +2113,7 @@ class AsyncTriggers:
         options: Optional[CallOptions] = None,
     ) -> AsyncListing[Component]:
         """Lists triggers that can be configured."""
-        at = path(self._transport.settings, "/v1/connect/{project}/triggers")
+        at = path(self._transport.settings, "/v1/connect/{project?}/triggers")
         call = Call(
             "GET",
             at,
@@ -2134,7 +2136,7 @@ class AsyncTriggers:
         options: Optional[CallOptions] = None,
     ) -> Component:
         """Gives one by its key."""
-        at = path(self._transport.settings, "/v1/connect/{project}/triggers/{key}", key)
+        at = path(self._transport.settings, "/v1/connect/{project?}/triggers/{key}", key)
         call = Call(
             "GET",
             at,
@@ -2169,7 +2171,7 @@ class AsyncTriggers:
             prev_context: The ``context`` of the page before.
             query: What the user typed.
         """
-        at = path(self._transport.settings, "/v1/connect/{project}/triggers/configure")
+        at = path(self._transport.settings, "/v1/connect/{project?}/triggers/configure")
         call = Call(
             "POST",
             at,
@@ -2204,7 +2206,7 @@ class AsyncTriggers:
             configured_props: Field name to value.
             dynamic_props_id: What ``reload_props`` gave.
         """
-        at = path(self._transport.settings, "/v1/connect/{project}/triggers/props")
+        at = path(self._transport.settings, "/v1/connect/{project?}/triggers/props")
         call = Call(
             "POST",
             at,
@@ -2239,7 +2241,7 @@ class AsyncTriggers:
             dynamic_props_id: What ``reload_props`` gave.
             emit_on_deploy: Also what happened before; true if absent.
         """
-        at = path(self._transport.settings, "/v1/connect/{project}/triggers/deploy")
+        at = path(self._transport.settings, "/v1/connect/{project?}/triggers/deploy")
         call = Call(
             "POST",
             at,
@@ -2274,7 +2276,7 @@ class AsyncDeployedTriggers:
         options: Optional[CallOptions] = None,
     ) -> AsyncListing[DeployedTrigger]:
         """Lists what was deployed for a user."""
-        at = path(self._transport.settings, "/v1/connect/{project}/deployed-triggers")
+        at = path(self._transport.settings, "/v1/connect/{project?}/deployed-triggers")
         call = Call(
             "GET",
             at,
@@ -2298,7 +2300,7 @@ class AsyncDeployedTriggers:
         """Gives one."""
         at = path(
             self._transport.settings,
-            "/v1/connect/{project}/deployed-triggers/{trigger_id}",
+            "/v1/connect/{project?}/deployed-triggers/{trigger_id}",
             trigger_id,
         )
         call = Call(
@@ -2324,7 +2326,7 @@ class AsyncDeployedTriggers:
         """Changes one. What is left out stays."""
         at = path(
             self._transport.settings,
-            "/v1/connect/{project}/deployed-triggers/{trigger_id}",
+            "/v1/connect/{project?}/deployed-triggers/{trigger_id}",
             trigger_id,
         )
         call = Call(
@@ -2353,7 +2355,7 @@ class AsyncDeployedTriggers:
         """Takes one away. ``ignore_hook_errors``: also when its code fails at it."""
         at = path(
             self._transport.settings,
-            "/v1/connect/{project}/deployed-triggers/{trigger_id}",
+            "/v1/connect/{project?}/deployed-triggers/{trigger_id}",
             trigger_id,
         )
         call = Call(
@@ -2377,7 +2379,7 @@ class AsyncDeployedTriggers:
         """Gives its latest events; ``n`` of at most 100."""
         at = path(
             self._transport.settings,
-            "/v1/connect/{project}/deployed-triggers/{trigger_id}/events",
+            "/v1/connect/{project?}/deployed-triggers/{trigger_id}/events",
             trigger_id,
         )
         call = Call(
@@ -2400,7 +2402,7 @@ class AsyncDeployedTriggers:
         """Tells which workflows it starts."""
         at = path(
             self._transport.settings,
-            "/v1/connect/{project}/deployed-triggers/{trigger_id}/pipelines",
+            "/v1/connect/{project?}/deployed-triggers/{trigger_id}/pipelines",
             trigger_id,
         )
         call = Call(
@@ -2423,7 +2425,7 @@ class AsyncDeployedTriggers:
         """Sets which workflows it starts."""
         at = path(
             self._transport.settings,
-            "/v1/connect/{project}/deployed-triggers/{trigger_id}/pipelines",
+            "/v1/connect/{project?}/deployed-triggers/{trigger_id}/pipelines",
             trigger_id,
         )
         call = Call(
@@ -2448,7 +2450,7 @@ class AsyncDeployedTriggers:
         """Tells where it posts to."""
         at = path(
             self._transport.settings,
-            "/v1/connect/{project}/deployed-triggers/{trigger_id}/webhooks",
+            "/v1/connect/{project?}/deployed-triggers/{trigger_id}/webhooks",
             trigger_id,
         )
         call = Call(
@@ -2471,7 +2473,7 @@ class AsyncDeployedTriggers:
         """Sets where it posts to. Addresses that stay keep their key."""
         at = path(
             self._transport.settings,
-            "/v1/connect/{project}/deployed-triggers/{trigger_id}/webhooks",
+            "/v1/connect/{project?}/deployed-triggers/{trigger_id}/webhooks",
             trigger_id,
         )
         call = Call(

@@ -30,7 +30,7 @@ class AsyncFileStash:
 
         With ``stash_id`` it joins the files of that stash.
         """
-        at = path(self._transport.settings, "/v1/connect/{project}/file_stash")
+        at = path(self._transport.settings, "/v1/connect/{project?}/file_stash")
         call = Call(
             "POST",
             at,
@@ -45,6 +45,6 @@ class AsyncFileStash:
         self, s3_key: str, *, options: Optional[CallOptions] = None
     ) -> AsyncAppAnswer:
         """The file, while it comes: read it, or close it."""
-        at = path(self._transport.settings, "/v1/connect/{project}/file_stash/download")
+        at = path(self._transport.settings, "/v1/connect/{project?}/file_stash/download")
         call = Call("GET", at, query={"s3_key": s3_key}, headers={"accept": "*/*"})
         return AsyncAppAnswer(await self._transport.open(call, options))

@@ -13,7 +13,10 @@ T = TypeVar("T")
 
 
 class Listing(Generic[T]):
-    """A list. Loop over it for every item; nothing is sent before."""
+    """A list. Loop over it for every item; nothing is sent before.
+
+    One with ``before`` is walked backward from there, page by page.
+    """
 
     def __init__(
         self,
@@ -36,25 +39,31 @@ class Listing(Generic[T]):
         """The first page, or the one that ``after`` or ``before`` asks for."""
         return self._ask(self._call)
 
-    def pages(self, *, backward: bool = False) -> Iterator[Page[T]]:
-        """Each page in turn. ``backward``: from what is before ``before`` to the beginning."""
-        walk: Walk[T] = Walk(self._call, backward)
+    def pages(self, *, backward: Optional[bool] = None) -> Iterator[Page[T]]:
+        """Each page in turn: from ``after`` to the end, or from ``before`` to the beginning.
+
+        ``backward`` says it in so many words.
+        """
+        for page in self._walked(Walk(self._call, backward)):
+            yield page
+
+    def all(self, limit: Optional[int] = None) -> List[T]:
+        """Every item, or the first ``limit``."""
+        found: List[T] = []
+        if limit is not None and limit < 1:
+            return found
+        for page in self._walked(Walk(self._call, items=limit)):
+            found.extend(page.data)
+            if limit is not None and len(found) >= limit:
+                break
+        return found[:limit]
+
+    def _walked(self, walk: Walk[T]) -> Iterator[Page[T]]:
         call: Optional[Call] = walk.first()
         while call is not None:
             page = self._ask(call)
             yield page
             call = walk.next(page)
-
-    def all(self, limit: Optional[int] = None) -> List[T]:
-        """Every item, or the first ``limit``."""
-        found: List[T] = []
-        if limit == 0:
-            return found
-        for it in self:
-            found.append(it)
-            if limit is not None and len(found) >= limit:
-                break
-        return found
 
     def _ask(self, call: Call) -> Page[T]:
         return self._transport.send(call, lambda raw: Page(raw, self._read), self._options)

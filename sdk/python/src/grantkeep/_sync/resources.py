@@ -207,7 +207,7 @@ class Tokens:
             oauth_app_id: OAuth client that the token is for.
             scope: Space-separated; ``connect:*`` when absent.
         """
-        at = path(self._transport.settings, "/v1/connect/{project}/tokens")
+        at = path(self._transport.settings, "/v1/connect/{project?}/tokens")
         call = Call(
             "POST",
             at,
@@ -279,7 +279,7 @@ class Flows:
         """
         at = path(
             self._transport.settings,
-            "/v1/connect/{project}/flows/{flow_id}/confirm",
+            "/v1/connect/{project?}/flows/{flow_id}/confirm",
             flow_id,
         )
         call = Call(
@@ -315,7 +315,7 @@ class Users:
             after: A page's ``end_cursor``
             before: A page's ``start_cursor``
         """
-        at = path(self._transport.settings, "/v1/connect/{project}/users")
+        at = path(self._transport.settings, "/v1/connect/{project?}/users")
         call = Call(
             "GET",
             at,
@@ -343,7 +343,7 @@ class Users:
         """
         at = path(
             self._transport.settings,
-            "/v1/connect/{project}/users/{external_user_id}",
+            "/v1/connect/{project?}/users/{external_user_id}",
             external_user_id,
         )
         call = Call(
@@ -402,7 +402,7 @@ class Accounts:
             after: A page's ``end_cursor``
             before: A page's ``start_cursor``
         """
-        at = path(self._transport.settings, "/v1/connect/{project}/accounts")
+        at = path(self._transport.settings, "/v1/connect/{project?}/accounts")
         call = Call(
             "GET",
             at,
@@ -440,7 +440,7 @@ class Accounts:
             account_id: An account of the same user and app, to be reconnected in place.
             app_override_id: Its values stand in for fields of ``cfmap_json``.
         """
-        at = path(self._transport.settings, "/v1/connect/{project}/accounts")
+        at = path(self._transport.settings, "/v1/connect/{project?}/accounts")
         call = Call(
             "POST",
             at,
@@ -476,7 +476,7 @@ class Accounts:
         """
         at = path(
             self._transport.settings,
-            "/v1/connect/{project}/accounts/{account_id}",
+            "/v1/connect/{project?}/accounts/{account_id}",
             account_id,
         )
         call = Call(
@@ -505,7 +505,7 @@ class Accounts:
         """
         at = path(
             self._transport.settings,
-            "/v1/connect/{project}/accounts/{account_id}",
+            "/v1/connect/{project?}/accounts/{account_id}",
             account_id,
         )
         call = Call(
@@ -537,7 +537,7 @@ class Accounts:
         """
         at = path(
             self._transport.settings,
-            "/v1/connect/{project}/accounts/{account_id}",
+            "/v1/connect/{project?}/accounts/{account_id}",
             account_id,
         )
         call = Call(
@@ -562,7 +562,7 @@ class Accounts:
         """
         at = path(
             self._transport.settings,
-            "/v1/connect/{project}/accounts/{account_id}/health",
+            "/v1/connect/{project?}/accounts/{account_id}/health",
             account_id,
         )
         call = Call(
@@ -584,7 +584,7 @@ class Accounts:
         """Refreshes an account's access token now, however long it would last."""
         at = path(
             self._transport.settings,
-            "/v1/connect/{project}/accounts/{account_id}/refresh",
+            "/v1/connect/{project?}/accounts/{account_id}/refresh",
             account_id,
         )
         call = Call(
@@ -605,7 +605,7 @@ class Accounts:
         """Says what became of the grant of a deleted account."""
         at = path(
             self._transport.settings,
-            "/v1/connect/{project}/accounts/{account_id}/revocation",
+            "/v1/connect/{project?}/accounts/{account_id}/revocation",
             account_id,
         )
         call = Call(
@@ -623,7 +623,7 @@ class Accounts:
         options: Optional[CallOptions] = None,
     ) -> None:
         """Deletes all accounts of an app. Their grants are revoked in the background."""
-        at = path(self._transport.settings, "/v1/connect/{project}/apps/{app}/accounts", app)
+        at = path(self._transport.settings, "/v1/connect/{project?}/apps/{app}/accounts", app)
         call = Call(
             "DELETE",
             at,
@@ -645,7 +645,7 @@ class Accounts:
         """Lists all accounts of a user at once."""
         at = path(
             self._transport.settings,
-            "/v1/connect/{project}/users/{external_user_id}/accounts",
+            "/v1/connect/{project?}/users/{external_user_id}/accounts",
             external_user_id,
         )
         call = Call(
@@ -1067,6 +1067,7 @@ class CustomApps:
                 "definition": definition,
                 "version": version,
             },
+            once=bool(version),
         )
         return self._transport.send(call, CustomApp, options)
 
@@ -1332,7 +1333,7 @@ class Projects:
         options: Optional[CallOptions] = None,
     ) -> ProjectInfo:
         """Tells which apps the project has clients for."""
-        at = path(self._transport.settings, "/v1/connect/{project}/projects/info")
+        at = path(self._transport.settings, "/v1/connect/{project?}/projects/info")
         call = Call(
             "GET",
             at,
@@ -1658,6 +1659,7 @@ class ProjectEnvironment:
             body={
                 "url": url,
             },
+            once=True,
         )
         return self._transport.send(call, within("data", Webhook), options)
 
@@ -1720,7 +1722,7 @@ class Components:
         options: Optional[CallOptions] = None,
     ) -> Listing[Component]:
         """Lists actions and triggers that can be configured."""
-        at = path(self._transport.settings, "/v1/connect/{project}/components")
+        at = path(self._transport.settings, "/v1/connect/{project?}/components")
         call = Call(
             "GET",
             at,
@@ -1744,7 +1746,7 @@ class Components:
         options: Optional[CallOptions] = None,
     ) -> Component:
         """Gives one by its key."""
-        at = path(self._transport.settings, "/v1/connect/{project}/components/{key}", key)
+        at = path(self._transport.settings, "/v1/connect/{project?}/components/{key}", key)
         call = Call(
             "GET",
             at,
@@ -1779,7 +1781,7 @@ class Components:
             prev_context: The ``context`` of the page before.
             query: What the user typed.
         """
-        at = path(self._transport.settings, "/v1/connect/{project}/components/configure")
+        at = path(self._transport.settings, "/v1/connect/{project?}/components/configure")
         call = Call(
             "POST",
             at,
@@ -1814,7 +1816,7 @@ class Components:
             configured_props: Field name to value.
             dynamic_props_id: What ``reload_props`` gave.
         """
-        at = path(self._transport.settings, "/v1/connect/{project}/components/props")
+        at = path(self._transport.settings, "/v1/connect/{project?}/components/props")
         call = Call(
             "POST",
             at,
@@ -1951,7 +1953,7 @@ class Actions:
         options: Optional[CallOptions] = None,
     ) -> Listing[Component]:
         """Lists actions that can be configured."""
-        at = path(self._transport.settings, "/v1/connect/{project}/actions")
+        at = path(self._transport.settings, "/v1/connect/{project?}/actions")
         call = Call(
             "GET",
             at,
@@ -1974,7 +1976,7 @@ class Actions:
         options: Optional[CallOptions] = None,
     ) -> Component:
         """Gives one by its key."""
-        at = path(self._transport.settings, "/v1/connect/{project}/actions/{key}", key)
+        at = path(self._transport.settings, "/v1/connect/{project?}/actions/{key}", key)
         call = Call(
             "GET",
             at,
@@ -2009,7 +2011,7 @@ class Actions:
             prev_context: The ``context`` of the page before.
             query: What the user typed.
         """
-        at = path(self._transport.settings, "/v1/connect/{project}/actions/configure")
+        at = path(self._transport.settings, "/v1/connect/{project?}/actions/configure")
         call = Call(
             "POST",
             at,
@@ -2044,7 +2046,7 @@ class Actions:
             configured_props: Field name to value.
             dynamic_props_id: What ``reload_props`` gave.
         """
-        at = path(self._transport.settings, "/v1/connect/{project}/actions/props")
+        at = path(self._transport.settings, "/v1/connect/{project?}/actions/props")
         call = Call(
             "POST",
             at,
@@ -2077,7 +2079,7 @@ class Actions:
             dynamic_props_id: What ``reload_props`` gave.
             stash_id: Empty: a new file stash.
         """
-        at = path(self._transport.settings, "/v1/connect/{project}/actions/run")
+        at = path(self._transport.settings, "/v1/connect/{project?}/actions/run")
         call = Call(
             "POST",
             at,
@@ -2111,7 +2113,7 @@ class Triggers:
         options: Optional[CallOptions] = None,
     ) -> Listing[Component]:
         """Lists triggers that can be configured."""
-        at = path(self._transport.settings, "/v1/connect/{project}/triggers")
+        at = path(self._transport.settings, "/v1/connect/{project?}/triggers")
         call = Call(
             "GET",
             at,
@@ -2134,7 +2136,7 @@ class Triggers:
         options: Optional[CallOptions] = None,
     ) -> Component:
         """Gives one by its key."""
-        at = path(self._transport.settings, "/v1/connect/{project}/triggers/{key}", key)
+        at = path(self._transport.settings, "/v1/connect/{project?}/triggers/{key}", key)
         call = Call(
             "GET",
             at,
@@ -2169,7 +2171,7 @@ class Triggers:
             prev_context: The ``context`` of the page before.
             query: What the user typed.
         """
-        at = path(self._transport.settings, "/v1/connect/{project}/triggers/configure")
+        at = path(self._transport.settings, "/v1/connect/{project?}/triggers/configure")
         call = Call(
             "POST",
             at,
@@ -2204,7 +2206,7 @@ class Triggers:
             configured_props: Field name to value.
             dynamic_props_id: What ``reload_props`` gave.
         """
-        at = path(self._transport.settings, "/v1/connect/{project}/triggers/props")
+        at = path(self._transport.settings, "/v1/connect/{project?}/triggers/props")
         call = Call(
             "POST",
             at,
@@ -2239,7 +2241,7 @@ class Triggers:
             dynamic_props_id: What ``reload_props`` gave.
             emit_on_deploy: Also what happened before; true if absent.
         """
-        at = path(self._transport.settings, "/v1/connect/{project}/triggers/deploy")
+        at = path(self._transport.settings, "/v1/connect/{project?}/triggers/deploy")
         call = Call(
             "POST",
             at,
@@ -2274,7 +2276,7 @@ class DeployedTriggers:
         options: Optional[CallOptions] = None,
     ) -> Listing[DeployedTrigger]:
         """Lists what was deployed for a user."""
-        at = path(self._transport.settings, "/v1/connect/{project}/deployed-triggers")
+        at = path(self._transport.settings, "/v1/connect/{project?}/deployed-triggers")
         call = Call(
             "GET",
             at,
@@ -2298,7 +2300,7 @@ class DeployedTriggers:
         """Gives one."""
         at = path(
             self._transport.settings,
-            "/v1/connect/{project}/deployed-triggers/{trigger_id}",
+            "/v1/connect/{project?}/deployed-triggers/{trigger_id}",
             trigger_id,
         )
         call = Call(
@@ -2324,7 +2326,7 @@ class DeployedTriggers:
         """Changes one. What is left out stays."""
         at = path(
             self._transport.settings,
-            "/v1/connect/{project}/deployed-triggers/{trigger_id}",
+            "/v1/connect/{project?}/deployed-triggers/{trigger_id}",
             trigger_id,
         )
         call = Call(
@@ -2353,7 +2355,7 @@ class DeployedTriggers:
         """Takes one away. ``ignore_hook_errors``: also when its code fails at it."""
         at = path(
             self._transport.settings,
-            "/v1/connect/{project}/deployed-triggers/{trigger_id}",
+            "/v1/connect/{project?}/deployed-triggers/{trigger_id}",
             trigger_id,
         )
         call = Call(
@@ -2377,7 +2379,7 @@ class DeployedTriggers:
         """Gives its latest events; ``n`` of at most 100."""
         at = path(
             self._transport.settings,
-            "/v1/connect/{project}/deployed-triggers/{trigger_id}/events",
+            "/v1/connect/{project?}/deployed-triggers/{trigger_id}/events",
             trigger_id,
         )
         call = Call(
@@ -2400,7 +2402,7 @@ class DeployedTriggers:
         """Tells which workflows it starts."""
         at = path(
             self._transport.settings,
-            "/v1/connect/{project}/deployed-triggers/{trigger_id}/pipelines",
+            "/v1/connect/{project?}/deployed-triggers/{trigger_id}/pipelines",
             trigger_id,
         )
         call = Call(
@@ -2423,7 +2425,7 @@ class DeployedTriggers:
         """Sets which workflows it starts."""
         at = path(
             self._transport.settings,
-            "/v1/connect/{project}/deployed-triggers/{trigger_id}/pipelines",
+            "/v1/connect/{project?}/deployed-triggers/{trigger_id}/pipelines",
             trigger_id,
         )
         call = Call(
@@ -2448,7 +2450,7 @@ class DeployedTriggers:
         """Tells where it posts to."""
         at = path(
             self._transport.settings,
-            "/v1/connect/{project}/deployed-triggers/{trigger_id}/webhooks",
+            "/v1/connect/{project?}/deployed-triggers/{trigger_id}/webhooks",
             trigger_id,
         )
         call = Call(
@@ -2471,7 +2473,7 @@ class DeployedTriggers:
         """Sets where it posts to. Addresses that stay keep their key."""
         at = path(
             self._transport.settings,
-            "/v1/connect/{project}/deployed-triggers/{trigger_id}/webhooks",
+            "/v1/connect/{project?}/deployed-triggers/{trigger_id}/webhooks",
             trigger_id,
         )
         call = Call(

@@ -31,7 +31,7 @@ class FileStash:
 
         With ``stash_id`` it joins the files of that stash.
         """
-        at = path(self._transport.settings, "/v1/connect/{project}/file_stash")
+        at = path(self._transport.settings, "/v1/connect/{project?}/file_stash")
         call = Call(
             "POST",
             at,
@@ -46,6 +46,6 @@ class FileStash:
         self, s3_key: str, *, options: Optional[CallOptions] = None
     ) -> AppAnswer:
         """The file, while it comes: read it, or close it."""
-        at = path(self._transport.settings, "/v1/connect/{project}/file_stash/download")
+        at = path(self._transport.settings, "/v1/connect/{project?}/file_stash/download")
         call = Call("GET", at, query={"s3_key": s3_key}, headers={"accept": "*/*"})
         return AppAnswer(self._transport.open(call, options))
