@@ -293,6 +293,42 @@ browserTest('the SDK lists and deletes all of one user and nobody else', {}, asy
   assert.deepEqual((await backend.userAccounts.list('staying-user')).map((it) => it.id), [other]);
 });
 
+const OWN = 'calls of a page share a token, and a page that is opened gets one of its own';
+browserTest(OWN, {}, async ({ page }) => {
+  const user = 'calling-user';
+  const mine = assertConnected(await connectMail(page, user, SCRIPT));
+  const made = [];
+  await page.exposeFunction('askBackend', async (externalUserId) => {
+    made.push(await tokenFor(externalUserId));
+    return { token: made.at(-1), expiresAt: new Date(Date.now() + 600_000).toISOString() };
+  });
+  const seen = await page.evaluate(async ([baseUrl, externalUserId]) => {
+    const tokenCallback = (asked) => window.askBackend(asked.externalUserId);
+    const pd = createClient({ baseUrl, externalUserId, tokenCallback });
+    const listed = await pd.accounts.list().all();
+    const stop = new AbortController();
+    stop.abort();
+    const aborted = pd.accounts.list({}, { signal: stop.signal }).then();
+    const why = (call) => Promise.resolve(call).catch((it) => [it.name, it.code, it.status]);
+    const target = pd.proxy.get('/', { accountId: listed[0].id });
+    const handle = pd.connectAccount({ app: 'sim_keys' });
+    const frame = () => document.querySelector('iframe[title="Connect an account"]');
+    while (!frame()) await new Promise((done) => setTimeout(done, 10));
+    const token = new URL(frame().src).searchParams.get('token');
+    handle.close();
+    const told = [await why(aborted), await why(target)];
+    return { ids: listed.map((it) => it.id), told, token };
+  }, [server, user]);
+  assert.deepEqual(seen.ids, [mine]);
+  // The token has not the scope for the proxy, which the server says, and the page hears.
+  assert.deepEqual(seen.told, [
+    ['GrantkeepError', 'aborted', 0],
+    ['GrantkeepError', 'scope_missing', 403],
+  ]);
+  assert.equal(made.length, 2);
+  assert.equal(seen.token, made[1]);
+});
+
 const FORGED = 'messages of another origin connect nothing, end nothing and fail nothing';
 browserTest(FORGED, {}, async ({ page }) => {
   const { connectPage } = await openProduct(page, 'careful-user', SCRIPT);
