@@ -572,7 +572,7 @@ export interface RunResult {
   exports: Record<string, unknown>;
   /** What the action's code logged. */
   os: Record<string, unknown>[];
-  ret?: unknown;
+  ret: unknown;
   stashId?: string | null;
 }
 
