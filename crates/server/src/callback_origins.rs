@@ -1,7 +1,8 @@
 //! Further origins for redirect URIs: what is answered on them, which is the callback alone.
 
 use axum::extract::Request;
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use url::Url;
 
@@ -44,12 +45,15 @@ fn sent_on(app: &App, request: &Request) -> Response {
 
 /// Whether the request names this origin's host and port.
 fn is_asked(origin: &Url, request: &Request) -> bool {
-    let named = request.uri().authority().map(ToString::to_string).or_else(|| {
-        let host = request.headers().get(header::HOST)?;
-        host.to_str().ok().map(str::to_owned)
-    });
-    let asked = named.and_then(|it| Url::parse(&format!("{}://{it}", origin.scheme())).ok());
+    let asked = asked_at(origin.scheme(), request.uri(), request.headers());
     asked.is_some_and(|it| it.origin() == origin.origin())
+}
+
+/// The origin that a request names, said with this scheme.
+pub(crate) fn asked_at(scheme: &str, uri: &Uri, headers: &HeaderMap) -> Option<Url> {
+    let host = || headers.get(header::HOST)?.to_str().ok();
+    let named = uri.authority().map(Authority::as_str).or_else(host)?;
+    Url::parse(&format!("{scheme}://{named}")).ok()
 }
 
 /// `/connect/oauth/oa_.../callback`.

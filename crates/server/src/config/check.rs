@@ -54,6 +54,11 @@ impl Config {
         self.public_url.as_str().trim_end_matches('/')
     }
 
+    /// Every URL under which the operator lets this server be reached.
+    pub(crate) fn own_urls(&self) -> impl Iterator<Item = &url::Url> {
+        std::iter::once(&self.public_url).chain(&self.callback_origins)
+    }
+
     /// Scheme, host and port of the public URL, as browsers write an origin.
     pub fn public_origin(&self) -> String {
         self.public_url.origin().ascii_serialization()

@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, HeaderValue, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::time::Instant;
+use url::Url;
 
 use super::download::{Bounds, Cut, Download};
 use super::echo::{Needles, Scanner};
@@ -54,7 +55,8 @@ pub(super) async fn answer(
         echo,
     };
     let needles = sending.injection.needles(sending.proxy);
-    head.headers = headers::to_caller(head.headers, &sending.url);
+    let own: Vec<&Url> = config.own_urls().chain(&sending.asked.reached_at).collect();
+    head.headers = headers::to_caller(head.headers, &sending.url, &own);
     black_out(&mut head.headers, &needles, echo)?;
     let download = Download::new(incoming, Scanner::new(needles), bounds, Some(slot));
     let body = match (echo, length) {

@@ -15,6 +15,7 @@ use super::retry::RETRIES_MAX;
 use super::target::{self, Aim};
 use super::{Asked, headers};
 use crate::app::App;
+use crate::callback_origins;
 use crate::callers::{Anyone, InTenant};
 use crate::error::{self, Error, Result};
 use crate::query::Query;
@@ -148,6 +149,7 @@ async fn read(call_of: &Call, parts: &mut Parts) -> Result<Asked> {
         account: account.to_owned(),
         external_id,
         retries: retries(parts)?,
+        reached_at: callback_origins::asked_at("http", &parts.uri, &parts.headers),
     })
 }
 

@@ -173,8 +173,9 @@ fn marked(name: &str) -> Result<HeaderName> {
     }
 }
 
-/// The headers that the caller gets from the app. `at` is where the app was asked.
-pub(super) fn to_caller(mut headers: HeaderMap, at: &Url) -> HeaderMap {
+/// The headers that the caller gets from the app. `at` is where the app was asked; `own` is where
+/// this server is.
+pub(super) fn to_caller(mut headers: HeaderMap, at: &Url, own: &[&Url]) -> HeaderMap {
     let named = named_by_connection(&headers);
     let dropped = |name: &HeaderName| {
         DROPPED.binary_search(&name.as_str()).is_ok()
@@ -185,8 +186,12 @@ pub(super) fn to_caller(mut headers: HeaderMap, at: &Url) -> HeaderMap {
     for name in gone {
         headers.remove(name);
     }
-    if headers.get(LOCATION).is_some_and(|it| !leads_to_web(it, at)) {
-        headers.remove(LOCATION);
+    if let Some(location) = headers.remove(LOCATION)
+        && let Some(to) =
+            place(&location, at).filter(|it| !own.iter().any(|own| is_at(own, it, at)))
+        && let Ok(to) = HeaderValue::from_str(to.as_str())
+    {
+        headers.insert(LOCATION, to);
     }
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(
@@ -207,9 +212,18 @@ pub(crate) fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
     names.filter_map(|it| HeaderName::from_bytes(it.trim().as_bytes()).ok()).collect()
 }
 
-fn leads_to_web(location: &HeaderValue, at: &Url) -> bool {
-    let url = location.to_str().ok().and_then(|it| at.join(it).ok());
-    url.is_some_and(|it| matches!(it.scheme(), "https" | "http"))
+/// Where a `Location` leads, if to the web. It is sent as a whole: for the caller's client, a
+/// relative one would lead to this server, and whoever follows it there brings his own credential.
+fn place(location: &HeaderValue, at: &Url) -> Option<Url> {
+    let url = location.to_str().ok().and_then(|it| at.join(it).ok())?;
+    matches!(url.scheme(), "https" | "http").then_some(url)
+}
+
+/// Whether a client that goes to `to` brings what it has for `own`. Some compare the host alone, so
+/// another port of it counts too, unless it is the very place that was asked.
+fn is_at(own: &Url, to: &Url, at: &Url) -> bool {
+    let host = |it: &Url| it.host_str().map(|it| it.trim_end_matches('.').to_owned());
+    to.origin() == own.origin() || (host(to) == host(own) && to.origin() != at.origin())
 }
 
 fn is_page(headers: &HeaderMap) -> bool {
@@ -325,7 +339,7 @@ mod tests {
             ("location", "javascript:alert(1)"),
             ("etag", "\"1\""),
         ]);
-        let to = to_caller(from, &at);
+        let to = to_caller(from, &at, &[]);
         let mut names: Vec<&str> = to.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
         let expected = [
@@ -338,7 +352,42 @@ mod tests {
         ];
         assert_eq!(names, expected);
         assert_eq!(to["cache-control"], "private, no-store");
-        let moved = to_caller(headers(&[("location", "../b?c")]), &at);
-        assert_eq!(moved["location"], "../b?c");
+    }
+
+    #[test]
+    fn p_03_a_location_is_whole_and_never_this_server() {
+        let at = Url::parse("https://api.x.com/a/b?q").unwrap();
+        let own = ["https://gk.example/base", "https://login.acme.example", "http://gk:8080"];
+        let own = own.map(|it| Url::parse(it).unwrap());
+        let own: Vec<&Url> = own.iter().collect();
+        let moved = |location: &str, own: &[&Url]| {
+            let to = to_caller(headers(&[("location", location)]), &at, own);
+            to.get("location").map(|it| it.to_str().unwrap().to_owned())
+        };
+        for (location, whole) in [
+            ("../b?c", "https://api.x.com/b?c"),
+            ("/v1/connect/apps/slack/accounts", "https://api.x.com/v1/connect/apps/slack/accounts"),
+            ("https:/v1/connect", "https://api.x.com/v1/connect"),
+            ("?page=2", "https://api.x.com/a/b?page=2"),
+            ("//gk.example.evil.example/x", "https://gk.example.evil.example/x"),
+            ("http://api.x.com:81/x#y", "http://api.x.com:81/x#y"),
+        ] {
+            assert_eq!(moved(location, &own).as_deref(), Some(whole), "{location}");
+        }
+        for location in [
+            "https://gk.example/v1/connect",
+            "//GK.example/v1",
+            "https:\\\\gk.example\\v1",
+            "https://gk.example./v1",
+            "http://a:b@gk.example:81/v1",
+            "https://login.acme.example/x",
+            "http://gk:8080/v1",
+        ] {
+            assert_eq!(moved(location, &own), None, "{location}");
+        }
+        // An app at another port of our host may lead on to itself.
+        let beside = Url::parse("https://api.x.com:8443/").unwrap();
+        assert!(moved("/x", &[&beside]).is_some());
+        assert_eq!(moved("https://api.x.com:8443/x", &[&beside]), None);
     }
 }

@@ -31,6 +31,7 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, Method};
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use crate::app::App;
 use target::Aim;
@@ -48,6 +49,8 @@ struct Asked {
     external_id: Option<String>,
     /// How often it may be sent again after a failure that passes.
     retries: u32,
+    /// Where the caller reached this server, which need not be under its public URL.
+    reached_at: Option<Url>,
 }
 
 impl Asked {

@@ -157,6 +157,41 @@ async fn p_03_row_70_redirects_are_answers() {
     }
 }
 
+/// A client that follows redirects sends its own credential along to the server that it asked.
+#[tokio::test]
+async fn p_03_no_redirect_of_an_app_leads_a_caller_to_this_server() {
+    for lab in labs_with(&[("callback_origins", "https://login.acme.example")]).await {
+        let world = &lab.world;
+        let account = world.path(&format!("/accounts/{}", lab.account));
+        let following = reqwest::Client::builder().no_proxy().build().unwrap();
+        let delete = async |location: &str| {
+            lab.upstream.script([status(307, &format!("location: {location}\r\n"), "")]);
+            let request = lab.request(Method::DELETE, "/x").build().unwrap();
+            following.execute(request).await.unwrap()
+        };
+        // It is the app's own address that a relative one leads to, and nothing is brought there.
+        assert_eq!(delete(&account).await.status(), 200);
+        let seen = lab.upstream.last();
+        assert_eq!(seen.line, format!("DELETE {account} HTTP/1.1"));
+        assert_eq!(seen.header("authorization"), None);
+        let port = world.url.rsplit(':').next().unwrap();
+        for location in [
+            format!("{}{account}", world.url),
+            format!("//127.1:{port}{account}"),
+            "https://login.acme.example/connect".to_owned(),
+        ] {
+            let answer = delete(&location).await;
+            assert_eq!(answer.status(), 307, "{location}");
+            assert!(!answer.headers().contains_key("location"), "{location}");
+        }
+        // Under a name that only the caller knows it by, too.
+        lab.upstream.script([status(307, "location: http://gk.internal:81/v1\r\n", "")]);
+        let inside = lab.request(Method::DELETE, "/x").header("host", "gk.internal:8080");
+        assert!(!read(inside).await.headers.contains_key("location"));
+        assert_eq!(world.get(&account).await.status, 200, "the account is still there");
+    }
+}
+
 #[tokio::test]
 async fn p_06_row_80_what_is_not_for_the_caller_is_removed() {
     for lab in labs().await {
