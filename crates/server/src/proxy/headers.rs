@@ -110,15 +110,21 @@ const DROPPED: [&str; 33] = [
     "x-frame-options",
     "x-request-id",
 ];
-const DROPPED_BEGINNINGS: [&str; 8] = [
+const DROPPED_BEGINNINGS: [&str; 13] = [
     "access-control-",
     "content-security-policy",
     "cross-origin-",
     "proxy-",
     "public-key-pins",
     "sec-",
+    // Orders to web servers in front of this one, which would send their own files.
+    "x-accel-",
     "x-grantkeep-",
+    "x-lighttpd-",
+    "x-litespeed-",
     "x-pd-",
+    "x-reproxy-",
+    "x-sendfile",
 ];
 
 /// What a browser would show as a page.
@@ -332,6 +338,12 @@ mod tests {
             ("content-security-policy-report-only", "x"),
             ("access-control-allow-origin", "*"),
             ("x-grantkeep-error", "frozen"),
+            ("x-accel-redirect", "/secret"),
+            ("x-sendfile", "/etc/passwd"),
+            ("x-sendfile2", "/etc/passwd 0-"),
+            ("x-lighttpd-send-file", "/etc/passwd"),
+            ("x-litespeed-location", "/secret"),
+            ("x-reproxy-url", "http://127.0.0.1/"),
             ("connection", "x-inner, close"),
             ("x-inner", "1"),
             ("cache-control", "public, max-age=100"),

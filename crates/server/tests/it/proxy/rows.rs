@@ -199,7 +199,7 @@ async fn p_06_row_80_what_is_not_for_the_caller_is_removed() {
                     clear-site-data: \"*\"\r\nstrict-transport-security: max-age=1\r\n\
                     access-control-allow-origin: *\r\ncontent-type: text/html\r\n\
                     cache-control: public\r\nx-kept: 1\r\nx-dropped: 1\r\n\
-                    connection: x-dropped\r\n";
+                    connection: x-dropped\r\nx-accel-redirect: /x\r\nx-sendfile: /x\r\n";
         lab.upstream.script([answer(head, "<script>")]);
         let reply = lab.get("/x").await;
         assert_eq!(reply.text, "<script>");
@@ -209,6 +209,8 @@ async fn p_06_row_80_what_is_not_for_the_caller_is_removed() {
             "strict-transport-security",
             "access-control-allow-origin",
             "x-dropped",
+            "x-accel-redirect",
+            "x-sendfile",
         ] {
             assert!(!reply.headers.contains_key(name), "{name}: {:?}", reply.headers);
         }
