@@ -9,16 +9,25 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 const METHODS: &str = "GET, POST, PUT, PATCH, DELETE, OPTIONS";
-const EXPOSED: &str = "retry-after, x-grantkeep-error, x-ratelimit-limit, x-ratelimit-remaining, \
-     x-ratelimit-reset, x-request-id";
+/// Headers that pages may read: ours, and of an app's those that its answer cannot be used without.
+const EXPOSED: &str = "content-disposition, content-range, etag, link, location, retry-after, \
+     x-grantkeep-error, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset, x-request-id";
 /// Seconds that a browser may remember a preflight.
 const PREFLIGHT_LIFE_S: &str = "600";
 /// Headers that pages may send, besides any that begins with `x-pd-proxy-`.
-const HEADERS: [&str; 16] = [
+const HEADERS: [&str; 24] = [
     "accept",
     "authorization",
+    "content-language",
     "content-type",
     "idempotency-key",
+    "if-match",
+    "if-modified-since",
+    "if-none-match",
+    "if-range",
+    "if-unmodified-since",
+    "prefer",
+    "range",
     "user-agent",
     "x-fern-language",
     "x-fern-runtime",

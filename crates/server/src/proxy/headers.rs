@@ -34,12 +34,15 @@ const PASSED: [&str; 11] = [
 
 /// Not for an app, though marked for it: they belong to the connection, to the browser, to us, or
 /// tell the app of another request than the one that was judged.
-const REFUSED: [&str; 36] = [
+const REFUSED: [&str; 50] = [
     "accept-encoding",
     "access-control-request-headers",
     "access-control-request-method",
     "alt-used",
     "authorization",
+    "cf-connecting-ip",
+    "cf-connecting-ipv6",
+    "client-ip",
     "connection",
     "content-length",
     "cookie",
@@ -47,7 +50,10 @@ const REFUSED: [&str; 36] = [
     "date",
     "dnt",
     "expect",
+    "fastly-client-ip",
+    "fly-client-ip",
     "forwarded",
+    "forwarded-for",
     "host",
     "http2-settings",
     "keep-alive",
@@ -63,16 +69,25 @@ const REFUSED: [&str; 36] = [
     "true-client-ip",
     "upgrade",
     "via",
+    "wl-proxy-client-ip",
     "x-client-ip",
+    "x-cluster-client-ip",
+    "x-forwarded",
+    "x-host",
     "x-http-method",
     "x-http-method-override",
     "x-method-override",
+    "x-original-forwarded-for",
+    "x-original-host",
     "x-original-url",
+    "x-originating-ip",
     "x-real-ip",
-    "x-request-id",
+    "x-remote-addr",
+    "x-remote-ip",
     "x-rewrite-url",
 ];
-const REFUSED_BEGINNINGS: [&str; 5] = ["proxy-", "sec-", "x-forwarded-", "x-pd-", "x-grantkeep-"];
+const REFUSED_BEGINNINGS: [&str; 6] =
+    ["proxy-", "sec-", "x-envoy-", "x-forwarded-", "x-grantkeep-", "x-pd-"];
 
 /// Not passed back.
 const DROPPED: [&str; 33] = [
@@ -287,15 +302,25 @@ mod tests {
             ("x-pd-proxy-accept", "text/csv"),
             ("x-pd-proxy-x-foo", "bar"),
             ("x-pd-proxy-x-foo", "baz"),
+            ("x-request-id", "ours"),
+            ("x-pd-proxy-x-request-id", "theirs"),
         ]);
         let mut to = to_app(&from).unwrap();
         complete(&mut to);
         let mut names: Vec<&str> = to.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
-        let expected =
-            ["accept", "accept-encoding", "content-type", "idempotency-key", "user-agent", "x-foo"];
+        let expected = [
+            "accept",
+            "accept-encoding",
+            "content-type",
+            "idempotency-key",
+            "user-agent",
+            "x-foo",
+            "x-request-id",
+        ];
         assert_eq!(names, expected);
         assert_eq!(to["accept"], "text/csv");
+        assert_eq!(to["x-request-id"], "theirs");
         assert_eq!(to.get_all("x-foo").iter().count(), 2);
     }
 
@@ -316,6 +341,14 @@ mod tests {
             "x-http-method-override",
             "accept-encoding",
             "via",
+            "cf-connecting-ip",
+            "client-ip",
+            "true-client-ip",
+            "x-cluster-client-ip",
+            "x-envoy-original-path",
+            "x-forwarded",
+            "x-host",
+            "x-original-host",
             "",
         ] {
             let key = HeaderName::from_bytes(format!("{PREFIX}{name}").as_bytes()).unwrap();

@@ -104,7 +104,8 @@ async fn m_05_the_environments_do_not_mix() {
 async fn w_10_only_named_origins_may_call_from_a_browser() {
     let world = World::sqlite(&[]).await;
     let url = format!("{}{}", world.url, world.path("/tokens"));
-    let asked = "authorization,x-pd-proxy-x-foo,x-pd-environment";
+    let asked = "authorization,x-pd-proxy-x-foo,x-pd-environment,prefer,range,content-language,\
+                 if-match,if-none-match,if-modified-since,if-unmodified-since,if-range";
     let preflight = world.http.request(Method::OPTIONS, &url).header("origin", PRODUCT_ORIGIN);
     let preflight = preflight.header("access-control-request-method", "GET");
     let reply = read(preflight.header("access-control-request-headers", asked)).await;

@@ -88,6 +88,10 @@ async fn both_forms_without_a_project_for_keys_and_connect_tokens() {
         let reply = read(call(&token)).await;
         assert_eq!(reply.status, 200, "{reply:?}");
         assert_eq!(reply.headers["access-control-allow-origin"], PRODUCT_ORIGIN);
+        let exposed = reply.headers["access-control-expose-headers"].to_str().unwrap();
+        for name in ["etag", "link", "location"] {
+            assert!(exposed.split(", ").any(|it| it == name), "{name}: {exposed}");
+        }
         assert_eq!(lab.upstream.seen().len(), 3);
         assert!(lab.upstream.seen().iter().all(|it| it.line == "GET /base/x HTTP/1.1"));
     }
