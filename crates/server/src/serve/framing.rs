@@ -2,8 +2,9 @@
 //!
 //! Given both `Content-Length` and `Transfer-Encoding`, the library drops one and goes on; a proxy
 //! in front may have dropped the other, and then the two disagree about where the next request
-//! begins (RFC 9112 section 11.2). A bare line feed is taken by some and not by others. Both are
-//! refused here. So is a head that is too large although it came in one piece.
+//! begins (RFC 9112 section 11.2). So they may where one of the two comes twice, or where the body
+//! is coded in another way than in chunks. A bare line feed is taken by some and not by others. All
+//! of these are refused here. So is a head that is too large although it came in one piece.
 
 /// Longest line kept; longer ones are too large in any case.
 const LINE_BYTES_MAX: usize = 512 * 1024;
@@ -133,11 +134,14 @@ impl Head {
         let name = line[..colon].trim_ascii();
         let value = line[colon + 1..].trim_ascii();
         if name.eq_ignore_ascii_case(b"content-length") {
+            // Also when it says the same twice, which RFC 9112 section 6.3 leaves to the recipient.
+            self.ambiguous |= self.length.is_some() || self.chunked;
             self.length = std::str::from_utf8(value).ok().and_then(|it| it.parse().ok());
-            self.ambiguous |= self.length.is_none() || self.chunked;
+            self.ambiguous |= self.length.is_none();
         } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
+            self.ambiguous |= self.length.is_some() || self.chunked;
             self.chunked = true;
-            self.ambiguous |= self.length.is_some();
+            self.ambiguous |= !value.eq_ignore_ascii_case(b"chunked");
         }
     }
 
@@ -253,6 +257,23 @@ mod tests {
     }
 
     #[test]
+    fn o03_a_framing_is_said_once_and_is_a_length_or_chunks() {
+        let head = |fields: &str| found(&format!("POST / HTTP/1.1\r\n{fields}\r\n"));
+        for fields in [
+            "Content-Length: 3\r\ncontent-length: 3\r\n",
+            "Content-Length: 3, 3\r\n",
+            "Transfer-Encoding: chunked\r\ntransfer-encoding: chunked\r\n",
+            "Transfer-Encoding: chunked, chunked\r\n",
+            "Transfer-Encoding: gzip, chunked\r\n",
+            "Transfer-Encoding: identity\r\n",
+            "Transfer-Encoding:\r\n",
+        ] {
+            assert_eq!(head(fields), [AMBIGUOUS], "{fields:?}");
+        }
+        assert_eq!(head("Transfer-Encoding:  CHUNKED \r\n"), [OK]);
+    }
+
+    #[test]
     fn a_body_that_looks_like_a_head_is_a_body() {
         let inner = "GET / HTTP/1.1\nx: y\n\n";
         let text = format!("POST / HTTP/1.1\r\ncontent-length: {}\r\n\r\n{inner}", inner.len());
@@ -279,7 +300,8 @@ mod tests {
             parts in prop::collection::vec(
                 prop::sample::select(vec![
                     "GET / HTTP/1.1", "\r\n", "\n", "\r", "\r\n\r\n", "content-length: 3",
-                    "Content-Length:+3", "transfer-encoding: chunked", ":", " ", "3", "a;b=c", "0",
+                    "Content-Length:+3", "transfer-encoding: chunked", ", chunked", ":", " ", "3",
+                    "a;b=c", "0",
                     "18446744073709551615", "ffffffffffffffff", "abc", "PRI * HTTP/2.0", "\0", "é",
                 ]),
                 0..24,
