@@ -12,6 +12,10 @@ use super::{ConfigError, env_name};
 /// Kinds of `sslmode` under which somebody in between can read along.
 const WEAK_MODES: [&str; 5] = ["disable", "allow", "prefer", "require", "verify-ca"];
 
+/// What a request that calls an app may take besides the call: its account is read and recorded,
+/// and it is the call that says whose time was over.
+const CALL_MARGIN: Duration = Duration::from_secs(5);
+
 impl Config {
     /// Refuses what cannot work; the lines returned are warnings.
     pub(super) fn check(&self) -> Result<Vec<String>, ConfigError> {
@@ -47,6 +51,12 @@ impl Config {
     /// How long the answer to a request that has code run may take.
     pub(crate) fn longest_answer(&self) -> Duration {
         self.request_timeout_ms.duration() + self.code_wall_ms.duration()
+    }
+
+    /// How long the answer to a request that calls an app may take to begin.
+    pub(crate) fn longest_call(&self) -> Duration {
+        let call = self.proxy_total_timeout_ms.duration();
+        self.request_timeout_ms.duration().max(call) + CALL_MARGIN
     }
 
     /// The public URL without its last slash: what paths are appended to.

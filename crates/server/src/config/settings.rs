@@ -149,7 +149,8 @@ settings! {
         /// How long a connection may stay open with nothing asked.
         idle_timeout_ms: Millis = "75000", 100..=3_600_000;
         /// How long a request may take from its first byte to the head of its answer. One that has
-        /// code run may take `code_wall_ms` longer.
+        /// code run may take `code_wall_ms` longer; one that calls an app has
+        /// `proxy_total_timeout_ms` where that is more.
         request_timeout_ms: Millis = "60000", 100..=600_000;
         /// How many wrong credentials one address (of IPv6 its /64) may send in a minute. Beyond
         /// that they are answered with 429; a right one is always let in.

@@ -59,6 +59,8 @@ pub(super) struct Gate {
     timeout: Duration,
     /// The same for what has code run.
     code_timeout: Duration,
+    /// The same for calls to apps.
+    proxy_timeout: Duration,
 }
 
 impl Gate {
@@ -76,6 +78,7 @@ impl Gate {
             uri_bytes_max: config.uri_bytes_max,
             timeout: config.request_timeout_ms.duration(),
             code_timeout: config.longest_answer(),
+            proxy_timeout: config.longest_call(),
         })
     }
 
@@ -147,13 +150,14 @@ impl Gate {
         }
     }
 
-    /// How long the answer may take. What has code run has the code's own limit on top: who exceeds
-    /// that is told so by the run, and not by this.
+    /// How long the answer may take. What has code run or calls an app has that one's own limits:
+    /// who exceeds them is told so by the run or the call, and not by this.
     fn timeout(&self, uri: &Uri) -> Duration {
         match within(uri.path()) {
             Some("actions" | "components" | "triggers" | "deployed-triggers" | "workflows") => {
                 self.code_timeout
             }
+            Some("proxy") => self.proxy_timeout,
             _ => self.timeout,
         }
     }

@@ -152,6 +152,24 @@ async fn row_77_an_app_that_hangs_is_left() {
     }
 }
 
+/// An app has its own time, also where that is longer than other requests have.
+#[tokio::test]
+async fn p_08_an_app_may_take_longer_than_other_requests() {
+    for lab in labs_with(&[("request_timeout_ms", "1000")]).await {
+        let (came, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let mut late = vec![Do::Tell(Arc::clone(&came)), Do::Await(Arc::clone(&go))];
+        late.extend(answer("", "late"));
+        lab.upstream.script([late]);
+        let app = async {
+            came.notified().await;
+            tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+            go.notify_one();
+        };
+        let (reply, ()) = tokio::join!(lab.get("/x"), app);
+        assert_eq!((reply.status.as_u16(), reply.text.as_str()), (200, "late"));
+    }
+}
+
 #[tokio::test]
 async fn row_77_a_byte_a_second_ends_with_the_time_for_all() {
     let settings = [("proxy_idle_timeout_ms", "1000"), ("proxy_total_timeout_ms", "600")];
