@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -12,7 +11,9 @@ use url::Url;
 use super::download::{Bounds, Cut, Download};
 use super::echo::{Needles, Scanner};
 use super::headers;
+use super::record::Passing;
 use super::send::Sending;
+use crate::egress::BodyError;
 use crate::error::{self, Error, Result};
 use crate::projects::Echo;
 use crate::slots::Slot;
@@ -31,7 +32,7 @@ pub(super) async fn answer(
     sending: Sending<'_>,
     response: Response<Incoming>,
     (slot, echo): (Slot, Echo),
-) -> Result<Response<Body>> {
+) -> Result<Response<Passing>> {
     let (mut head, incoming) = response.into_parts();
     if head.status.is_informational() {
         return Err(error::UPSTREAM_PROTOCOL.logging("the app changed the protocol"));
@@ -61,7 +62,7 @@ pub(super) async fn answer(
     let download = Download::new(incoming, Scanner::new(needles), bounds, Some(slot));
     let body = match (echo, length) {
         (Echo::Refuse, Some(..=READ_BYTES_MAX)) => read(download).await?,
-        _ => Body::new(download),
+        _ => Passing::Coming(download),
     };
     let mut answer = Response::new(body);
     *answer.status_mut() = head.status;
@@ -80,13 +81,17 @@ fn black_out(headers: &mut HeaderMap, needles: &Needles, echo: Echo) -> Result<(
     Ok(())
 }
 
-async fn read(download: Download) -> Result<Body> {
-    match download.collect().await {
-        Ok(all) => Ok(Body::from(all.to_bytes())),
-        Err(error) => match error.downcast_ref::<Cut>() {
-            Some(Cut::Secret) => Err(error::SECRET_IN_RESPONSE.into()),
-            Some(Cut::Late) => Err(error::UPSTREAM_TIMEOUT.into()),
-            _ => Err(Error::from(error::UPSTREAM_PROTOCOL).logging(error)),
-        },
+async fn read(download: Download) -> Result<Passing> {
+    let read = download.collect().await;
+    read.map(|it| Passing::Whole(it.to_bytes())).map_err(|it| told(&it))
+}
+
+/// Why an answer does not come whole.
+pub(super) fn told(error: &BodyError) -> Error {
+    match error.downcast_ref::<Cut>() {
+        Some(Cut::Secret) => error::SECRET_IN_RESPONSE.into(),
+        Some(Cut::Late) => error::UPSTREAM_TIMEOUT.into(),
+        Some(Cut::TooLarge) => error::UPSTREAM_TOO_LARGE.into(),
+        None => error::UPSTREAM_PROTOCOL.logging(error),
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
+use axum::http::Method;
 use axum::response::Response;
 use grantkeep_catalog::Proxy;
 use serde_json::json;
@@ -10,6 +11,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::inject::Injection;
+use super::record::{Passing, Record};
 use super::send::Sending;
 use super::sign::Signer;
 use super::upload::Load;
@@ -21,15 +23,18 @@ use crate::audit::Event;
 use crate::callers::{Actor, Origin};
 use crate::egress::Ports;
 use crate::error::{self, Error, Result};
+use crate::ids::AccountId;
 use crate::meters::Meter;
 use crate::projects::{ProxyRules, Settings};
 use crate::reach::Reach;
 use crate::slots::Slot;
-use crate::tallies::{Noted, Window};
+use crate::tallies::Noted;
 use crate::tenant::Tenant;
 
 /// A body that must be read before it is sent, since the app takes its key in it or has it signed.
 const READ_BYTES_MAX: usize = 1024 * 1024;
+/// What a call is called in the audit log.
+const ACTION: &str = "proxy.request";
 
 /// Who calls, and what he may.
 pub(super) struct By<'a> {
@@ -47,31 +52,34 @@ pub(super) struct By<'a> {
 /// [`error::CALL_NOT_ALLOWED`]; [`error::TOO_MANY_AT_ONCE`] with `Retry-After`; those that begin
 /// with `UPSTREAM` when the app gave no answer.
 pub(super) async fn call(app: &Arc<App>, by: By<'_>, asked: Asked, body: Body) -> Result<Response> {
-    let account =
-        accounts::find(app, by.tenant, &asked.account, asked.external_id.as_deref()).await?;
-    let made = make(app, &by, (&asked, &account), body).await;
-    let outcome = match &made {
-        Ok(answer) => class(answer.status().as_u16()),
-        Err(error) => error.kind().code,
+    let account = match accounts::find(app, by.tenant, &asked.account, asked.user()).await {
+        Ok(account) => account,
+        Err(error) => {
+            if error.kind().code == error::NOT_FOUND.code {
+                app.audit.note(in_vain(&by, &asked));
+            }
+            return Err(error);
+        }
     };
-    metrics::counter!(
-        "grantkeep_proxy_calls_total", "app" => account.app_slug.clone(), "outcome" => outcome
-    )
-    .increment(1);
-    if let Err(error) = &made
-        && error.kind().status == 403
-    {
-        app.audit.note(event(&by, &account).outcome(error.kind().code));
+    let mut record = Record::begin(app, &account.app_slug, event(&by, &account));
+    match make(app, &by, (&asked, &account), (&mut record, body)).await {
+        Ok(answer) => {
+            record.answered(answer.status());
+            Ok(answer.map(|it| it.counted(record)))
+        }
+        Err(error) => {
+            record.failed(&error);
+            Err(error)
+        }
     }
-    made
 }
 
 async fn make(
     app: &Arc<App>,
     by: &By<'_>,
     (asked, account): (&Asked, &Account),
-    body: Body,
-) -> Result<Response> {
+    (record, body): (&mut Record, Body),
+) -> Result<Response<Passing>> {
     let found = apps::find(app, &by.tenant.project, &account.app_slug).await?;
     let proxy = found.proxy.as_ref().ok_or(error::PROXY_UNAVAILABLE)?;
     asked.aim.screen(proxy)?;
@@ -87,7 +95,7 @@ async fn make(
     within_reach(by, asked, &url)?;
     let signer = Signer::of(app, &injection).await?;
     let load = load(asked, proxy, &signer, body).await?;
-    let window = recorded(app, by, (asked, account), &url).await?;
+    recorded(app, by, (asked, account, &url), record).await?;
     app.meters.count(by.tenant, Meter::ProxyCalls, app.clock.now_ms());
     // What the operator's catalogue says is trusted with its port, what a project says is not.
     let ours = app.catalog.find(&found.slug).is_some();
@@ -96,14 +104,8 @@ async fn make(
     let egress = apps::protocol::api_egress(app, (&found, &by.tenant.project), client).await?;
     let mut sending =
         Sending { app, asked, proxy, url, injection, signer, load, end, ports, egress };
-    let answered = match sending.run().await {
-        Ok(response) => answer::answer(sending, response, (slot, by.settings.proxy_echo)).await,
-        Err(error) => Err(error),
-    };
-    if answered.as_ref().map_or(true, |it| it.status().as_u16() >= 400) {
-        window.failed();
-    }
-    answered
+    let response = sending.run().await?;
+    answer::answer(sending, response, (slot, by.settings.proxy_echo)).await
 }
 
 fn slot(app: &App, account: &Account) -> Result<Slot> {
@@ -134,37 +136,43 @@ async fn load(asked: &Asked, proxy: &Proxy, signer: &Signer, body: Body) -> Resu
 async fn recorded(
     app: &App,
     by: &By<'_>,
-    (asked, account): (&Asked, &Account),
-    url: &Url,
-) -> Result<Arc<Window>> {
+    (asked, account, url): (&Asked, &Account, &Url),
+    record: &mut Record,
+) -> Result<()> {
     let noted = Noted {
         actor: by.actor,
         account: &account.id,
-        writes: asked.method != axum::http::Method::GET,
+        writes: asked.method != Method::GET,
         now_ms: app.clock.now_ms(),
     };
     let first = || {
-        event(by, account).detail(json!({
+        record.event().detail(json!({
             "app": account.app_slug,
             "method": asked.method.as_str(),
             "host": url.host_str(),
         }))
     };
-    app.tallies.open(&app.audit, noted, first).await
+    let window = app.tallies.open(&app.audit, noted, first).await?;
+    record.count_in(window);
+    Ok(())
 }
 
 fn event(by: &By<'_>, account: &Account) -> Event {
-    Event::new("proxy.request", by.actor, by.origin)
+    Event::new(ACTION, by.actor, by.origin)
         .tenant(by.tenant)
         .target("account", account.id.as_str())
         .user(&account.external_id)
 }
 
-fn class(status: u16) -> &'static str {
-    match status {
-        ..300 => "2xx",
-        300..400 => "3xx",
-        400..500 => "4xx",
-        500.. => "5xx",
+/// Of a call with an account that is not there, or another user's. What the caller named is kept
+/// as far as it can be an id.
+fn in_vain(by: &By<'_>, asked: &Asked) -> Event {
+    let mut event = Event::new(ACTION, by.actor, by.origin).tenant(by.tenant);
+    if let Some(user) = asked.user() {
+        event = event.user(user);
     }
+    if let Some(id) = AccountId::parse(&asked.account) {
+        event = event.target("account", id.as_str());
+    }
+    event.outcome(error::NOT_FOUND.code)
 }

@@ -9,7 +9,8 @@
 //!    that somebody else sends.)
 //! 4. `send.rs` sends it by `egress.rs`, over connections of this project alone; once more with a
 //!    fresh token after a 401, and when the caller wants it, after other failures.
-//! 5. `answer.rs` passes the answer back: `headers.rs`, `download.rs`, `echo.rs`.
+//! 5. `answer.rs` passes the answer back: `headers.rs`, `download.rs`, `echo.rs`; `record.rs`
+//!    counts the call once that is over.
 
 mod answer;
 pub mod api;
@@ -19,6 +20,7 @@ pub(crate) mod download;
 pub(crate) mod echo;
 pub(crate) mod headers;
 pub(crate) mod inject;
+mod record;
 mod retry;
 pub(crate) mod send;
 pub(crate) mod sign;
@@ -54,6 +56,10 @@ struct Asked {
 }
 
 impl Asked {
+    fn user(&self) -> Option<&str> {
+        self.external_id.as_deref()
+    }
+
     /// Whether sending it twice has the effect of once (RFC 9110 section 9.2.2), or the caller says
     /// that the app sees to that.
     fn may_repeat(&self) -> bool {

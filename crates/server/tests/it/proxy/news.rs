@@ -1,12 +1,16 @@
 //! What is left of a call: audit events, and no secret anywhere.
 
+use std::sync::Arc;
+
+use grantkeep::projects::{Echo, Settings};
 use grantkeep_simulator::{Endpoint, Fault, Times};
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
-use super::lab::{KEY, Kind, Lab, labs, labs_of};
-use super::upstream::{answer, status};
-use crate::world::World;
+use super::lab::{KEY, Kind, Lab, labs, labs_of, labs_with};
+use super::upstream::{Do, answer, status};
+use crate::world::{World, read};
 
 async fn events(world: &World, action: &str) -> Vec<(String, Value)> {
     world.app.audit.settle().await;
@@ -61,6 +65,76 @@ async fn l_04_what_is_refused_is_written_down_too() {
 }
 
 #[tokio::test]
+async fn l_04_row_84_a_call_with_an_account_that_is_not_there_is_written_down() {
+    for lab in labs().await {
+        let world = &lab.world;
+        assert_eq!(read(lab.request_for("grace", Method::GET, "/x")).await.status, 404);
+        assert_eq!(events(world, "proxy.request").await, [("not_found".to_owned(), Value::Null)]);
+        let sql = "select target_id, external_id, project_id from audit_events where action = $1";
+        let row: (String, String, String) = grantkeep::on!(world.app.db.read(), conn =>
+            sqlx::query_as(sql).bind("proxy.request").fetch_one(conn).await.unwrap());
+        let project = world.project.id.as_str().to_owned();
+        assert_eq!(row, (lab.account.clone(), "grace".to_owned(), project));
+    }
+}
+
+#[tokio::test]
+async fn l_04_row_79_an_answer_that_was_withheld_or_cut_off_is_written_down() {
+    for lab in labs().await {
+        let world = &lab.world;
+        lab.change(Settings { proxy_echo: Echo::Refuse, ..Settings::default() }).await;
+        let head = "HTTP/1.1 200 X\r\ntransfer-encoding: chunked\r\n\r\n";
+        let coming = format!("{head}{:x}\r\n{KEY}\r\n0\r\n\r\n", KEY.len());
+        let coming = vec![Do::Body, Do::Send(coming.into_bytes())];
+        lab.upstream.script([answer("", &format!("x {KEY} y")), coming, answer("", "")]);
+        assert_eq!(lab.get("/x").await.code(), "secret_in_response");
+        assert!(is_cut_off(&lab).await);
+        assert_eq!(lab.get("/x").await.status, 200);
+        let events = events(world, "proxy.request").await;
+        let mut outcomes: Vec<&str> = events.iter().map(|(outcome, _)| outcome.as_str()).collect();
+        outcomes.sort_unstable();
+        assert_eq!(outcomes, ["ok", "secret_in_response", "secret_in_response"]);
+        assert_eq!(summary(world).await, json!([3, 2]));
+    }
+}
+
+/// An answer that was cut off is a failure, and so is one that the caller did not wait for.
+#[tokio::test]
+async fn l_04_calls_without_a_whole_answer_count_as_failed() {
+    for lab in labs_with(&[("proxy_answer_bytes_max", "100000")]).await {
+        let head = Do::Send(b"HTTP/1.1 200 X\r\n\r\n".to_vec());
+        let large = vec![Do::Body, head, Do::Send(vec![b'x'; 200_000]), Do::Close];
+        let came = Arc::new(Notify::new());
+        let hanging = vec![Do::Tell(Arc::clone(&came)), Do::Hang];
+        lab.upstream.script([large, hanging]);
+        assert!(is_cut_off(&lab).await);
+        lab.upstream.ended().await;
+        let left = tokio::spawn(lab.request(Method::GET, "/x").send());
+        came.notified().await;
+        left.abort();
+        lab.upstream.ended().await;
+        assert_eq!(lab.get("/x").await.status, 200);
+        assert_eq!(summary(&lab.world).await, json!([3, 2]));
+    }
+}
+
+/// Whether an answer breaks off, be it before its head has left.
+async fn is_cut_off(lab: &Lab) -> bool {
+    match lab.request(Method::GET, "/x").send().await {
+        Ok(answer) => answer.bytes().await.is_err(),
+        Err(_) => true,
+    }
+}
+
+/// How many calls the window that is open had, and how many of them failed.
+async fn summary(world: &World) -> Value {
+    world.app.clock.shift(61_000);
+    grantkeep::proxy::sum_up(&world.app);
+    let (_, detail) = events(world, "proxy.summary").await.remove(0);
+    json!([detail["calls"], detail["failed"]])
+}
+
+#[tokio::test]
 async fn l_04_without_an_event_nothing_is_sent() {
     for lab in labs().await {
         lab.world.break_audit().await;
@@ -78,12 +152,8 @@ async fn live(lab: &Lab) {
     lab.upstream.script([
         answer("", KEY),
         status(302, &format!("location: https://x.example/?k={KEY}\r\n"), ""),
-        vec![super::upstream::Do::Body, super::upstream::Do::Close],
-        vec![
-            super::upstream::Do::Body,
-            super::upstream::Do::Send(format!("{KEY}\r\n\r\n").into_bytes()),
-            super::upstream::Do::Close,
-        ],
+        vec![Do::Body, Do::Close],
+        vec![Do::Body, Do::Send(format!("{KEY}\r\n\r\n").into_bytes()), Do::Close],
     ]);
     for target in ["/a?q=canary-of-the-query", "/b", "/c", "/d"] {
         let reply = lab.get(target).await;
@@ -111,7 +181,7 @@ async fn l_01_p_12_no_credential_and_no_query_is_logged_stored_or_told() {
         let url = format!("{}{}", world.url, world.path(&path));
         let request = world.http.get(url).bearer_auth(&world.project.key);
         let request = request.header("x-pd-environment", "development");
-        crate::world::read(request.header("x-grantkeep-target", "/api/echo")).await;
+        read(request.header("x-grantkeep-target", "/api/echo")).await;
         world.app.audit.settle().await;
         let kept = world.dump("audit_events").await;
         let logged = log.text();
