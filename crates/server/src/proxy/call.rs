@@ -87,12 +87,17 @@ async fn make(
         return Err(error::CALL_NOT_ALLOWED
             .saying("The project wants rules for every client that uses the proxy. Make one."));
     }
+    // What no value of the account's decides is judged before its credential is opened.
+    let known =
+        Injection::fixed_base(proxy).map(|base| aimed(by, asked, (proxy, base))).transpose()?;
     let slot = slot(app, account)?;
     let end = Instant::now() + app.config.proxy_total_timeout_ms.duration();
     let usable = accounts::usable_of(app, account.clone(), None).await?;
     let injection = Injection::prepare(app, Arc::clone(&found), usable).await?;
-    let url = asked.aim.resolve(proxy, &injection.base(app, proxy)?)?;
-    within_reach(by, asked, &url)?;
+    let url = match known {
+        Some(url) => url,
+        None => aimed(by, asked, (proxy, &injection.base(app, proxy)?))?,
+    };
     let signer = Signer::of(app, &injection).await?;
     let load = load(asked, proxy, &signer, body).await?;
     recorded(app, by, (asked, account, &url), record).await?;
@@ -111,6 +116,13 @@ async fn make(
 fn slot(app: &App, account: &Account) -> Result<Slot> {
     let slot = app.slots.take(&account.id);
     slot.ok_or_else(|| Error::from(error::TOO_MANY_AT_ONCE).retry_after(1))
+}
+
+/// The URL to call, if the caller may call it.
+fn aimed(by: &By<'_>, asked: &Asked, (proxy, base): (&Proxy, &str)) -> Result<Url> {
+    let url = asked.aim.resolve(proxy, base)?;
+    within_reach(by, asked, &url)?;
+    Ok(url)
 }
 
 fn within_reach(by: &By<'_>, asked: &Asked, url: &Url) -> Result<()> {

@@ -62,10 +62,15 @@ impl Injection {
         values
     }
 
+    /// The app's base URL, if it is the same for every account.
+    pub fn fixed_base(proxy: &Proxy) -> Option<&str> {
+        Some(proxy.base_url.as_str()).filter(|it| !it.contains("${"))
+    }
+
     /// The app's base URL, with the account's own values in it.
     pub fn base(&self, app: &App, proxy: &Proxy) -> Result<String> {
-        if !proxy.base_url.contains("${") {
-            return Ok(proxy.base_url.clone());
+        if let Some(base) = Self::fixed_base(proxy) {
+            return Ok(base.to_owned());
         }
         self.values().url(app, &proxy.base_url).map_err(|why| {
             // It names the field, never the value.

@@ -6,7 +6,7 @@ use grantkeep::projects::{ProxyRules, Settings};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::lab::{KEY, Kind, escaped, labs, labs_of, plain};
+use super::lab::{KEY, Kind, Lab, escaped, labs, labs_of, plain};
 use super::upstream::{answer, status};
 use crate::world::{PRODUCT_ORIGIN, Reply, World, read, worlds};
 
@@ -280,13 +280,17 @@ async fn p_04_nobody_replaces_the_injected_header_query_or_body() {
     }
 }
 
+/// What cannot be opened is an error of its own.
+async fn spoil(lab: &Lab) {
+    let sql = "update accounts set sealed = $1";
+    grantkeep::on!(lab.world.app.db.write(), conn =>
+        sqlx::query(sql).bind(vec![7_u8; 200]).execute(conn).await.unwrap().rows_affected());
+}
+
 #[tokio::test]
 async fn p_01_row_64_nothing_is_opened_for_another_host() {
     for lab in labs().await {
-        // What cannot be opened would be an error of its own.
-        let sql = "update accounts set sealed = $1";
-        grantkeep::on!(lab.world.app.db.write(), conn =>
-            sqlx::query(sql).bind(vec![7_u8; 200]).execute(conn).await.unwrap().rows_affected());
+        spoil(&lab).await;
         for (target, code) in [
             ("https://evil.example/", "host_not_allowed"),
             ("https://127.0.0.1/", "address_not_allowed"),
@@ -299,6 +303,31 @@ async fn p_01_row_64_nothing_is_opened_for_another_host() {
         assert_eq!(lab.get("/x").await.code(), "decrypt_failed");
         assert!(lab.upstream.seen().is_empty());
     }
+}
+
+#[tokio::test]
+async fn p_01_nothing_is_opened_for_a_call_that_no_rule_allows() {
+    for lab in labs().await {
+        spoil(&lab).await;
+        let world = &lab.world;
+        let key = key_that_may(&lab, &format!("GET {}/base/open", lab.upstream.address)).await;
+        let query = format!("external_user_id=ada&account_id={}", lab.account);
+        for (target, code) in [("/open", "decrypt_failed"), ("/closed", "call_not_allowed")] {
+            let path = world.path(&format!("/proxy/{}?{query}", plain(target)));
+            let reply = world.call(Method::GET, &path, Some(&key), None).await;
+            assert_eq!(reply.code(), code, "{target}");
+        }
+    }
+}
+
+/// A key for these calls alone.
+async fn key_that_may(lab: &Lab, rule: &str) -> String {
+    let reach = grantkeep::reach::Reach::parse([rule]).unwrap();
+    let scopes = grantkeep::scope::Scopes::parse("* proxy:use").unwrap();
+    let rights = grantkeep::projects::Rights { scopes, reach: Some(reach) };
+    let project = &lab.world.project.id;
+    let made = grantkeep::projects::create_key(&lab.world.app, project, "x", rights).await;
+    made.unwrap().1.expose().to_owned()
 }
 
 #[tokio::test]
@@ -325,13 +354,7 @@ async fn p_02_the_base_holds_the_accounts_own_values() {
 async fn rules_of_a_client_hold_for_it_and_for_the_tokens_it_makes() {
     for lab in labs().await {
         let world = &lab.world;
-        let rules = [format!("GET {}/base/open/*", lab.upstream.address)];
-        let reach = grantkeep::reach::Reach::parse(rules.iter().map(String::as_str)).unwrap();
-        let scopes = grantkeep::scope::Scopes::parse("* proxy:use").unwrap();
-        let rights = grantkeep::projects::Rights { scopes, reach: Some(reach) };
-        let project = &world.project.id;
-        let made = grantkeep::projects::create_key(&world.app, project, "x", rights).await;
-        let key = made.unwrap().1.expose().to_owned();
+        let key = key_that_may(&lab, &format!("GET {}/base/open/*", lab.upstream.address)).await;
         let path = world.path("/tokens");
         let wish = json!({ "external_user_id": "ada", "scope": "connect:proxy" });
         let token = world.call(Method::POST, &path, Some(&key), Some(wish)).await;
