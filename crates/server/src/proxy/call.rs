@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::http::Method;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderValue, Method};
 use axum::response::Response;
+use bytes::Bytes;
 use grantkeep_catalog::Proxy;
 use serde_json::json;
 use tokio::time::Instant;
@@ -51,7 +53,12 @@ pub(super) struct By<'a> {
 /// Those of [`accounts::usable`]; of `target.rs`, for where it may not go; [`error::FROZEN`];
 /// [`error::CALL_NOT_ALLOWED`]; [`error::TOO_MANY_AT_ONCE`] with `Retry-After`; those that begin
 /// with `UPSTREAM` when the app gave no answer.
-pub(super) async fn call(app: &Arc<App>, by: By<'_>, asked: Asked, body: Body) -> Result<Response> {
+pub(super) async fn call(
+    app: &Arc<App>,
+    by: By<'_>,
+    mut asked: Asked,
+    body: Body,
+) -> Result<Response> {
     let account = match accounts::find(app, by.tenant, &asked.account, asked.user()).await {
         Ok(account) => account,
         Err(error) => {
@@ -62,7 +69,7 @@ pub(super) async fn call(app: &Arc<App>, by: By<'_>, asked: Asked, body: Body) -
         }
     };
     let mut record = Record::begin(app, &account.app_slug, event(&by, &account));
-    match make(app, &by, (&asked, &account), (&mut record, body)).await {
+    match make(app, &by, (&mut asked, &account), (&mut record, body)).await {
         Ok(answer) => {
             record.answered(answer.status());
             Ok(answer.map(|it| it.counted(record)))
@@ -77,7 +84,7 @@ pub(super) async fn call(app: &Arc<App>, by: By<'_>, asked: Asked, body: Body) -
 async fn make(
     app: &Arc<App>,
     by: &By<'_>,
-    (asked, account): (&Asked, &Account),
+    (asked, account): (&mut Asked, &Account),
     (record, body): (&mut Record, Body),
 ) -> Result<Response<Passing>> {
     let found = apps::find(app, &by.tenant.project, &account.app_slug).await?;
@@ -108,7 +115,7 @@ async fn make(
     let client = account.oauth_app.as_ref();
     let egress = apps::protocol::api_egress(app, (&found, &by.tenant.project), client).await?;
     let mut sending =
-        Sending { app, asked, proxy, url, injection, signer, load, end, ports, egress };
+        Sending { app, asked: &*asked, proxy, url, injection, signer, load, end, ports, egress };
     let response = sending.run().await?;
     answer::answer(sending, response, (slot, by.settings.proxy_echo)).await
 }
@@ -137,11 +144,19 @@ fn within_reach(by: &By<'_>, asked: &Asked, url: &Url) -> Result<()> {
     Err(error::CALL_NOT_ALLOWED.into())
 }
 
-async fn load(asked: &Asked, proxy: &Proxy, signer: &Signer, body: Body) -> Result<Load> {
+async fn load(asked: &mut Asked, proxy: &Proxy, signer: &Signer, body: Body) -> Result<Load> {
     if proxy.body.is_empty() && !signer.covers_body(&asked.headers) {
         return Ok(Load::of(body));
     }
-    Load::whole(body, READ_BYTES_MAX).await
+    let load = Load::whole(body, READ_BYTES_MAX).await?;
+    let writes = matches!(asked.method, Method::POST | Method::PUT | Method::PATCH);
+    let empty = load.is_empty() || matches!(&load, Load::Whole(it) if it.is_empty());
+    if proxy.body.is_empty() || !writes || !empty {
+        return Ok(load);
+    }
+    // The app looks for its key in the body, also where the caller has nothing to say there.
+    asked.headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
+    Ok(Load::Whole(Bytes::new()))
 }
 
 /// Has the call written down before it is made.

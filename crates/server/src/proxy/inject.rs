@@ -188,6 +188,7 @@ impl Injection {
     /// Written into the text before the caller's first member, so that all that the caller sent
     /// stays as it is written, numbers too.
     fn json(&self, proxy: &Proxy, body: &[u8]) -> Result<Bytes> {
+        let body = if body.is_empty() { b"{}".as_slice() } else { body };
         body::check(body)?;
         let read: serde_json::Value =
             serde_json::from_slice(body).map_err(|_| Error::from(error::INVALID_JSON))?;

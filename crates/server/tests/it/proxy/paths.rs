@@ -277,6 +277,30 @@ async fn p_04_nobody_replaces_the_injected_header_query_or_body() {
             200,
             "without a body there is nothing to add to"
         );
+        assert!(lab.upstream.last().body.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn an_app_that_takes_its_key_in_the_body_gets_one_with_every_call_that_writes() {
+    let proxy = "[proxy.body]\ntoken = \"${api_key}\"";
+    for lab in labs_of(Kind { proxy, ..Kind::default() }).await {
+        let json = format!("{{\"token\":\"{KEY}\"}}");
+        for method in [Method::POST, Method::PUT, Method::PATCH] {
+            assert_eq!(read(lab.request(method.clone(), "/x")).await.status, 200, "{method}");
+            let seen = lab.upstream.last();
+            assert_eq!(String::from_utf8_lossy(&seen.body), json, "{method}");
+            assert_eq!(seen.header("content-type"), Some("application/json"));
+            assert_eq!(seen.header("content-length"), Some(json.len().to_string().as_str()));
+        }
+        let kind = "application/x-www-form-urlencoded";
+        let form = lab.request(Method::POST, "/x").header("content-type", kind);
+        assert_eq!(read(form).await.status, 200);
+        let seen = lab.upstream.last();
+        assert_eq!(String::from_utf8_lossy(&seen.body), "token=k3y%2Fof%2Bthe%3Daccount");
+        assert_eq!(seen.header("content-type"), Some(kind));
+        assert_eq!(read(lab.request(Method::DELETE, "/x")).await.status, 200);
+        assert!(lab.upstream.last().body.is_empty());
     }
 }
 
