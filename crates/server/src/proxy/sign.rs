@@ -124,7 +124,8 @@ fn oauth1(
     let pairs: Vec<(String, String)> =
         url::form_urlencoded::parse(unsigned.body).into_owned().collect();
     let form: Vec<(&str, &str)> = pairs.iter().map(|(name, value)| (&**name, &**value)).collect();
-    let method = method(unsigned.method).ok_or(error::METHOD_NOT_ALLOWED)?;
+    let method = oauth::Method::from_name(unsigned.method.as_str());
+    let method = method.ok_or(error::METHOD_NOT_ALLOWED)?;
     let target = one::Target { method, url: unsigned.url, form: &form };
     consumer.authorization(app, habits, token, &target).map_err(wrong)
 }
@@ -165,15 +166,4 @@ fn hash_of(headers: &HeaderMap) -> Option<String> {
     let text = headers.get(CONTENT_HASH)?.to_str().ok()?;
     let fits = text.len() == 64 && text.bytes().all(|it| it.is_ascii_hexdigit());
     fits.then(|| text.to_ascii_lowercase())
-}
-
-fn method(method: &Method) -> Option<oauth::Method> {
-    let all = [
-        oauth::Method::Get,
-        oauth::Method::Post,
-        oauth::Method::Put,
-        oauth::Method::Patch,
-        oauth::Method::Delete,
-    ];
-    all.into_iter().find(|it| it.as_str() == method.as_str())
 }
