@@ -29,6 +29,9 @@ const RETRY: HeaderName = HeaderName::from_static("x-grantkeep-retry");
 const ACCOUNT: &str = "account_id";
 const USER: &str = "external_user_id";
 
+/// Characters of a parameter's name that the error about it repeats.
+const NAME_CHARS_MAX: usize = 100;
+
 type Call = InTenant<Anyone, need::ProxyUse>;
 
 /// An operation is the same for every method; the document wants each by itself.
@@ -134,7 +137,8 @@ async fn read(call_of: &Call, parts: &mut Parts) -> Result<Asked> {
     }
     let query = Query::parse(parts.uri.query().unwrap_or_default());
     if let Some((name, _)) = query.pairs().find(|(name, _)| *name != ACCOUNT && *name != USER) {
-        let name = name.chars().filter(|it| !it.is_control()).take(100).collect::<String>();
+        let name = name.chars().filter(|it| !it.is_control());
+        let name = name.take(NAME_CHARS_MAX).collect::<String>();
         return Err(wrong(&name, "It is not one of the proxy's. The app's belong to the target."));
     }
     let account = query.one(ACCOUNT)?.ok_or_else(|| wrong(ACCOUNT, "It is missing."))?;
