@@ -150,9 +150,13 @@ fn slashes(path: &[u8]) -> String {
     strict_bytes(path).replace("%2F", "/")
 }
 
-/// Sorted as bytes by name and value, after encoding. A `+` is a plus here and no space.
+/// Sorted as bytes by name and value, after encoding. A `+` is a space, which is how forms write it
+/// and services read it; a plus is `%2B`.
 fn query(url: &Url) -> Zeroizing<String> {
-    let encoded = |text: &str| strict_bytes(&percent_decode_str(text).collect::<Vec<u8>>());
+    let encoded = |text: &str| {
+        let text = Zeroizing::new(text.replace('+', " "));
+        strict_bytes(&percent_decode_str(&text).collect::<Vec<u8>>())
+    };
     let parts = url.query().unwrap_or_default().split('&').filter(|it| !it.is_empty());
     let mut pairs: Vec<(String, String)> = parts
         .map(|it| it.split_once('=').unwrap_or((it, "")))

@@ -122,6 +122,18 @@ fn headers_and_bodies_of_the_test_suite() {
     }
 }
 
+#[test]
+fn a_plus_in_the_query_is_a_space_and_in_the_path_a_plus() {
+    let secret = Secret::new(SECRET);
+    let of = |rest: &str| {
+        let url = format!("https://example.amazonaws.com/{rest}");
+        signature(&suite(&secret), &get(&url))
+    };
+    assert_eq!(of("?a+b=c+d"), of("?a%20b=c%20d"));
+    assert_ne!(of("?a=c+d"), of("?a=c%2Bd"));
+    assert_ne!(of("a+b"), of("a%20b"));
+}
+
 /// post-sts-header-before of the test suite.
 #[test]
 fn a_session_token_is_signed() {

@@ -132,9 +132,16 @@ impl Injection {
     /// names.
     pub fn url(&self, proxy: &Proxy, url: &Url) -> Result<Zeroizing<String>> {
         let mut text = Zeroizing::new(url.as_str().to_owned());
-        if proxy.query.is_empty() {
-            return Ok(text);
+        if !proxy.query.is_empty() {
+            self.add_query(proxy, url, &mut text)?;
         }
+        if self.aws4().is_some() {
+            spell_out_spaces(&mut text);
+        }
+        Ok(text)
+    }
+
+    fn add_query(&self, proxy: &Proxy, url: &Url, text: &mut String) -> Result<()> {
         let kept = url.query().unwrap_or_default().split('&').filter(|pair| {
             let name = url::form_urlencoded::parse(pair.as_bytes()).next();
             !pair.is_empty() && name.is_none_or(|(name, _)| !proxy.query.contains_key(&*name))
@@ -154,7 +161,7 @@ impl Injection {
             text.push_str(&pair(name, value.expose()));
             glue = '&';
         }
-        Ok(text)
+        Ok(())
     }
 
     /// The body as it is sent, with the app's members in it.
@@ -252,6 +259,18 @@ impl Injection {
             }
         }
         needles
+    }
+}
+
+/// Writes spaces in the query as AWS wants them signed. A `+` could be read as a plus or a space,
+/// and the signature holds only for one of them.
+fn spell_out_spaces(url: &mut String) {
+    if let Some(at) = url.find('?')
+        && url[at..].contains('+')
+    {
+        let query = Zeroizing::new(url[at..].replace('+', "%20"));
+        url.truncate(at);
+        url.push_str(&query);
     }
 }
 

@@ -259,6 +259,9 @@ async fn calls_to_aws_are_signed_as_they_are_sent() {
         }
         let large = lab.request(Method::POST, "/q").body("x".repeat(2_000_000));
         assert_eq!(read(large).await.status, 413);
+        // As scripts write a space; it is sent as what is signed.
+        assert_eq!(lab.get("/a+b?x=c+d%2Be&acl").await.status, 200);
+        assert_eq!(lab.upstream.last().line, "GET /base/a+b?x=c%20d%2Be&acl HTTP/1.1");
     }
 }
 
