@@ -162,8 +162,7 @@ pub(super) struct Progress(Mutex<State>);
 
 struct State {
     /// All that came, while it is small.
-    kept: Option<Vec<Bytes>>,
-    bytes: usize,
+    kept: Option<BytesMut>,
     ended: bool,
     /// The app took all that there was, and more must come from the caller.
     waiting: bool,
@@ -174,8 +173,7 @@ struct State {
 impl Progress {
     fn new() -> Self {
         Self(Mutex::new(State {
-            kept: Some(Vec::new()),
-            bytes: 0,
+            kept: Some(BytesMut::new()),
             ended: false,
             waiting: false,
             moved: Instant::now(),
@@ -195,11 +193,8 @@ impl Progress {
 
     fn whole(&self) -> Option<Bytes> {
         let state = self.lock();
-        let pieces = state.kept.as_ref().filter(|_| state.ended)?;
-        match pieces.as_slice() {
-            [one] => Some(one.clone()),
-            several => Some(several.concat().into()),
-        }
+        let kept = state.kept.as_ref().filter(|_| state.ended)?;
+        Some(Bytes::copy_from_slice(kept))
     }
 
     /// Until when to wait, and who is late then. The app's time begins when it has everything, in
@@ -222,11 +217,12 @@ impl Progress {
             Some(Err(error)) => state.fault = Some(Fault::of(error)),
             Some(Ok(frame)) => {
                 let Some(data) = frame.data_ref() else { return };
-                state.bytes += data.len();
-                if state.bytes > KEPT_BYTES_MAX {
-                    state.kept = None;
-                } else if let Some(kept) = &mut state.kept {
-                    kept.push(data.clone());
+                // Copied: a piece of ten bytes would keep all that was read together with it.
+                match &mut state.kept {
+                    Some(kept) if kept.len() + data.len() <= KEPT_BYTES_MAX => {
+                        kept.extend_from_slice(data);
+                    }
+                    kept => *kept = None,
                 }
             }
         }

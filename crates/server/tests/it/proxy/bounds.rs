@@ -316,6 +316,10 @@ async fn a_caller_may_have_failures_that_pass_tried_again() {
         lab.upstream.script([later(), answer("", "ok")]);
         assert_eq!(read(again(Method::POST).body("body")).await.text, "ok");
         assert_eq!(lab.upstream.last().body, b"body");
+        lab.upstream.script([later(), answer("", "ok")]);
+        let body = pieces(vec![(None, "first"), (None, "second")]);
+        assert_eq!(read(again(Method::POST).body(body)).await.text, "ok");
+        assert_eq!(lab.upstream.last().body, b"firstsecond");
         // What the app may have acted on is not repeated, unless it can tell.
         lab.upstream.script([status(502, "retry-after: 0\r\n", "")]);
         assert_eq!(read(again(Method::POST).body("body")).await.status, 502);
