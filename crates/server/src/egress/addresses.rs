@@ -2,7 +2,7 @@
 //!
 //! Source: the IANA special-purpose address registries for IPv4 and IPv6 (RFC 6890 and updates).
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -63,6 +63,14 @@ struct Rules {
     own: Vec<SocketAddr>,
 }
 
+impl Rules {
+    fn is_own(&self, ip: IpAddr, port: u16) -> bool {
+        let listeners = self.own.iter().filter(|it| it.port() == port);
+        let mut ips = listeners.map(|it| canonical(it.ip()));
+        ips.any(|it| it == ip || (it.is_unspecified() && is_this_machine(ip)))
+    }
+}
+
 impl Policy {
     pub(super) fn new(config: &Config) -> Self {
         let own = [Some(config.listen), config.metrics_listen];
@@ -103,7 +111,7 @@ impl Policy {
             return Ok(());
         }
         let ip = canonical(address.ip());
-        if rules.own.contains(&SocketAddr::new(ip, address.port())) {
+        if rules.is_own(ip, address.port()) {
             return Err("this server listens there itself");
         }
         let loopback = rules.loopback && ip.is_loopback();
@@ -120,6 +128,11 @@ impl Policy {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether one of this machine's interfaces has the address: the kernel lets nobody take another's.
+fn is_this_machine(ip: IpAddr) -> bool {
+    ip.is_loopback() || ip.is_unspecified() || UdpSocket::bind((ip, 0)).is_ok()
 }
 
 /// IPv4 written as IPv6 (`::ffff:a.b.c.d`) is IPv4.
@@ -278,6 +291,31 @@ mod tests {
         assert!(at("127.0.0.1:8080").is_err());
         assert!(at("[::ffff:127.0.0.1]:8080").is_err());
         assert!(at("127.0.0.1:8081").is_ok());
+    }
+
+    #[test]
+    fn e03_a_listener_on_all_addresses_is_its_own_at_each_of_them() {
+        // Which of this machine's addresses would be used; nothing is sent.
+        let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+        let outer = socket.connect("1.1.1.1:53").and_then(|()| socket.local_addr());
+        for listen in ["0.0.0.0:8080", "[::]:8080"] {
+            let own = policy(&[
+                ("listen", listen),
+                ("public_url", "https://connect.example"),
+                ("egress_allow", "0.0.0.0/0, ::/0"),
+            ]);
+            let at = |ip: &str, port: u16| {
+                own.check(SocketAddr::new(ip.parse().unwrap(), port), true).is_ok()
+            };
+            for ip in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "0.0.0.0", "::"] {
+                assert!(!at(ip, 8080), "{ip}");
+                assert!(at(ip, 8081), "{ip}");
+            }
+            if let Ok(outer) = &outer {
+                assert!(!at(&outer.ip().to_string(), 8080), "{outer}");
+            }
+            assert!(at("203.0.113.7", 8080), "another machine's");
+        }
     }
 
     #[test]
