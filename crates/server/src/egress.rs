@@ -7,6 +7,7 @@
 mod addresses;
 mod connector;
 mod error;
+mod interim;
 mod pools;
 mod routes;
 mod target;
@@ -278,15 +279,22 @@ impl Egress {
         *request.uri_mut() = self.routes.lead(admitted)?;
         request.headers_mut().remove(HOST);
         let connection = capture_connection(&mut request);
+        let flood = interim::flood(&mut request);
         let began = Instant::now();
         let asking = tokio::time::timeout(limits.first_byte_timeout, client.request(request));
-        let outcome = match asking.await {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => Err(EgressError::from_client(&error, was_sent(&connection))),
-            Err(_) => {
+        let asked = tokio::select! {
+            biased;
+            () = flood.came() => None,
+            asked = asking => Some(asked),
+        };
+        let outcome = match asked {
+            Some(Ok(Ok(response))) => Ok(response),
+            Some(Ok(Err(error))) => Err(EgressError::from_client(&error, was_sent(&connection))),
+            Some(Err(_)) => {
                 let sent = was_sent(&connection);
                 Err(EgressError::new(Failure::Timeout, "no answer began in time", sent))
             }
+            None => Err(EgressError::sent(Failure::Protocol, "too many interim answers")),
         };
         count(&outcome, began.elapsed());
         outcome

@@ -338,6 +338,10 @@ async fn row_87_answers_that_are_none() {
         lab.upstream
             .script([text(&format!("{interim}HTTP/1.1 200 X\r\ncontent-length: 2\r\n\r\nok"))]);
         assert_eq!(lab.get("/x").await.text, "ok");
+        // Without end, they are no answer.
+        lab.upstream.script([vec![Do::Send(interim.repeat(2).into_bytes()), Do::Hang]]);
+        let reply = lab.get("/x").await;
+        assert_eq!((reply.status.as_u16(), reply.code().as_str()), (502, "upstream_protocol"));
     }
 }
 
