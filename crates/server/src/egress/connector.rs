@@ -12,12 +12,13 @@ use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use hyper::Uri;
 use hyper::http::uri::Scheme;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
+use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tower::Service;
 use url::Host;
 
@@ -31,6 +32,20 @@ const ADDRESSES_TRIED_MAX: usize = 6;
 
 /// Head start of each address before the next is tried beside it (RFC 8305 section 5).
 const HEAD_START: Duration = Duration::from_millis(250);
+
+/// Most look-ups at once. Each takes one of the runtime's threads for blocking work, of which there
+/// are 512, for as long as the name's servers let it wait, whoever has given up meanwhile.
+const LOOKUPS_MAX: usize = 256;
+
+/// Of these, most by a client that all projects share, and by its sibling that speaks HTTP/1.1
+/// alone. What is left is for the projects' own.
+const LOOKUPS_SHARED_MAX: usize = 128;
+const LOOKUPS_SINGLE_MAX: usize = 32;
+
+/// Of these, most for one owner of connections.
+pub(super) const LOOKUPS_PER_OWNER_MAX: usize = 16;
+
+static LOOKUPS: Semaphore = Semaphore::const_new(LOOKUPS_MAX);
 
 /// How a name is looked up. A closure, so that tests can lie.
 pub type Resolve = Arc<dyn Fn(String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> + Send + Sync>;
@@ -69,7 +84,8 @@ impl Identity {
 /// Resolves, checks, connects, and does TLS, all within one time limit.
 #[derive(Clone)]
 pub(super) struct Connector {
-    https: HttpsConnector<Checked>,
+    checked: Checked,
+    tls: Arc<ClientConfig>,
     timeout: Duration,
 }
 
@@ -82,14 +98,24 @@ impl Connector {
         identity: Option<Identity>,
     ) -> Result<(Self, Self), ConfigError> {
         let timeout = config.egress_connect_timeout_ms.duration();
-        let tls = tls(config, identity)?;
-        let checked = Checked { policy, resolve };
-        let begun = HttpsConnectorBuilder::new().with_tls_config(tls.clone()).https_or_http();
-        let all = begun.enable_all_versions().wrap_connector(checked.clone());
-        let begun = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
-        let first = begun.enable_http1().wrap_connector(checked);
-        Ok((Self { https: all, timeout }, Self { https: first, timeout }))
+        let first = tls(config, identity)?;
+        let mut all = first.clone();
+        all.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let checked = Checked { policy, resolve, lookups: at_most(LOOKUPS_SHARED_MAX) };
+        let single = Checked { lookups: at_most(LOOKUPS_SINGLE_MAX), ..checked.clone() };
+        let all = Self { checked, tls: Arc::new(all), timeout };
+        Ok((all, Self { checked: single, tls: Arc::new(first), timeout }))
     }
+
+    /// The same for one owner, whose names keep nobody else from looking up his.
+    pub(super) fn of_owner(&self) -> Self {
+        let lookups = at_most(LOOKUPS_PER_OWNER_MAX);
+        Self { checked: Checked { lookups, ..self.checked.clone() }, ..self.clone() }
+    }
+}
+
+fn at_most(lookups: usize) -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(lookups))
 }
 
 impl Service<Uri> for Connector {
@@ -102,7 +128,8 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let connecting = tokio::time::timeout(self.timeout, self.https.call(uri));
+        let mut https = HttpsConnector::from((self.checked.clone(), Arc::clone(&self.tls)));
+        let connecting = tokio::time::timeout(self.timeout, https.call(uri));
         Box::pin(async move {
             match connecting.await {
                 Ok(Ok(stream)) => Ok(stream),
@@ -122,6 +149,8 @@ impl Service<Uri> for Connector {
 struct Checked {
     policy: Policy,
     resolve: Resolve,
+    /// How many more look-ups there may be at once.
+    lookups: Arc<Semaphore>,
 }
 
 impl Service<Uri> for Checked {
@@ -169,13 +198,27 @@ impl Checked {
             Some(Host::Domain(name)) => name,
             None => return Err(EgressError::unsent(Failure::Dns, "the host cannot be read")),
         };
-        let found = (self.resolve)(name).await.map_err(|error| {
+        let found = self.look_up(name).await.map_err(|error| {
             EgressError::unsent(Failure::Dns, &format!("the name was not found: {error}"))
         })?;
         if found.is_empty() {
             return Err(EgressError::unsent(Failure::Dns, "the name has no address"));
         }
         Ok(found)
+    }
+
+    /// Waits for its turn. A look-up that has begun keeps its place until it ends, since nothing
+    /// can stop it.
+    async fn look_up(&self, name: String) -> io::Result<Vec<IpAddr>> {
+        let own = Arc::clone(&self.lookups).acquire_owned().await.map_err(io::Error::other)?;
+        let any = LOOKUPS.acquire().await.map_err(io::Error::other)?;
+        let asking = (self.resolve)(name);
+        let asked = tokio::spawn(async move {
+            let found = asking.await;
+            drop((own, any));
+            found
+        });
+        asked.await.map_err(io::Error::other)?
     }
 
     /// The kernel's word on where the connection ended up.

@@ -42,7 +42,7 @@ impl Pools {
         if let Some(client) = self.of.get(owner).await {
             return client;
         }
-        let make = async { Arc::new(self.builder.build(self.connector.clone())) };
+        let make = async { Arc::new(self.builder.build(self.connector.of_owner())) };
         self.of.get_with(owner.to_owned(), make).await
     }
 }
