@@ -44,6 +44,18 @@ const ANSWER_HEAD_BYTES_MAX: u32 = 64 * 1024;
 /// Most idle connections kept per host.
 const IDLE_PER_HOST_MAX: usize = 32;
 
+/// What a server may send of one answer by HTTP/2 before anybody reads it, in bytes.
+const STREAM_WINDOW_BYTES: u32 = 512 * 1024;
+
+/// The same for all answers on one connection. More than servers have on one at once, so that
+/// answers nobody reads do not keep the others from coming.
+const CONNECTION_WINDOW_BYTES: u32 = 256 * STREAM_WINDOW_BYTES;
+
+/// How often an HTTP/2 server is asked whether it is there, and how long it may take to say so. A
+/// connection that is dead would be used for ever otherwise.
+const PING_EVERY: Duration = Duration::from_secs(30);
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Characters in a URL that a tenant chose.
 pub const TENANT_URL_CHARS_MAX: usize = 2_048;
 
@@ -153,7 +165,12 @@ impl Egress {
             .pool_max_idle_per_host(IDLE_PER_HOST_MAX)
             .http1_max_headers(ANSWER_HEADERS_MAX)
             .http1_max_buf_size(ANSWER_HEAD_BYTES_MAX as usize)
-            .http2_max_header_list_size(ANSWER_HEAD_BYTES_MAX);
+            .http2_max_header_list_size(ANSWER_HEAD_BYTES_MAX)
+            .http2_initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .http2_initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+            .http2_keep_alive_interval(PING_EVERY)
+            .http2_keep_alive_timeout(PING_TIMEOUT)
+            .http2_keep_alive_while_idle(true);
         let client = builder.build(connector.clone());
         let single = builder.clone().pool_max_idle_per_host(0).build(single);
         let limits = Limits {

@@ -4,7 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
+use super::connector::LOOKUPS_PER_OWNER_MAX;
 use super::*;
 
 const LOOPBACK: [(&str, &str); 2] = [("dev", "true"), ("egress_allow_loopback", "true")];
@@ -314,6 +316,36 @@ async fn a_name_without_an_address_is_told_to_the_operator_only() {
     assert!(!error.to_string().contains("gone"));
 }
 
+#[tokio::test(start_paused = true)]
+async fn one_owners_slow_names_keep_nobody_else_from_looking_up() {
+    let asked = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let heard = Arc::clone(&asked);
+    let resolve: Resolve = Arc::new(move |name| {
+        heard.lock().unwrap().push(name.clone());
+        Box::pin(async move {
+            if name.starts_with("slow") {
+                std::future::pending::<()>().await;
+            }
+            Ok(Vec::new())
+        })
+    });
+    let egress = with_resolver(&[], resolve);
+    let ask = async |owner: &str, name: String| {
+        let request = get(&format!("https://{name}.example/"));
+        let request = request.map(|it| it.map_err(|never| match never {}).boxed_unsync());
+        egress.stream_for(owner, request, egress.limits()).await.unwrap_err().failure()
+    };
+    let slow = (0..LOOKUPS_PER_OWNER_MAX).map(|nth| ask("one", format!("slow{nth}")));
+    let slow = futures::future::join_all(slow).await;
+    assert!(slow.iter().all(|it| *it == Failure::Timeout), "{slow:?}");
+    // They go on, although nobody waits for them any more.
+    assert_eq!(ask("one", "quick1".to_owned()).await, Failure::Timeout);
+    assert_eq!(ask("two", "quick2".to_owned()).await, Failure::Dns);
+    let asked = asked.lock().unwrap();
+    assert_eq!(asked.len(), LOOKUPS_PER_OWNER_MAX + 1);
+    assert_eq!(asked.last().unwrap(), "quick2.example");
+}
+
 /// Answers whatever comes with the line and the host that it was asked for.
 async fn mirror() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -359,6 +391,13 @@ fn web(egress: &Egress) -> Limits {
 
 /// Serves one self-made certificate for `localhost`; gives its PEM and address.
 async fn tls_peer() -> (String, SocketAddr) {
+    let (pem, address, _) = tls_peer_that_dies().await;
+    (pem, address)
+}
+
+/// The same, with how to let the connections that it has die: they stay open, and nothing is read
+/// from them or written to them any more.
+async fn tls_peer_that_dies() -> (String, SocketAddr, watch::Sender<()>) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let key = rustls_pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -372,6 +411,7 @@ async fn tls_peer() -> (String, SocketAddr) {
     let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(server));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
+    let (death, listen_to_death) = watch::channel(());
     tokio::spawn(async move {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
@@ -382,10 +422,20 @@ async fn tls_peer() -> (String, SocketAddr) {
             });
             let stream = hyper_util::rt::TokioIo::new(stream);
             let server = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
-            tokio::spawn(async move { server.serve_connection(stream, service).await.ok() });
+            let mut death = listen_to_death.clone();
+            death.mark_unchanged();
+            tokio::spawn(async move {
+                let serving = server.serve_connection(stream, service);
+                tokio::pin!(serving);
+                tokio::select! {
+                    biased;
+                    Ok(()) = death.changed() => std::future::pending().await,
+                    _ = &mut serving => {}
+                }
+            });
         }
     });
-    (made.cert.pem(), address)
+    (made.cert.pem(), address, death)
 }
 
 #[tokio::test]
@@ -405,6 +455,24 @@ async fn a_certificate_nobody_vouches_for_is_refused_and_a_known_one_gives_http2
     assert_eq!(answer.body, "HTTP/2.0");
     let error = failure(&knowing, &format!("https://{address}/"), knowing.limits()).await;
     assert_eq!(error.failure(), Failure::Tls, "the name must match: {}", error.detail());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_http2_connection_that_died_is_noticed_and_left() {
+    let (pem, address, death) = tls_peer_that_dies().await;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), pem).unwrap();
+    let path = file.path().to_str().unwrap();
+    let egress = egress(&[LOOPBACK[0], LOOPBACK[1], ("egress_ca_file", path)]);
+    let url = format!("https://localhost:{}/", address.port());
+    let patience = Duration::from_hours(1);
+    let limits =
+        Limits { first_byte_timeout: patience, total_timeout: patience, ..egress.limits() };
+    assert_eq!(egress.send(get(&url), limits).await.unwrap().body, "HTTP/2.0");
+    death.send(()).unwrap();
+    let error = failure(&egress, &url, limits).await;
+    assert_eq!(error.failure(), Failure::Protocol, "not only late: {}", error.detail());
+    assert_eq!(egress.send(get(&url), limits).await.unwrap().body, "HTTP/2.0");
 }
 
 #[tokio::test]
