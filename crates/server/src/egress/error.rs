@@ -46,6 +46,7 @@ pub struct EgressError {
     failure: Failure,
     detail: String,
     sent: bool,
+    refused: bool,
 }
 
 impl fmt::Display for EgressError {
@@ -58,7 +59,7 @@ impl Error for EgressError {}
 
 impl EgressError {
     pub(super) fn new(failure: Failure, detail: &str, sent: bool) -> Self {
-        Self { failure, detail: detail.to_owned(), sent }
+        Self { failure, detail: detail.to_owned(), sent, refused: false }
     }
 
     pub(super) fn sent(failure: Failure, detail: &str) -> Self {
@@ -73,15 +74,18 @@ impl EgressError {
     pub(super) fn from_client(error: &hyper_util::client::legacy::Error, sent: bool) -> Self {
         let mut cause: Option<&(dyn Error + 'static)> = Some(error);
         let mut texts = Vec::new();
+        let mut refused = false;
         while let Some(it) = cause {
             if let Some(own) = it.downcast_ref::<Self>() {
                 return own.clone();
             }
+            refused |= it.downcast_ref::<h2::Error>().is_some_and(is_refusal);
             texts.push(it.to_string());
             cause = it.source();
         }
         let failure = if error.is_connect() { Failure::Connect } else { Failure::Protocol };
-        Self::new(failure, &texts.join(": "), sent && !error.is_connect())
+        let sent = sent && !error.is_connect() && !refused;
+        Self { refused, ..Self::new(failure, &texts.join(": "), sent) }
     }
 
     /// The kind of failure, for decisions and metrics. Not for callers.
@@ -98,4 +102,20 @@ impl EgressError {
     pub const fn maybe_sent(&self) -> bool {
         self.sent
     }
+
+    /// Whether the other side said that it did not look at the request. Another try, at once, is
+    /// what it asks for.
+    pub const fn was_refused(&self) -> bool {
+        self.refused
+    }
+}
+
+/// RFC 9113 section 8.7: a stream above the last one that a GOAWAY names, or one that was reset
+/// with `REFUSED_STREAM`, was not processed. The HTTP library gives the other side's GOAWAY to the
+/// streams above alone; those below go on.
+fn is_refusal(error: &h2::Error) -> bool {
+    let reason = error.reason();
+    error.is_remote()
+        && (error.is_go_away() && reason == Some(h2::Reason::NO_ERROR)
+            || error.is_reset() && reason == Some(h2::Reason::REFUSED_STREAM))
 }

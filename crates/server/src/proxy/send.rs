@@ -54,7 +54,7 @@ impl From<Error> for NoAnswer {
 impl Sending<'_> {
     /// Sends it until there is an answer to pass on.
     pub async fn run(&mut self) -> Result<Response<Incoming>> {
-        let (mut nth, mut proved, mut renewed) = (0, false, false);
+        let (mut nth, mut proved, mut renewed, mut refused) = (0, false, false, false);
         loop {
             let outcome = self.once().await;
             let wait = match outcome {
@@ -81,6 +81,10 @@ impl Sending<'_> {
                     }
                 }
                 Err(NoAnswer::Egress(error)) => {
+                    if error.was_refused() && self.load.can_be_sent_again() && !refused {
+                        refused = true;
+                        continue;
+                    }
                     let wait = retry::wait_after(&error, nth, self.asked.may_repeat());
                     match wait.filter(|it| self.may_wait(nth, *it)) {
                         Some(wait) => wait,

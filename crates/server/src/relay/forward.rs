@@ -24,7 +24,7 @@ use super::load::{Load, Need};
 use super::replace::{Replacer, Spelling};
 use super::socket;
 use crate::audit::Event;
-use crate::egress::{self, Limits, Ports};
+use crate::egress::{self, EgressError, Limits, Ports};
 use crate::error::{self, Error, Result};
 use crate::meters::Meter;
 use crate::proxy::headers::named_by_connection;
@@ -220,7 +220,7 @@ struct Made {
 
 impl Sending<'_> {
     async fn run(&mut self, record: &mut Record) -> Result<Response<Incoming>> {
-        let (mut renewed, mut proved, mut noted) = (false, false, false);
+        let (mut renewed, mut proved, mut noted, mut refused) = (false, false, false, false);
         loop {
             let held: Vec<Arc<Injection>> = self.owners.iter().map(|it| it.current()).collect();
             let Made { request, url, used } = self.request(&held).await?;
@@ -228,7 +228,15 @@ impl Sending<'_> {
                 self.note(record, (&held, &used)).await?;
                 noted = true;
             }
-            let response = self.once(request, &used, record).await?;
+            let response = match self.once(request, &used).await {
+                Ok(response) => response,
+                Err(error) if error.was_refused() && self.load.can_be_sent_again() && !refused => {
+                    refused = true;
+                    continue;
+                }
+                Err(_) if record.sent.is_over() => return Err(error::BODY_TOO_LARGE.into()),
+                Err(error) => return Err(told(&error)),
+            };
             if !self.load.can_be_sent_again() {
                 return Ok(response);
             }
@@ -240,8 +248,8 @@ impl Sending<'_> {
                 proved = true;
                 continue;
             }
-            let refused = response.status() == StatusCode::UNAUTHORIZED && !used.is_empty();
-            if refused && !renewed && self.renew(&held, &used, &url).await {
+            let expired = response.status() == StatusCode::UNAUTHORIZED && !used.is_empty();
+            if expired && !renewed && self.renew(&held, &used, &url).await {
                 renewed = true;
                 continue;
             }
@@ -337,8 +345,7 @@ impl Sending<'_> {
         &self,
         request: Request<egress::Body>,
         used: &BTreeSet<usize>,
-        record: &Record,
-    ) -> Result<Response<Incoming>> {
+    ) -> Result<Response<Incoming>, EgressError> {
         let app = &self.link.app;
         let left = self.end.saturating_duration_since(Instant::now());
         let limits = Limits {
@@ -349,14 +356,10 @@ impl Sending<'_> {
         };
         let egress = used.first().map_or(&app.egress, |at| &self.owners[*at].egress);
         let project = self.link.grants.by.tenant.project.as_str();
-        let sent = if self.asked.upgrade {
+        if self.asked.upgrade {
             egress.upgrade(request, limits).await
         } else {
             egress.stream_for(project, request, limits).await
-        };
-        sent.map_err(|error| {
-            let over = record.sent.is_over();
-            if over { error::BODY_TOO_LARGE.into() } else { told(&error) }
-        })
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod credentials;
+mod http2;
 pub mod lab;
 mod news;
 mod paths;

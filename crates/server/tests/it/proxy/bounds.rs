@@ -7,7 +7,7 @@ use futures::StreamExt;
 use reqwest::{Body, Method};
 use tokio::sync::Notify;
 
-use super::lab::{KEY, Kind, Lab, labs, labs_of, labs_with};
+use super::lab::{Lab, labs, labs_with};
 use super::upstream::{Do, answer, status};
 use crate::world::read;
 
@@ -249,58 +249,6 @@ async fn connections_are_kept_and_never_shared_between_projects() {
         client.stream(request(), client.limits()).await.unwrap();
         let all: Vec<usize> = lab.upstream.seen().iter().map(|it| it.connection).collect();
         assert_eq!(all, [1, 1, 1, 2, 3]);
-    }
-}
-
-/// An app over TLS that speaks HTTP/2 where it is asked to, and answers with what it was spoken to.
-async fn modern_app() -> (String, String) {
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let key = rustls_pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
-    let mut tls = rustls::ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key)
-        .unwrap();
-    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(tls));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let base = format!("https://localhost:{}", listener.local_addr().unwrap().port());
-    tokio::spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            let Ok(stream) = acceptor.accept(stream).await else { continue };
-            let service = hyper::service::service_fn(
-                |request: hyper::Request<hyper::body::Incoming>| async {
-                    let (head, body) = request.into_parts();
-                    let body = http_body_util::BodyExt::collect(body).await.unwrap().to_bytes();
-                    let key = head.headers["authorization"].len();
-                    let said =
-                        format!("{:?} {key} {}", head.version, String::from_utf8_lossy(&body));
-                    let body = http_body_util::Full::new(Bytes::from(said));
-                    Ok::<_, std::convert::Infallible>(hyper::Response::new(body))
-                },
-            );
-            let stream = hyper_util::rt::TokioIo::new(stream);
-            let server =
-                hyper_util::server::conn::auto::Builder::new(hyper_util::rt::TokioExecutor::new());
-            tokio::spawn(async move { server.serve_connection(stream, service).await.ok() });
-        }
-    });
-    (base, made.cert.pem())
-}
-
-#[tokio::test]
-async fn an_app_that_speaks_http_2_is_spoken_to_in_it() {
-    let (base, pem) = modern_app().await;
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), pem).unwrap();
-    let settings = [("egress_ca_file", file.path().to_str().unwrap())];
-    for lab in labs_of(Kind { base: &base, settings: &settings, ..Kind::default() }).await {
-        let key = "Bearer ".len() + KEY.len();
-        let reply = read(lab.request(Method::POST, "/x").body("body")).await;
-        assert_eq!(reply.text, format!("HTTP/2.0 {key} body"));
-        let all = (0..8).map(|_| lab.get("/y"));
-        let all = futures::future::join_all(all).await;
-        assert!(all.iter().all(|it| it.text == format!("HTTP/2.0 {key} ")), "{all:?}");
     }
 }
 
