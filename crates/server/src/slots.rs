@@ -6,6 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::ids::AccountId;
 
+/// When to ask again for a place that was not free, in seconds.
+pub const RETRY_AFTER_S: u64 = 1;
+
 /// Counts what is under way. Holds none that has nothing under way.
 pub struct Slots<K> {
     most: u32,

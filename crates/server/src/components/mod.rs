@@ -58,7 +58,7 @@ use crate::app::App;
 use crate::error::{self, Error, Result};
 use crate::ids::{ComponentId, ProjectId};
 use crate::scope::{Scope, Scopes};
-use crate::slots::Slot;
+use crate::slots::{RETRY_AFTER_S, Slot};
 use crate::tenant::Tenant;
 
 /// Components that one project publishes.
@@ -200,7 +200,7 @@ impl From<&Component> for ComponentView {
 /// [`error::TOO_MANY_RUNS`], with `Retry-After`.
 pub fn runs_now(app: &App, tenant: &Tenant) -> Result<Slot<ProjectId>> {
     let slot = app.workers.slots.take(&tenant.project);
-    slot.ok_or_else(|| Error::from(error::TOO_MANY_RUNS).retry_after(1))
+    slot.ok_or_else(|| Error::from(error::TOO_MANY_RUNS).retry_after(RETRY_AFTER_S))
 }
 
 fn missing() -> Error {

@@ -1,11 +1,8 @@
 //! Passing an app's answer back.
 
-use std::time::Duration;
-
 use axum::http::{HeaderMap, HeaderValue, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use tokio::time::Instant;
 use url::Url;
 
 use super::download::{Bounds, Cut, Download};
@@ -18,8 +15,6 @@ use crate::error::{self, Error, Result};
 use crate::projects::Echo;
 use crate::slots::Slot;
 
-/// Between two events of a stream there may be silence for this long.
-const EVENTS_IDLE: Duration = Duration::from_mins(1);
 /// With [`Echo::Refuse`], an answer of up to this many bytes is read before its head is passed on,
 /// so that it can be withheld as a whole.
 const READ_BYTES_MAX: u64 = 64 * 1024;
@@ -37,29 +32,16 @@ pub(super) async fn answer(
     if head.status.is_informational() {
         return Err(error::UPSTREAM_PROTOCOL.logging("the app changed the protocol"));
     }
-    let config = &sending.app.config;
-    let bytes_max = config.proxy_answer_bytes_max as u64;
+    let bounds = Bounds::of(&sending.app.config, &head.headers, (sending.end, echo));
     let length = headers::length(&head.headers);
-    if length.is_some_and(|it| it > bytes_max) {
+    if length.is_some_and(|it| it > bounds.bytes_max) {
         return Err(error::UPSTREAM_TOO_LARGE.into());
     }
-    let events = headers::is_events(&head.headers);
-    let idle = config.proxy_idle_timeout_ms.duration();
-    let bounds = Bounds {
-        bytes_max,
-        idle: if events { idle.max(EVENTS_IDLE) } else { idle },
-        end: if events {
-            Instant::now() + config.proxy_events_timeout_ms.duration()
-        } else {
-            sending.end
-        },
-        echo,
-    };
     let needles = sending.injection.needles(sending.proxy);
-    let own: Vec<&Url> = config.own_urls().chain(&sending.asked.reached_at).collect();
+    let own: Vec<&Url> = sending.app.config.own_urls().chain(&sending.asked.reached_at).collect();
     head.headers = headers::to_caller(head.headers, &sending.url, &own);
     black_out(&mut head.headers, &needles, echo)?;
-    let download = Download::new(incoming, Scanner::new(needles), bounds, Some(slot));
+    let download = Download::new(incoming, Scanner::new(needles), bounds, vec![slot]);
     let body = match (echo, length) {
         (Echo::Refuse, Some(..=READ_BYTES_MAX)) => read(download).await?,
         _ => Passing::Coming(download),

@@ -29,7 +29,7 @@ use crate::ids::AccountId;
 use crate::meters::Meter;
 use crate::projects::{ProxyRules, Settings};
 use crate::reach::Reach;
-use crate::slots::Slot;
+use crate::slots::{RETRY_AFTER_S, Slot};
 use crate::tallies::Noted;
 use crate::tenant::Tenant;
 
@@ -122,7 +122,7 @@ async fn make(
 
 fn slot(app: &App, account: &Account) -> Result<Slot> {
     let slot = app.slots.take(&account.id);
-    slot.ok_or_else(|| Error::from(error::TOO_MANY_AT_ONCE).retry_after(1))
+    slot.ok_or_else(|| Error::from(error::TOO_MANY_AT_ONCE).retry_after(RETRY_AFTER_S))
 }
 
 /// The URL to call, if the caller may call it.

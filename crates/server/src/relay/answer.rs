@@ -4,7 +4,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
@@ -30,8 +29,6 @@ use crate::serve::Busy;
 use crate::slots::Slot;
 use crate::tallies::Window;
 
-/// Between two events of a stream there may be silence for this long.
-const EVENTS_IDLE: Duration = Duration::from_mins(1);
 /// Characters of a call's path that are kept of it.
 const PATH_CHARS_MAX: usize = 2_048;
 /// Ours alone, so that an answer that has it is ours.
@@ -166,21 +163,11 @@ pub(super) fn screen(
 pub(super) fn pass(
     (mut record, method): (Record, &Method),
     response: Response<Incoming>,
-    (slot, end): (Option<Slot>, Instant),
+    (slots, end): (Vec<Slot>, Instant),
 ) -> Response<Body> {
     let (mut head, incoming) = response.into_parts();
-    let config = &record.app.config;
-    let bytes_max = config.proxy_answer_bytes_max as u64;
     let bodiless = *method == Method::HEAD || incoming.is_end_stream();
-    let events = headers::is_events(&head.headers);
-    let idle = config.proxy_idle_timeout_ms.duration();
-    let events_end = Instant::now() + config.proxy_events_timeout_ms.duration();
-    let bounds = Bounds {
-        bytes_max,
-        idle: if events { idle.max(EVENTS_IDLE) } else { idle },
-        end: if events { events_end } else { end },
-        echo: Echo::Redact,
-    };
+    let bounds = Bounds::of(&record.app.config, &head.headers, (end, Echo::Redact));
     let exchanged =
         record.grants.has_blinds() && Spelling::of(head.headers.get(CONTENT_TYPE)).is_some();
     let mut to = without_hops(head.headers);
@@ -192,7 +179,7 @@ pub(super) fn pass(
     head.headers = to;
     record.answered(head.status);
     let scanner = Scanner::new(record.grants.needles(exchanged));
-    let inner = Download::new(incoming, scanner, bounds, slot);
+    let inner = Download::new(incoming, scanner, bounds, slots);
     let mut answer = Response::new(Body::new(Recorded { inner, exchanged, record }));
     *answer.status_mut() = head.status;
     *answer.headers_mut() = head.headers;

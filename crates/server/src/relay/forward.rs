@@ -32,7 +32,7 @@ use crate::proxy::inject::Injection;
 use crate::proxy::send::told;
 use crate::proxy::sign::Unsigned;
 use crate::serve::{Busy, Refusal};
-use crate::slots::Slot;
+use crate::slots::{RETRY_AFTER_S, Slot};
 use crate::tallies::Noted;
 
 /// Headers of the connection, which pass neither way (RFC 9110 section 7.6.1).
@@ -65,12 +65,12 @@ pub(super) async fn forward(
         Err(error) => Err(error),
     };
     match (sent, upgrade) {
-        (Ok((response, slot, _)), Some(code))
+        (Ok((response, slots, _)), Some(code))
             if response.status() == StatusCode::SWITCHING_PROTOCOLS =>
         {
-            socket::join(link, (code, response), (record, slot))
+            socket::join(link, (code, response), (record, slots))
         }
-        (Ok((response, slot, end)), _) => pass((record, &method), response, (slot, end)),
+        (Ok((response, slots, end)), _) => pass((record, &method), response, (slots, end)),
         (Err(error), _) => {
             record.failed(error.kind().code);
             let mut response = error.into_response();
@@ -131,7 +131,7 @@ pub(super) fn without_hops(mut headers: HeaderMap) -> HeaderMap {
     headers
 }
 
-type Answered = (Response<Incoming>, Option<Slot>, Instant);
+type Answered = (Response<Incoming>, Vec<Slot>, Instant);
 
 async fn send(link: &Link, record: &mut Record, request: Request<Incoming>) -> Result<Answered> {
     let owners = link.way.owners(&link.app, &link.grants, link.scheme);
@@ -140,11 +140,11 @@ async fn send(link: &Link, record: &mut Record, request: Request<Incoming>) -> R
     let asked = Asked::of(link, (parts, upgrade), &owners);
     let load = Load::of(body, asked.need(&owners), record.sent.clone()).await?;
     let end = Instant::now() + link.app.config.proxy_total_timeout_ms.duration();
-    let mut sending = Sending { link, asked, owners, load, end, slot: None };
+    let mut sending = Sending { link, asked, owners, load, end, slots: Vec::new() };
     let response = sending.run(record).await?;
     let Asked { method, upgrade, .. } = &sending.asked;
     screen(&link.app, (method, *upgrade), &response)?;
-    Ok((response, sending.slot, end))
+    Ok((response, sending.slots, end))
 }
 
 /// A request as code made it, without what belongs to its connection.
@@ -207,7 +207,8 @@ struct Sending<'a> {
     owners: Vec<&'a Granted>,
     load: Load,
     end: Instant,
-    slot: Option<Slot>,
+    /// One for each account whose credential leaves.
+    slots: Vec<Slot>,
 }
 
 /// A request, ready to leave.
@@ -317,8 +318,8 @@ impl Sending<'_> {
                 return Err(error::FROZEN.into());
             }
             let slot = app.slots.take(&account.id);
-            let slot = slot.ok_or_else(|| Error::from(error::TOO_MANY_AT_ONCE).retry_after(1))?;
-            self.slot.get_or_insert(slot);
+            let busy = || Error::from(error::TOO_MANY_AT_ONCE).retry_after(RETRY_AFTER_S);
+            self.slots.push(slot.ok_or_else(busy)?);
             record.uses(&account.id);
             let noted = Noted {
                 actor: &by.actor,

@@ -54,7 +54,7 @@ pub(super) fn ask(link: &Link, headers: &mut HeaderMap) {
 pub(super) fn join(
     link: &Link,
     (code, mut response): (OnUpgrade, Response<Incoming>),
-    (mut record, slot): (Record, Option<Slot>),
+    (mut record, slots): (Record, Vec<Slot>),
 ) -> Response<Body> {
     let server = hyper::upgrade::on(&mut response);
     let mut headers = without_hops(std::mem::take(response.headers_mut()));
@@ -64,7 +64,7 @@ pub(super) fn join(
     record.answered(StatusCode::SWITCHING_PROTOCOLS);
     let scanner = Scanner::new(link.grants.needles(false));
     let moving: Joined = Box::pin(async move {
-        let _slot = slot;
+        let _slots = slots;
         match tokio::try_join!(code, server) {
             Ok((code, server)) => {
                 let (code, server) = (TokioIo::new(code), TokioIo::new(server));

@@ -183,6 +183,31 @@ async fn row_77_a_byte_a_second_ends_with_the_time_for_all() {
     }
 }
 
+/// More than the system holds of it on the way.
+const MUCH_BYTES: usize = 32 * 1024 * 1024;
+
+#[tokio::test]
+async fn p_08_a_caller_that_does_not_read_holds_neither_the_app_nor_the_account() {
+    use tokio::io::AsyncWriteExt;
+    for short in [("proxy_total_timeout_ms", "600"), ("proxy_idle_timeout_ms", "300")] {
+        for lab in labs_with(&[short, ("proxy_per_account_max", "1")]).await {
+            let head = format!("HTTP/1.1 200 X\r\ncontent-length: {MUCH_BYTES}\r\n\r\n");
+            lab.upstream.script([vec![
+                Do::Body,
+                Do::Send(head.into_bytes()),
+                Do::Send(vec![b'x'; MUCH_BYTES]),
+                Do::Hang,
+            ]]);
+            let address = lab.world.url.trim_start_matches("http://");
+            let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+            stream.write_all(lab.raw("GET", "\r\n").as_bytes()).await.unwrap();
+            lab.upstream.ended().await;
+            assert_eq!(lab.get("/x").await.status, 200, "{short:?}");
+            drop(stream);
+        }
+    }
+}
+
 #[tokio::test]
 async fn row_76_a_caller_who_promises_a_body_and_sends_none() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
