@@ -91,13 +91,6 @@ impl Record {
         }
     }
 
-    /// Counts bytes to the app. `false`: they are more than may be sent.
-    pub fn sends(&mut self, count: usize) -> bool {
-        let count = count as u64;
-        let before = self.sent.bytes.fetch_add(count, Ordering::Relaxed);
-        before + count <= self.sent.bytes_max
-    }
-
     /// Counts bytes from the app. `false`: they are more than may come.
     pub fn receives(&mut self, count: usize) -> bool {
         self.call.received_bytes += count as u64;

@@ -42,6 +42,12 @@ pub(super) struct Sent {
 }
 
 impl Sent {
+    /// Counts bytes. `false`: they are more than may be sent.
+    pub fn takes(&self, bytes: usize) -> bool {
+        let bytes = bytes as u64;
+        self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes <= self.bytes_max
+    }
+
     /// Whether more was to be sent than may be.
     pub fn is_over(&self) -> bool {
         self.bytes.load(Ordering::Relaxed) > self.bytes_max
@@ -127,11 +133,10 @@ pub(super) struct Onward {
 
 impl Onward {
     fn count(&self, bytes: usize) -> Result<(), BodyError> {
-        let before = self.sent.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
-        if before + bytes as u64 > self.sent.bytes_max {
-            return Err("the body is larger than allowed".into());
+        if self.sent.takes(bytes) {
+            return Ok(());
         }
-        Ok(())
+        Err("the body is larger than allowed".into())
     }
 }
 

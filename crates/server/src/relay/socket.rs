@@ -2,6 +2,7 @@
 //! server has agreed, bytes are moved between the two.
 
 use std::pin::Pin;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -11,12 +12,14 @@ use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::time::Instant;
 
 use super::answer::{Record, restore};
 use super::connection::Link;
 use super::forward::without_hops;
 use super::grants::lock;
+use super::load::Sent;
 use crate::error;
 use crate::proxy::echo::Scanner;
 use crate::slots::Slot;
@@ -84,39 +87,112 @@ type Side = TokioIo<Upgraded>;
 
 /// How long what may be the beginning of a credential waits for its end.
 const HOLD: Duration = Duration::from_millis(20);
+/// How long a side may take to hear that it is over.
+const GOODBYE: Duration = Duration::from_secs(1);
 
-/// Moves bytes until one side closes, nothing moves, or too much did.
-async fn moved(code: Side, server: Side, mut scanner: Scanner, mut record: Record) {
-    let (mut from_code, mut to_code) = tokio::io::split(code);
-    let (mut from_server, mut to_server) = tokio::io::split(server);
-    let (mut up, mut down) = ([0; PIECE_BYTES], [0; PIECE_BYTES]);
-    loop {
-        tokio::select! {
-            read = from_code.read(&mut up) => {
-                let Ok(count @ 1..) = read else { break };
-                if !record.sends(count) || to_server.write_all(&up[..count]).await.is_err() {
-                    break;
-                }
+/// It is over, for both sides.
+struct Over;
+
+impl From<std::io::Error> for Over {
+    fn from(_: std::io::Error) -> Self {
+        Self
+    }
+}
+
+/// When a byte last moved, either way.
+struct Movement(Mutex<Instant>);
+
+impl Movement {
+    fn now(&self) {
+        *lock(&self.0) = Instant::now();
+    }
+
+    /// Returns once nothing has moved for [`IDLE`].
+    async fn stopped(&self) {
+        loop {
+            let until = *lock(&self.0) + IDLE;
+            if Instant::now() >= until {
+                return;
             }
-            read = from_server.read(&mut down) => {
-                let Ok(count @ 1..) = read else { break };
-                let clean = scanner.pass(Bytes::copy_from_slice(&down[..count]));
-                if scanner.has_found() {
-                    // Put into its place, a placeholder would break the frame.
-                    record.failed(error::UPSTREAM_PROTOCOL.code);
-                    break;
-                }
-                if !record.receives(count) || to_code.write_all(&clean).await.is_err() {
-                    break;
-                }
-            }
-            () = tokio::time::sleep(HOLD), if scanner.held_bytes() > 0 => {
-                if to_code.write_all(&scanner.rest()).await.is_err() {
-                    break;
-                }
-            }
-            () = tokio::time::sleep(IDLE) => break,
+            tokio::time::sleep_until(until).await;
         }
     }
-    let _ = tokio::join!(to_code.shutdown(), to_server.shutdown());
+}
+
+/// Moves bytes until both sides have closed, one breaks off, nothing moves, or too much did. Each
+/// way goes on by itself: a server may wait with reading until what it says is read.
+async fn moved(code: Side, server: Side, scanner: Scanner, mut record: Record) {
+    let (from_code, mut to_code) = tokio::io::split(code);
+    let (from_server, mut to_server) = tokio::io::split(server);
+    let movement = Movement(Mutex::new(Instant::now()));
+    let sent = record.sent.clone();
+    let ways = async {
+        tokio::try_join!(
+            up((from_code, &mut to_server), &sent, &movement),
+            down((from_server, &mut to_code), (scanner, &mut record), &movement),
+        )
+    };
+    tokio::select! {
+        _ = ways => {}
+        () = movement.stopped() => {}
+    }
+    let goodbye = async { tokio::join!(to_code.shutdown(), to_server.shutdown()) };
+    let _ = tokio::time::timeout(GOODBYE, goodbye).await;
+}
+
+type Halves<'a> = (ReadHalf<Side>, &'a mut WriteHalf<Side>);
+
+/// From code to the server, until code has said all.
+async fn up((mut from, to): Halves<'_>, sent: &Sent, movement: &Movement) -> Result<(), Over> {
+    let mut piece = vec![0; PIECE_BYTES];
+    loop {
+        let count = from.read(&mut piece).await?;
+        movement.now();
+        if count == 0 {
+            return Ok(to.shutdown().await?);
+        }
+        if !sent.takes(count) {
+            return Err(Over);
+        }
+        to.write_all(&piece[..count]).await?;
+        to.flush().await?;
+        movement.now();
+    }
+}
+
+/// From the server to code, looked through, until the server has said all.
+async fn down(
+    (mut from, to): Halves<'_>,
+    (mut scanner, record): (Scanner, &mut Record),
+    movement: &Movement,
+) -> Result<(), Over> {
+    let mut piece = vec![0; PIECE_BYTES];
+    loop {
+        let held = scanner.held_bytes() > 0;
+        let count = tokio::select! {
+            read = from.read(&mut piece) => read?,
+            () = tokio::time::sleep(HOLD), if held => {
+                to.write_all(&scanner.rest()).await?;
+                to.flush().await?;
+                continue;
+            }
+        };
+        movement.now();
+        if count == 0 {
+            to.write_all(&scanner.rest()).await?;
+            return Ok(to.shutdown().await?);
+        }
+        let clean = scanner.pass(Bytes::copy_from_slice(&piece[..count]));
+        if scanner.has_found() {
+            // Put into its place, a placeholder would break the frame.
+            record.failed(error::UPSTREAM_PROTOCOL.code);
+            return Err(Over);
+        }
+        if !record.receives(count) {
+            return Err(Over);
+        }
+        to.write_all(&clean).await?;
+        to.flush().await?;
+        movement.now();
+    }
 }

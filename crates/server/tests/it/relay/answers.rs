@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http_body_util::BodyExt;
 use hyper::Request;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Notify;
 
 use super::lab::{KEY, labs, labs_with, with_host};
@@ -133,5 +134,73 @@ async fn bodies_are_bounded_either_way() {
         let body = "x".repeat(20_001);
         let got = run.post("other.example", "application/octet-stream", body).await;
         assert_eq!((got.status, got.code()), (413, "body_too_large"));
+    }
+}
+
+#[tokio::test]
+async fn p_08_calls_at_once_are_bounded_for_each_account_whose_credential_leaves() {
+    for lab in labs_with(&[("proxy_per_account_max", "1")]).await {
+        let (run, other) = lab.run_of_two().await;
+        let tokens = [run.token("api_key"), other["api_key"].as_str().unwrap()];
+        let request = |keys: &str| Request::get("/x").header("x-keys", keys).body(Body::empty());
+        let (arrived, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        lab.own.script([vec![
+            Do::Tell(Arc::clone(&arrived)),
+            Do::Await(Arc::clone(&go)),
+            Do::Send(b"HTTP/1.1 200 X\r\ncontent-length: 0\r\n\r\n".to_vec()),
+        ]]);
+        let mut client = run.client("raw.example").await;
+        let both = with_host(request(&tokens.join(" ")).unwrap(), "raw.example");
+        let under_way = tokio::spawn(client.send_request(both));
+        arrived.notified().await;
+        for token in tokens {
+            let got = run.send("raw.example", request(token).unwrap()).await;
+            assert_eq!((got.status, got.code()), (429, "too_many_at_once"));
+        }
+        go.notify_one();
+        assert_eq!(under_way.await.unwrap().unwrap().status(), 200);
+        for token in tokens {
+            assert_eq!(run.send("raw.example", request(token).unwrap()).await.status, 200);
+        }
+    }
+}
+
+/// More than the system holds of it on the way.
+const MUCH_BYTES: usize = 12 * 1024 * 1024;
+
+#[tokio::test]
+async fn a_websocket_goes_both_ways_at_once_and_ends_one_way_at_a_time() {
+    for lab in labs().await {
+        let run = lab.run().await;
+        // The server reads once all that it says was taken, and goes when code has said all.
+        let head = "HTTP/1.1 101 X\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
+        lab.own.script([vec![
+            Do::Send(head.into()),
+            Do::Send(vec![b's'; MUCH_BYTES]),
+            Do::Read(MUCH_BYTES),
+            Do::Send(b"done".to_vec()),
+            Do::Hang,
+        ]]);
+        let mut socket = run.secure("raw.example", "raw.example").await.unwrap();
+        let asked = "GET / HTTP/1.1\r\nhost: raw.example\r\nconnection: upgrade\r\n\
+                     upgrade: websocket\r\n\r\n";
+        socket.write_all(asked.as_bytes()).await.unwrap();
+        let (mut from, mut to) = tokio::io::split(socket);
+        // The relay leaves HTTP once it has said so.
+        let mut begun = Vec::new();
+        while !begun.ends_with(b"\r\n\r\n") {
+            begun.push(from.read_u8().await.unwrap());
+        }
+        let mut said = Vec::new();
+        let reading = from.read_to_end(&mut said);
+        let saying = async {
+            to.write_all(&vec![b'c'; MUCH_BYTES]).await.unwrap();
+            to.shutdown().await.unwrap();
+        };
+        let (read, ()) = tokio::join!(reading, saying);
+        read.unwrap();
+        assert_eq!(said.len(), MUCH_BYTES + "done".len());
+        assert!(said.ends_with(b"sdone"));
+        assert_eq!(lab.own.last().body.len(), MUCH_BYTES);
     }
 }

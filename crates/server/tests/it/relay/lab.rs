@@ -112,6 +112,19 @@ impl Lab {
         Run::of(&self.world, &self.account, Settings::default()).await
     }
 
+    /// A run with one more account of the app, and that one's `$auth`.
+    pub async fn run_of_two(&self) -> (Run, Map<String, Value>) {
+        let another = connect(&self.world, "bob").await;
+        let mut grants = RunGrants::new(by(&self.world), &Settings::default());
+        let mut auths = Vec::new();
+        for account in [&self.account, &another] {
+            let usable = usable(&self.world, account).await;
+            auths.push(grants.blind(&self.world.app, usable).await.unwrap());
+        }
+        let second = auths.pop().unwrap();
+        (Run::with(&self.world, grants, auths.pop().unwrap()), second)
+    }
+
     pub async fn raw_run(&self) -> Run {
         let mut grants = RunGrants::new(by(&self.world), &Settings::default());
         let usable = usable(&self.world, &self.account).await;
