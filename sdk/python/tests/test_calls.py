@@ -346,8 +346,10 @@ async def test_an_empty_name_is_not_everybody(kind: str) -> None:
         ):
             with pytest.raises(InvalidOptionError, match="empty"):
                 await given(call(**named))
-    with pytest.raises(InvalidOptionError, match="empty"):
-        await given(client.proxy.get("/x", account_id="apn_1", external_user_id=""))
+    for nobody in ("", None):
+        with pytest.raises(InvalidOptionError, match="empty"):
+            user: Any = nobody
+            await given(client.proxy.get("/x", account_id="apn_1", external_user_id=user))
     assert server.asked == [] and calls.HOLDING == table.HOLDING
     await given(client.accounts.list(after="").all())
     await given(client.users.list(q="").all())

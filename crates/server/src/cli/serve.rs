@@ -40,6 +40,8 @@ pub(super) async fn run(shell: &Shell, args: Args) -> Result<(), Failure> {
         if loaded.origins.get("log_format") == Some(&Origin::Default) {
             config.log_format = LogFormat::Text;
         }
+    }
+    if config.dev {
         make_dev_key(&mut config)?;
     }
     let telemetry = Telemetry::start(&config)?;

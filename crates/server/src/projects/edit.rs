@@ -262,18 +262,18 @@ fn verify_url(text: &str) -> Result<()> {
 /// Judges a URI that a browser may be sent to: https (http on loopback), no userinfo, no fragment,
 /// and written as a URL parser would write it, so that an exact comparison means what it says.
 pub(crate) fn redirect_uri(text: &str) -> Result<()> {
-    let url = url::Url::parse(text).map_err(|_| Error::from(error::REDIRECT_NOT_ALLOWED))?;
+    let wrong = || {
+        error::REDIRECT_NOT_ALLOWED.saying(
+            "A redirect URI must be https (http only for loopback), without user name and \
+             fragment, in lower case and without the default port.",
+        )
+    };
+    let url = url::Url::parse(text).map_err(|_| wrong())?;
     let loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
     let good_scheme = url.scheme() == "https" || (url.scheme() == "http" && loopback);
     let plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
     let canonical = url.as_str() == text || url.as_str().strip_suffix('/') == Some(text);
-    if good_scheme && plain && canonical {
-        return Ok(());
-    }
-    Err(error::REDIRECT_NOT_ALLOWED.saying(
-        "A redirect URI must be https (http only for loopback), without user name and fragment, \
-         in lower case and without the default port.",
-    ))
+    if good_scheme && plain && canonical { Ok(()) } else { Err(wrong()) }
 }
 
 /// A name that is shown to people: one line of visible characters that cannot turn the text around.

@@ -20,7 +20,7 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from .calls import UNSET, Answer, Call, QueryValue, Settings, as_json, pairs_of, path
+from .calls import UNSET, Answer, Call, QueryValue, Settings, Unset, as_json, pairs_of, path
 from .errors import InvalidOptionError, NoAnswerError, UnexpectedAnswerError
 from .transport import lost
 
@@ -77,7 +77,7 @@ class AppCall:
     #: The account to call with.
     account_id: str
     #: The account's user: yours, not the app's. A connect token says it by itself.
-    external_user_id: Optional[str] = None
+    external_user_id: Union[str, Unset] = UNSET
     #: Added to the target's query.
     params: Optional[Params] = None
     #: For the app, such as its version header. Its credential is put in by the server.
@@ -102,7 +102,7 @@ class AppCall:
             sent.setdefault("content-type", "text/plain; charset=utf-8")
         query: Dict[str, QueryValue] = {
             "account_id": self.account_id,
-            "external_user_id": UNSET if self.external_user_id is None else self.external_user_id,
+            "external_user_id": self.external_user_id,
         }
         address = path(settings, "/v1/connect/{project?}/proxy")
         return Call(method, address, query=query, raw=raw, headers=sent, of_app=True)

@@ -37,7 +37,7 @@ def verify_webhook(
     Raises:
         WebhookInvalidError: Answer 400, and believe nothing of it.
     """
-    secrets = [secret] if isinstance(secret, str) else list(secret)
+    secrets = [secret] if isinstance(secret, str) else list(secret or ())
     if not secrets or not all(isinstance(it, str) and it for it in secrets):
         raise InvalidOptionError("Give the signing secret of the endpoint")
     data = _bytes(body)

@@ -7,11 +7,11 @@ whatever its status; only failures of the server itself are raised. Nothing is s
 
 from __future__ import annotations
 
-from typing import Any, AsyncIterator, Mapping, Optional
+from typing import Any, AsyncIterator, Mapping, Optional, Union
 
 import httpx
 
-from ..calls import CallOptions
+from ..calls import UNSET, CallOptions, Unset
 from ..proxy import AppCall, AsyncBody, Opened, Params, as_value, awaited
 from ..transport import AsyncTransport
 
@@ -86,7 +86,7 @@ class AsyncProxy:
         target: str,
         *,
         account_id: str,
-        external_user_id: Optional[str] = None,
+        external_user_id: Union[str, Unset] = UNSET,
         params: Optional[Params] = None,
         headers: Optional[Mapping[str, str]] = None,
         upstream_retries: Optional[int] = None,
@@ -101,7 +101,7 @@ class AsyncProxy:
         target: str,
         *,
         account_id: str,
-        external_user_id: Optional[str] = None,
+        external_user_id: Union[str, Unset] = UNSET,
         params: Optional[Params] = None,
         headers: Optional[Mapping[str, str]] = None,
         upstream_retries: Optional[int] = None,
@@ -117,7 +117,7 @@ class AsyncProxy:
         target: str,
         *,
         account_id: str,
-        external_user_id: Optional[str] = None,
+        external_user_id: Union[str, Unset] = UNSET,
         params: Optional[Params] = None,
         headers: Optional[Mapping[str, str]] = None,
         upstream_retries: Optional[int] = None,
@@ -133,7 +133,7 @@ class AsyncProxy:
         target: str,
         *,
         account_id: str,
-        external_user_id: Optional[str] = None,
+        external_user_id: Union[str, Unset] = UNSET,
         params: Optional[Params] = None,
         headers: Optional[Mapping[str, str]] = None,
         upstream_retries: Optional[int] = None,
@@ -149,7 +149,7 @@ class AsyncProxy:
         target: str,
         *,
         account_id: str,
-        external_user_id: Optional[str] = None,
+        external_user_id: Union[str, Unset] = UNSET,
         params: Optional[Params] = None,
         headers: Optional[Mapping[str, str]] = None,
         upstream_retries: Optional[int] = None,

@@ -8,11 +8,11 @@ whatever its status; only failures of the server itself are raised. Nothing is s
 
 from __future__ import annotations
 
-from typing import Any, Iterator, Mapping, Optional
+from typing import Any, Iterator, Mapping, Optional, Union
 
 import httpx
 
-from ..calls import CallOptions
+from ..calls import UNSET, CallOptions, Unset
 from ..proxy import AppCall, Body, Opened, Params, as_value, pieces
 from ..transport import Transport
 
@@ -87,7 +87,7 @@ class Proxy:
         target: str,
         *,
         account_id: str,
-        external_user_id: Optional[str] = None,
+        external_user_id: Union[str, Unset] = UNSET,
         params: Optional[Params] = None,
         headers: Optional[Mapping[str, str]] = None,
         upstream_retries: Optional[int] = None,
@@ -102,7 +102,7 @@ class Proxy:
         target: str,
         *,
         account_id: str,
-        external_user_id: Optional[str] = None,
+        external_user_id: Union[str, Unset] = UNSET,
         params: Optional[Params] = None,
         headers: Optional[Mapping[str, str]] = None,
         upstream_retries: Optional[int] = None,
@@ -118,7 +118,7 @@ class Proxy:
         target: str,
         *,
         account_id: str,
-        external_user_id: Optional[str] = None,
+        external_user_id: Union[str, Unset] = UNSET,
         params: Optional[Params] = None,
         headers: Optional[Mapping[str, str]] = None,
         upstream_retries: Optional[int] = None,
@@ -134,7 +134,7 @@ class Proxy:
         target: str,
         *,
         account_id: str,
-        external_user_id: Optional[str] = None,
+        external_user_id: Union[str, Unset] = UNSET,
         params: Optional[Params] = None,
         headers: Optional[Mapping[str, str]] = None,
         upstream_retries: Optional[int] = None,
@@ -150,7 +150,7 @@ class Proxy:
         target: str,
         *,
         account_id: str,
-        external_user_id: Optional[str] = None,
+        external_user_id: Union[str, Unset] = UNSET,
         params: Optional[Params] = None,
         headers: Optional[Mapping[str, str]] = None,
         upstream_retries: Optional[int] = None,
