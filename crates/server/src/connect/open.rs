@@ -250,7 +250,10 @@ pub(super) async fn wanted(
     let named = match (named, client) {
         (Some(named), _) => named.to_owned(),
         (None, Some(id)) => apps::find_oauth_app(app, project, id).await?.app_slug,
-        (None, None) => return Err(error::APP_NOT_FOUND.into()),
+        (None, None) => {
+            let text = "No app is named. Add `app_id`, or make the token for one app.";
+            return Err(error::APP_NOT_FOUND.saying(text));
+        }
     };
     let found = apps::find(app, project, &named).await?;
     let other = |slug: &str| slug != found.slug;

@@ -65,6 +65,8 @@ pub(crate) struct Download {
     scanner: Scanner,
     echo: Echo,
     left: u64,
+    /// To be told at the next turn.
+    fault: Option<BodyError>,
 }
 
 enum Source {
@@ -91,7 +93,15 @@ impl Download {
     pub fn new(incoming: Incoming, scanner: Scanner, bounds: Bounds, slots: Vec<Slot>) -> Self {
         let Bounds { bytes_max, idle, end, echo } = bounds;
         let source = Source::of(incoming, (idle, end), slots);
-        Self { source, scanner, echo, left: bytes_max }
+        Self { source, scanner, echo, left: bytes_max, fault: None }
+    }
+
+    /// Whoever is told of a fault closes the connection, and what it has not sent by then is lost,
+    /// the head of the answer too. So it has one turn for that.
+    fn fails<T>(&mut self, fault: BodyError, cx: &Context<'_>) -> Poll<T> {
+        self.fault = Some(fault);
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// The next piece that can go on.
@@ -215,6 +225,9 @@ impl HttpBody for Download {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
+        if let Some(fault) = this.fault.take() {
+            return Poll::Ready(Some(Err(fault)));
+        }
         loop {
             let frame = match &mut this.source {
                 Source::Here(bytes) => bytes.take().map(|it| Ok(Frame::data(it))),
@@ -223,10 +236,13 @@ impl HttpBody for Download {
             let piece = match frame {
                 // Trailers are not passed on: they come after the headers were judged.
                 Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) => this.judge(data)?,
+                    Ok(data) => match this.judge(data) {
+                        Ok(piece) => piece,
+                        Err(cut) => return this.fails(cut.into(), cx),
+                    },
                     Err(_) => continue,
                 },
-                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                Some(Err(error)) => return this.fails(error, cx),
                 None => {
                     this.source = Source::Here(None);
                     if this.scanner.held_bytes() == 0 {
@@ -246,7 +262,7 @@ impl HttpBody for Download {
             Source::Here(bytes) => bytes.is_none(),
             Source::Coming(coming) => coming.held.lock().is_end_stream(),
         };
-        over && self.scanner.held_bytes() == 0
+        over && self.fault.is_none() && self.scanner.held_bytes() == 0
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -118,6 +118,27 @@ async fn p_08_an_answer_over_the_limit_is_refused_or_cut_off() {
     }
 }
 
+/// Whatever breaks an answer off, and however soon: what came before it is passed on.
+#[tokio::test]
+async fn p_08_the_head_of_an_answer_that_breaks_off_arrives() {
+    for lab in labs_with(&[("proxy_answer_bytes_max", "100000")]).await {
+        let head = |length: usize| format!("HTTP/1.1 200 X\r\ncontent-length: {length}\r\n\r\n");
+        let chunked = "HTTP/1.1 200 X\r\ntransfer-encoding: chunked\r\n\r\n";
+        for nth in 0..60 {
+            let text = match nth % 3 {
+                0 => format!("{}first", head(10)),
+                1 => head(10),
+                // No size of a chunk.
+                _ => format!("{chunked}5\r\nfirst\r\nzz\r\n"),
+            };
+            lab.upstream.script([vec![Do::Body, Do::Send(text.into_bytes()), Do::Close]]);
+            let answer = lab.request(Method::GET, "/x").send().await.unwrap();
+            assert_eq!(answer.status(), 200, "{nth}");
+            assert!(answer.bytes().await.is_err(), "{nth}");
+        }
+    }
+}
+
 /// Short times, so that a test can wait for them.
 const SHORT: [(&str, &str); 3] = [
     ("proxy_first_byte_timeout_ms", "300"),
