@@ -59,7 +59,7 @@ async fn bad_tokens_and_names_are_told_as_a_sentence() {
         }
         let token = world.connect_token_with("u", json!({ "expires_in": 60 })).await;
         assert!(told(ask(&world, &token, "?app_id=nope").await).contains("no such app"));
-        assert!(told(ask(&world, &token, "").await).contains("no such app"));
+        assert!(told(ask(&world, &token, "").await).contains("No app is named"));
         let answer = ask(&world, &token, "?app_id=sim_grace").await;
         assert_eq!(answer["app"]["name_slug"], "sim_grace");
         assert!(told(answer).contains("OAuth client"));
