@@ -108,19 +108,26 @@ async fn announce(app: Arc<App>, stop: CancellationToken) {
 /// Takes the development key into use where the configuration names none, so that other commands
 /// open the store that `serve --dev` made, and permit what it permits.
 pub(super) fn find_dev_key(config: &mut Config) -> Result<(), Failure> {
-    let file = config.data_dir.join(DEV_KEY_FILE);
-    if config.root_key.is_none() && file.exists() {
+    if take_dev_key(config)? {
         config.dev = true;
         config.egress_allow_loopback = true;
-        let text = Zeroizing::new(std::fs::read_to_string(&file)?);
-        config.root_key = Some(Secret::new(Zeroizing::new(text.trim().to_owned())));
     }
     Ok(())
 }
 
+/// `false`: the configuration names a key, or none was made. What is permitted stays as it is.
+fn take_dev_key(config: &mut Config) -> Result<bool, Failure> {
+    let file = config.data_dir.join(DEV_KEY_FILE);
+    if config.root_key.is_some() || !file.exists() {
+        return Ok(false);
+    }
+    let text = Zeroizing::new(std::fs::read_to_string(&file)?);
+    config.root_key = Some(Secret::new(Zeroizing::new(text.trim().to_owned())));
+    Ok(true)
+}
+
 fn make_dev_key(config: &mut Config) -> Result<(), Failure> {
-    find_dev_key(config)?;
-    if config.root_key.is_some() {
+    if take_dev_key(config)? || config.root_key.is_some() {
         return Ok(());
     }
     boot::private_dir(&config.data_dir)?;
@@ -130,7 +137,7 @@ fn make_dev_key(config: &mut Config) -> Result<(), Failure> {
         "Development profile: made the root key {}. For real data, make your own and keep a copy.",
         file.display()
     ));
-    find_dev_key(config)
+    take_dev_key(config).map(drop)
 }
 
 /// Writes a file that only this user can read, and never over another.
