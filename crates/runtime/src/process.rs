@@ -6,6 +6,7 @@ use std::sync::mpsc as plain;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures::future::OptionFuture;
 use rustix::process::{Pid, Resource, Rlimit, Signal};
 use tokio::io::AsyncReadExt;
 use tokio::process::{Child, ChildStderr};
@@ -16,39 +17,55 @@ use crate::limits::STDERR_BYTES;
 use crate::sandbox::Place;
 use crate::{Unavailable, watch};
 
-type Answer = oneshot::Sender<std::io::Result<Child>>;
+/// What there is to start: a process that is not there yet.
+struct Request {
+    command: Command,
+    process: Process,
+    /// The process, so that it is ended with all that it began if nobody waits for it any more.
+    started: oneshot::Sender<std::io::Result<Process>>,
+}
 
 /// The first descriptor after those that a process is given by name.
 const FIRST_AFTER_STDIO: i32 = 3;
 /// How long what it wrote is waited for, once a process is gone: a child of it may hold the pipe.
 const LAST_WORDS: Duration = Duration::from_millis(200);
+/// How long a killed process is waited for. One that the kernel holds longer, such as in a file
+/// system that does not answer, ends when that lets go of it.
+const GONE_WITHIN: Duration = Duration::from_secs(5);
+/// Looks for processes that were started while the others were being stopped.
+const LOOKS: usize = 16;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
 
 /// The one thread that starts processes. bubblewrap dies with the *thread* that started it, so it
 /// must not be one of those that come and go with the load.
 #[derive(Clone)]
-pub(crate) struct Spawner(plain::Sender<(Command, Answer)>);
+pub(crate) struct Spawner(plain::Sender<Request>);
 
 impl Spawner {
     pub fn start() -> std::io::Result<Self> {
-        let (send, receive) = plain::channel::<(Command, Answer)>();
+        let (send, receive) = plain::channel::<Request>();
         let runtime = tokio::runtime::Handle::current();
         std::thread::Builder::new().name("workers".into()).spawn(move || {
             let _entered = runtime.enter();
-            while let Ok((command, answer)) = receive.recv() {
+            while let Ok(Request { command, mut process, started }) = receive.recv() {
                 let mut command = tokio::process::Command::from(command);
                 // Whoever started this process may have left files open in it, such as that of a
                 // key. What it opens itself is closed on the way anyhow.
                 close_fds::set_fds_cloexec(FIRST_AFTER_STDIO, &[]);
-                drop(answer.send(command.kill_on_drop(true).spawn()));
+                let child = command.kill_on_drop(true).spawn();
+                drop(started.send(child.map(|it| {
+                    process.is(it);
+                    process
+                })));
             }
         })?;
         Ok(Self(send))
     }
 
-    async fn spawn(&self, command: Command) -> std::io::Result<Child> {
-        let (answer, spawned) = oneshot::channel();
+    async fn spawn(&self, command: Command, process: Process) -> std::io::Result<Process> {
+        let (started, spawned) = oneshot::channel();
         let gone = || std::io::Error::other("the thread that starts processes is gone");
-        self.0.send((command, answer)).map_err(|_| gone())?;
+        self.0.send(Request { command, process, started }).map_err(|_| gone())?;
         spawned.await.map_err(|_| gone())?
     }
 }
@@ -56,6 +73,9 @@ impl Spawner {
 /// What is left to do for a process that is no longer wanted.
 struct Ended {
     child: Option<Child>,
+    /// That process and all that descended from it, each killed.
+    killed: Vec<u32>,
+    reading: Option<JoinHandle<()>>,
     folder: PathBuf,
 }
 
@@ -96,6 +116,15 @@ async fn bury(mut it: Ended) {
     if let Some(child) = &mut it.child {
         drop(child.wait().await);
     }
+    // The first is gone before the rest is: the kernel clears a sandbox away by and by.
+    let gone = async {
+        while it.killed.iter().any(|pid| watch::lives(*pid)) {
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        }
+    };
+    // One that was being started is not among them, but it holds the pipe.
+    let closed = OptionFuture::from(it.reading);
+    drop(tokio::time::timeout(GONE_WITHIN, async { tokio::join!(gone, closed) }).await);
     drop(tokio::fs::remove_dir_all(&it.folder).await);
 }
 
@@ -147,17 +176,17 @@ impl Process {
         let program = command.get_program().to_string_lossy().into_owned();
         let said = Said::default();
         let (child, pids, reading) = (None, Vec::new(), None);
-        let mut process = Self { child, pid: 0, pids, place, reaper, said, reading };
-        let mut child = spawner
-            .spawn(command)
-            .await
-            .map_err(|it| Unavailable::Start(format!("{program}: {it}")))?;
-        process.pid = child.id().unwrap_or(0);
+        let process = Self { child, pid: 0, pids, place, reaper, said, reading };
+        let started = spawner.spawn(command, process).await;
+        started.map_err(|it| Unavailable::Start(format!("{program}: {it}")))
+    }
+
+    fn is(&mut self, mut child: Child) {
+        self.pid = child.id().unwrap_or(0);
         if let Some(stderr) = child.stderr.take() {
-            process.reading = Some(tokio::spawn(process.said.clone().read(stderr)));
+            self.reading = Some(tokio::spawn(self.said.clone().read(stderr)));
         }
-        process.child = Some(child);
-        Ok(process)
+        self.child = Some(child);
     }
 
     pub fn place(&self) -> &Place {
@@ -221,10 +250,36 @@ impl Process {
         self.signal_node(Signal::CONT);
     }
 
+    /// Kills all there are. They are stopped first: what stands still starts nothing more. One that
+    /// is just being started is in no list yet, but it is in the group.
+    fn kill(&self) -> Vec<u32> {
+        let group = raw(self.pid);
+        let signal_group = |it| group.map(|group| rustix::process::kill_process_group(group, it));
+        signal_group(Signal::STOP);
+        let mut pids: Vec<u32> = Vec::new();
+        for _ in 0..LOOKS {
+            let known = pids.len();
+            for pid in self.usage().pids {
+                if !pids.contains(&pid) {
+                    signal(pid, Signal::STOP);
+                    pids.push(pid);
+                }
+            }
+            if pids.len() == known {
+                break;
+            }
+        }
+        for pid in &pids {
+            signal(*pid, Signal::KILL);
+        }
+        signal_group(Signal::KILL);
+        pids
+    }
+
     /// Node is the innermost of those that were there before any code.
-    fn signal_node(&self, signal: Signal) {
-        if let Some(pid) = self.pids.last().and_then(|pid| raw(*pid)) {
-            let _ = rustix::process::kill_process(pid, signal);
+    fn signal_node(&self, it: Signal) {
+        if let Some(pid) = self.pids.last() {
+            signal(*pid, it);
         }
     }
 }
@@ -233,19 +288,19 @@ fn raw(pid: u32) -> Option<Pid> {
     i32::try_from(pid).ok().and_then(Pid::from_raw)
 }
 
+fn signal(pid: u32, it: Signal) {
+    if let Some(pid) = raw(pid) {
+        let _ = rustix::process::kill_process(pid, it);
+    }
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
         // Not reaped yet, so the numbers are still their own. With bubblewrap the kernel ends all
         // the rest once the first is gone.
-        if self.is_alive() {
-            for pid in watch::tree(self.pid).pids.into_iter().filter_map(raw) {
-                let _ = rustix::process::kill_process(pid, Signal::KILL);
-            }
-            if let Some(group) = raw(self.pid) {
-                let _ = rustix::process::kill_process_group(group, Signal::KILL);
-            }
-        }
-        let ended = Ended { child: self.child.take(), folder: self.place.root.clone() };
+        let killed = if self.is_alive() { self.kill() } else { Vec::new() };
+        let (child, reading) = (self.child.take(), self.reading.take());
+        let ended = Ended { child, killed, reading, folder: self.place.root.clone() };
         drop(self.reaper.ended.send(ended));
     }
 }

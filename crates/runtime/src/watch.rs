@@ -44,6 +44,12 @@ fn spent(ticks: u64) -> Duration {
     Duration::from_millis(ticks * 1_000 / clock_ticks_per_second().max(1))
 }
 
+/// Whether it is there, and has not come to its end: one that nobody has asked about yet has.
+pub(crate) fn lives(pid: u32) -> bool {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    text.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+}
+
 /// Ticks of processor time, with that of children that ended, and resident bytes.
 fn stat(pid: u32) -> (u64, u64) {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use grantkeep_runtime::{Failure, Key, Op, Unavailable, Wanted};
 use serde_json::json;
 
-use crate::world::{Recorder, action, input, key, world, world_with};
+use crate::world::{Recorder, World, action, input, key, world, world_with};
 
 /// Tells the worker's runs apart, without a doubt: memory of an earlier one shows.
 const COUNTS: &str = "globalThis.runs = (globalThis.runs ?? 0) + 1; return globalThis.runs;";
@@ -130,13 +130,33 @@ async fn after_shutdown_no_process_is_left() {
         world.pool.shutdown().await;
         let stopped = running.await.unwrap().unwrap_err();
         assert_eq!(stopped, Failure::Unavailable(Unavailable::Stopping));
-        let folder = world.folder.path().to_str().unwrap().to_owned();
-        let left = processes().into_iter().filter(|it| it.contains(&folder)).collect::<Vec<_>>();
-        assert!(left.is_empty(), "{left:?}");
-        assert!(world.folders().is_empty());
+        assert_nothing_is_left(&world);
         let again = world.failed("kept", &action("return 1;")).await;
         assert_eq!(again, Failure::Unavailable(Unavailable::Stopping));
     }
+}
+
+#[tokio::test]
+async fn a_worker_that_is_given_up_while_it_starts_leaves_no_process() {
+    for sandbox in [Wanted::Best, Wanted::Landlock, Wanted::NoneByName] {
+        for tried in 0..10 {
+            let world = world(sandbox).await;
+            let (code, key) = (action("return 1;"), key("starting"));
+            let host = Arc::new(Recorder::default());
+            let run = world.pool.perform(&key, &code, Op::run(input()), host);
+            let run = tokio::time::timeout(Duration::from_millis(4 * tried), run);
+            drop(run.await);
+            world.pool.shutdown().await;
+            assert_nothing_is_left(&world);
+        }
+    }
+}
+
+fn assert_nothing_is_left(world: &World) {
+    let folder = world.folder.path().to_str().unwrap();
+    let left = processes().into_iter().filter(|it| it.contains(folder)).collect::<Vec<_>>();
+    assert!(left.is_empty(), "{left:?}");
+    assert!(world.folders().is_empty());
 }
 
 /// The command lines, with the environment, of what runs on this machine.
