@@ -119,7 +119,7 @@ impl Checks<'_> {
         for category in &app.categories {
             if !categories::is_known(category) {
                 let wrong = format!("`{category}` is not a category");
-                self.error("categories", wrong, "Use the names in src/categories.rs.");
+                self.error("categories", wrong, categories_there_are());
             }
         }
         if app.popularity > 100 {
@@ -138,7 +138,7 @@ impl Checks<'_> {
             self.url("homepage", &app.homepage, &[]);
         }
         if app.categories.is_empty() {
-            self.warn("categories", "none", "Use the names in src/categories.rs.");
+            self.warn("categories", "none", categories_there_are());
         }
     }
 
@@ -262,6 +262,11 @@ impl Checks<'_> {
             }
         }
     }
+}
+
+fn categories_there_are() -> String {
+    let names: Vec<_> = categories::ALL.iter().map(|(name, _)| *name).collect();
+    format!("Choose of {}.", names.join(", "))
 }
 
 fn is_color(text: &str) -> bool {

@@ -52,6 +52,9 @@ kinds! {
         "What stands at this URL cannot be made an app. `details.url` says where it failed.";
     SLUG_TAKEN = 400 "slug_taken" "An app of that name is there already. Choose another slug.";
     NAME_TAKEN = 400 "name_taken" "The stash has a file of that name. Choose another name.";
+    DEVELOPMENT_USERS = 400 "too_many_development_users"
+        "The environment `development` has as many external users as this project lets it have \
+         (`development_users_max`). Delete one, raise the limit, or use `production`.";
     UNKNOWN_RATE_LIMIT = 400 "unknown_rate_limit"
         "The header x-pd-rate-limit names no rate limit of this project. Make one with POST \
          /v1/connect/rate_limits, or leave the header out.";

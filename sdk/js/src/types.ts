@@ -178,6 +178,8 @@ export interface Project {
   connectRequireKeyAuthTest: boolean;
   /** Whether users choose on the connect page how much they allow. */
   scopeChoice: boolean;
+  /** External users that the environment `development` takes; `null`: any number. */
+  developmentUsersMax?: number | null;
   /** Where browsers are sent to be confirmed by your backend. */
   verifyUrl?: string | null;
   /** The origin of its clients' redirect URIs; `null`: the server's own. */
@@ -239,6 +241,7 @@ export interface TokenOptions {
   /** Seconds, 1 to 14400. */
   expiresIn?: number;
   scope?: string;
+  /** Whether the user chooses on the page how much of it he allows. */
   allowProgressiveScopes?: boolean;
   /** The app's slug or id, for a Connect Link to that app. */
   appId?: string;
@@ -417,6 +420,8 @@ export interface ProjectCreation {
   connectRequireKeyAuthTest?: boolean;
   /** Whether users choose on the connect page how much they allow. */
   scopeChoice?: boolean;
+  /** External users that the environment `development` takes; `null`: any number. */
+  developmentUsersMax?: number | null;
   /** Where browsers are sent to be confirmed by your backend: https, exact. `null`: nowhere. */
   verifyUrl?: string | null;
   /** One of the origins that the operator permits; `null`: the server's own. */

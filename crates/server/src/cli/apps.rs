@@ -24,6 +24,9 @@ pub(super) enum Command {
     Show {
         /// The app's slug, such as `github`.
         slug: String,
+        /// As this project has it, which may have an app of its own of that slug.
+        #[arg(long, value_name = "ID")]
+        project: Option<String>,
     },
     /// Check app files and explain what is wrong in them. Without files: those in `catalog_dir`.
     #[command(after_help = "Example:\n  grantkeep apps check my-apps/acme.toml")]
@@ -73,6 +76,11 @@ pub(super) async fn run(shell: &Shell, command: Command) -> Result<(), Failure> 
         Command::Try(args) => Box::pin(apps_try::run(shell, args)).await,
         Command::Own(command) => apps_own::run(shell, command).await,
         Command::List { project: Some(project), .. } => apps_own::list(shell, &project).await,
+        Command::Show { slug, project: Some(project) } => {
+            let app = apps_own::wanted(shell, &project, &slug).await?;
+            show(shell, &app);
+            Ok(())
+        }
         other => look(shell, other),
     }
 }
@@ -96,7 +104,7 @@ fn look(shell: &Shell, command: Command) -> Result<(), Failure> {
         Command::List { query, wish, .. } => {
             list(shell, &catalog, query.as_deref().unwrap_or_default(), &wish.filter());
         }
-        Command::Show { slug } => show(shell, &catalog, &slug)?,
+        Command::Show { slug, .. } => show(shell, &*wanted(&catalog, &slug)?),
         _ => {}
     }
     Ok(())
@@ -141,8 +149,7 @@ pub(super) fn wanted(catalog: &Catalog, slug: &str) -> Result<Arc<App>, Failure>
     Err(Failure::Missing(format!("There is no app `{slug}`.{hint}")))
 }
 
-fn show(shell: &Shell, catalog: &Catalog, slug: &str) -> Result<(), Failure> {
-    let app = wanted(catalog, slug)?;
+fn show(shell: &Shell, app: &App) {
     let scopes = app.oauth2().map(|auth| auth.scopes.asked().join(" ")).unwrap_or_default();
     let fields: Vec<_> = app.fields.iter().map(|field| field.name.clone()).collect();
     let hosts = app.proxy.as_ref().map(|proxy| proxy.base_url.clone()).unwrap_or_default();
@@ -154,7 +161,7 @@ fn show(shell: &Shell, catalog: &Catalog, slug: &str) -> Result<(), Failure> {
             "checked_on": app.evidence.checked_on,
             "evidence": app.evidence.status().as_str(), "missing": app.evidence.missing,
             "notes": app.evidence.notes }));
-        return Ok(());
+        return;
     }
     let mut rows = vec![
         ("name", app.name.clone()),
@@ -175,7 +182,6 @@ fn show(shell: &Shell, catalog: &Catalog, slug: &str) -> Result<(), Failure> {
     for (name, value) in rows.into_iter().filter(|(_, value)| !value.is_empty()) {
         output::line(&format!("{name:<13} {value}"));
     }
-    Ok(())
 }
 
 fn check_files(

@@ -25,8 +25,9 @@ pub(super) struct Args {
     /// How its users let you in.
     #[arg(long, value_enum, default_value = "oauth2")]
     auth: Kind,
-    /// Where to write it; standard output otherwise. An existing file is left alone.
-    #[arg(long, value_name = "FILE")]
+    /// Where to write it: a folder, or a file that is named after the slug; standard output
+    /// otherwise. An existing file is left alone.
+    #[arg(long, value_name = "PATH")]
     out: Option<PathBuf>,
 }
 
@@ -42,11 +43,20 @@ pub(super) enum Kind {
 
 pub(super) fn run(args: &Args, today: &str) -> Result<(), Failure> {
     let text = scaffold(&args.slug, args.from.as_deref(), args.auth, today)?;
-    let Some(file) = &args.out else {
+    let Some(out) = &args.out else {
         output::line(text.trim_end());
         return Ok(());
     };
-    let written = std::fs::OpenOptions::new().write(true).create_new(true).open(file);
+    let name = format!("{}.toml", args.slug);
+    let file = if out.is_dir() { out.join(&name) } else { out.clone() };
+    if !file.ends_with(&name) {
+        let text = format!(
+            "--out must name a folder, or a file `{name}`: an app's file has the \
+                            name of its slug."
+        );
+        return Err(Failure::Usage(text));
+    }
+    let written = std::fs::OpenOptions::new().write(true).create_new(true).open(&file);
     let written = written.and_then(|mut it| std::io::Write::write_all(&mut it, text.as_bytes()));
     written.map_err(|error| Failure::Other(format!("cannot write {}: {error}", file.display())))?;
     output::note(&format!(

@@ -7,7 +7,7 @@ use grantkeep_vault::Secret;
 use serde_json::{Value, json};
 
 use super::client::parse_project;
-use super::{Failure, Shell, operator_event, output};
+use super::{Failure, Shell, apps as catalog, operator_event, output};
 use crate::app::App;
 use crate::apps::{
     self, CustomApp, Discovered, How, Lead, Replacement, Written, api_custom, api_discover,
@@ -222,6 +222,24 @@ async fn remove(shell: &Shell, app: &Arc<App>, id: &str, slug: &str) -> Result<(
         output::line(&format!("Removed {slug}."));
     }
     Ok(())
+}
+
+/// The app of that slug as a project has it: its own, or that of the catalogue.
+pub(super) async fn wanted(
+    shell: &Shell,
+    id: &str,
+    slug: &str,
+) -> Result<Arc<grantkeep_catalog::App>, Failure> {
+    let app = shell.open().await?;
+    let found = match project(&app, id).await {
+        Ok(project) => match apps::own(&app, &project).await?.find(slug) {
+            Some(own) => Ok(own),
+            None => catalog::wanted(&app.catalog, slug),
+        },
+        Err(failure) => Err(failure),
+    };
+    app.close().await;
+    found
 }
 
 pub(super) async fn list(shell: &Shell, id: &str) -> Result<(), Failure> {

@@ -90,6 +90,9 @@ pub(super) struct Looks {
     /// where the app knows several measures.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     scope_choice: Option<bool>,
+    /// External users that the environment `development` takes, such as 10. `none`: any number.
+    #[arg(long, value_name = "USERS", value_parser = users_max)]
+    development_users_max: Option<UsersMax>,
     /// Show components' code placeholders in the place of credentials, which become what they stand
     /// for on the way to the app [default: true].
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
@@ -138,10 +141,25 @@ impl Looks {
             verify_url: self.verify_url.map(|url| Some(url).filter(|it| !it.is_empty())),
             callback_origin: self.callback_origin.map(|it| Some(it).filter(|it| !it.is_empty())),
             scope_choice: self.scope_choice,
+            development_users_max: self.development_users_max.map(|it| it.0),
             blind_tokens: self.blind_tokens,
             component_packages: Some(self.component_packages).filter(|it| !it.is_empty()),
             code_hosts: self.code_hosts.as_deref().map(code_hosts),
         }
+    }
+}
+
+/// `None`: any number.
+#[derive(Clone, Copy)]
+struct UsersMax(Option<u32>);
+
+fn users_max(text: &str) -> Result<UsersMax, String> {
+    match text {
+        "none" => Ok(UsersMax(None)),
+        _ => match text.parse() {
+            Ok(most) => Ok(UsersMax(Some(most))),
+            Err(_) => Err("write a whole number, or none".to_owned()),
+        },
     }
 }
 

@@ -255,7 +255,7 @@ fn abilities(it: &Opened, wanted: &Wanted) -> Vec<view::Ability> {
 /// What the person may choose between, where the project leaves him the choice.
 fn measures(it: &Opened, wanted: &Wanted, again: &Again<'_>) -> Vec<view::Measure> {
     match &wanted.client {
-        Some(client) if it.project.settings.scope_choice => {
+        Some(client) if scopes::are_chosen(&it.project, &it.token) => {
             let mut all =
                 scopes::measures(&wanted.app, client, it.session.scope_profile.as_deref());
             if let Some(chosen) = &again.profile {

@@ -6,6 +6,8 @@ use grantkeep_catalog::{App as CatalogApp, Scopes};
 
 use super::view::{Ability, Level, Measure};
 use crate::apps::OAuthApp;
+use crate::projects::Project;
+use crate::tokens::ConnectToken;
 
 /// From narrow to wide.
 pub(super) const PROFILES: [&str; 3] = ["read_only", "read_write", "admin"];
@@ -16,6 +18,12 @@ const CHANGING: [&str; 10] =
 
 pub(super) fn of(app: &CatalogApp) -> Option<&Scopes> {
     app.oauth2().map(|it| &it.scopes).or_else(|| app.oauth1().map(|it| &it.scopes))
+}
+
+/// Whether the person chooses how much he allows: his product's project may say so for all, or its
+/// connect token for this one.
+pub(super) fn are_chosen(project: &Project, token: &ConnectToken) -> bool {
+    project.settings.scope_choice || token.allow_progressive_scopes
 }
 
 /// What is asked for: a profile, else the client's own scopes, else the app's default.

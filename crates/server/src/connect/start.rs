@@ -17,7 +17,8 @@ use crate::apps;
 use crate::callers::Origin;
 use crate::error::{self, Error, Result};
 use crate::ids::FlowId;
-use crate::{projects, tokens};
+use crate::projects;
+use crate::tokens::{self, ConnectToken};
 
 /// Begins a flow; one that this page began before is over.
 ///
@@ -30,7 +31,7 @@ pub(super) async fn start(
     typed: Typed,
     profile: Option<&str>,
 ) -> Result<(Flow, Secret)> {
-    check_token(app, session).await?;
+    let token = check_token(app, session).await?;
     let found = apps::find(app, &session.tenant.project, session.app()?).await?;
     let Some(client) = &session.oauth_app else {
         return Err(error::INVALID_REQUEST.saying("This app is not connected by signing in."));
@@ -40,8 +41,9 @@ pub(super) async fn start(
     let typed = apps::fill(app, &session.tenant.project, set, typed).await?;
     let kept = Kept::of(fields::judge(&found, typed)?);
     let project = projects::find(&app.db, &session.tenant.project).await?;
-    // What the page's address says holds, unless the project leaves it to the person.
-    let own = profile.filter(|it| project.settings.scope_choice && scopes::PROFILES.contains(it));
+    // What the page's address says holds, unless it is left to the person.
+    let choice = scopes::are_chosen(&project, &token);
+    let own = profile.filter(|it| choice && scopes::PROFILES.contains(it));
     let profile = own.or(session.scope_profile.as_deref());
     let issuer = match found.oauth2().and_then(|it| it.issuer.as_deref()) {
         Some(text) => Some(filled(text, &kept)?),
@@ -100,9 +102,11 @@ fn ticket(secret: &Secret, now_ms: i64) -> Ticket {
 }
 
 /// Whether the session's connect token can still connect an account.
-pub(super) async fn check_token(app: &App, session: &Session) -> Result<()> {
+pub(super) async fn check_token(app: &App, session: &Session) -> Result<ConnectToken> {
     let token = tokens::find_by_hash(app, &session.token_hash).await?;
-    token.ok_or_else(|| Error::from(error::CONNECT_TOKEN_EXPIRED))?.usable(app.clock.now_ms())
+    let token = token.ok_or_else(|| Error::from(error::CONNECT_TOKEN_EXPIRED))?;
+    token.usable(app.clock.now_ms())?;
+    Ok(token)
 }
 
 /// An issuer identifier with the person's own part in it.

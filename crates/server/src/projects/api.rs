@@ -33,6 +33,8 @@ pub struct ProjectView {
     callback_origin: Option<String>,
     /// Whether users choose how much they allow.
     scope_choice: bool,
+    /// External users that the environment `development` takes. Null: any number.
+    development_users_max: Option<u32>,
     /// Whether components' code sees placeholders in the place of credentials.
     blind_tokens: bool,
     /// Names of packages that mean `@grantkeep/runtime` in components' code.
@@ -53,6 +55,7 @@ impl From<Project> for ProjectView {
             verify_url: project.settings.verify_url,
             callback_origin: project.callback_origin,
             scope_choice: project.settings.scope_choice,
+            development_users_max: project.settings.development_users_max,
             blind_tokens: project.settings.blind_tokens,
             component_packages: project.settings.component_packages,
             code_hosts: project.settings.code_hosts.map(|it| it.entries().to_vec()),
@@ -90,6 +93,11 @@ pub struct ProjectWish {
     /// Whether users choose on the connect page how much they allow, where the app knows several
     /// measures.
     scope_choice: Option<bool>,
+    /// External users that the environment `development` takes: a call that would make one more is
+    /// refused, and those that are there stay. Null: any number.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<u32>, example = 10)]
+    development_users_max: Wish<u32>,
     /// Whether components' code sees placeholders in the place of credentials: only on the way to
     /// the app itself they become what they stand for. True for new projects.
     blind_tokens: Option<bool>,
@@ -131,6 +139,7 @@ impl ProjectWish {
             verify_url: self.verify_url,
             callback_origin: self.callback_origin,
             scope_choice: self.scope_choice,
+            development_users_max: self.development_users_max,
             blind_tokens: self.blind_tokens,
             component_packages: self.component_packages,
             code_hosts: self.code_hosts,

@@ -39,6 +39,8 @@ pub struct Change {
     /// The inner `None` takes it away.
     pub callback_origin: Option<Option<String>>,
     pub scope_choice: Option<bool>,
+    /// The inner `None` takes the limit away.
+    pub development_users_max: Option<Option<u32>>,
     pub blind_tokens: Option<bool>,
     pub component_packages: Option<Vec<String>>,
     /// The inner `None` lets code call every public host.
@@ -191,6 +193,9 @@ fn apply(app: &App, project: &mut Project, change: Change) -> Result<()> {
     }
     if let Some(choice) = change.scope_choice {
         project.settings.scope_choice = choice;
+    }
+    if let Some(most) = change.development_users_max {
+        project.settings.development_users_max = most;
     }
     if let Some(hosts) = change.code_hosts {
         project.settings.code_hosts = hosts.map(|it| CodeHosts::parse(&it)).transpose()?;

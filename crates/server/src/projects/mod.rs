@@ -35,7 +35,7 @@ pub(crate) use rate_limits::{list_rate_limits, rate_limit};
 
 use serde::{Deserialize, Serialize};
 
-use crate::db::Db;
+use crate::db::{Db, Tx};
 use crate::error::{self, Result};
 use crate::ids::ProjectId;
 
@@ -91,6 +91,8 @@ pub struct Settings {
     pub proxy_rules: ProxyRules,
     /// Whether users choose on the page how much they allow, where an app knows several measures.
     pub scope_choice: bool,
+    /// External users that `development` takes. `None`: any number.
+    pub development_users_max: Option<u32>,
     /// Whether the code of components sees placeholders in the place of credentials, unless its
     /// version may see more.
     pub blind_tokens: bool,
@@ -137,6 +139,7 @@ impl Default for Settings {
             proxy_echo: Echo::default(),
             proxy_rules: ProxyRules::default(),
             scope_choice: false,
+            development_users_max: None,
             blind_tokens: true,
             component_packages: Vec::new(),
             code_hosts: None,
@@ -178,6 +181,11 @@ impl Settings {
 
 /// # Errors
 /// [`error::NOT_FOUND`] when there is no such project.
+/// The limit of a project that has one; until the transaction ends, no other learns it.
+pub(crate) async fn development_users_max(tx: &mut Tx, id: &ProjectId) -> Result<Option<u32>> {
+    Ok(store::settings(tx, id).await?.development_users_max)
+}
+
 pub async fn find(db: &Db, id: &ProjectId) -> Result<Project> {
     store::find(db, id).await?.ok_or_else(|| error::NOT_FOUND.into())
 }

@@ -95,6 +95,22 @@ pub(super) async fn update(tx: &mut Tx, project: &Project) -> sqlx::Result<()> {
     Ok(())
 }
 
+/// The settings within a transaction; those of a project with a limit are held until it ends, so
+/// that no two callers take the last place.
+pub(super) async fn settings(tx: &mut Tx, id: &ProjectId) -> sqlx::Result<Settings> {
+    let read = |text: String| {
+        serde_json::from_str::<Settings>(&text).map_err(|it| sqlx::Error::Decode(it.into()))
+    };
+    let sql = "select settings from projects where id = $1";
+    let settings = read(on!(tx.conn(), conn => sqlx::query_scalar(sql)
+        .bind(id).fetch_one(conn).await?))?;
+    if settings.development_users_max.is_none() {
+        return Ok(settings);
+    }
+    let sql = "update projects set settings = settings where id = $1 returning settings";
+    read(on!(tx.conn(), conn => sqlx::query_scalar(sql).bind(id).fetch_one(conn).await?))
+}
+
 fn settings_text(settings: &Settings) -> sqlx::Result<String> {
     serde_json::to_string(settings).map_err(|error| sqlx::Error::Encode(error.into()))
 }

@@ -36,6 +36,8 @@ pub struct NewToken {
     expires_in: Option<serde_json::Value>,
     /// Space-separated; `connect:*` when absent.
     scope: Option<String>,
+    /// Whether the user chooses on the page how much of it he allows, as with the project's
+    /// `scope_choice`. False when absent.
     allow_progressive_scopes: Option<bool>,
     /// App slug or id that the token is for.
     #[serde(alias = "app_slug")]

@@ -8,7 +8,8 @@ use crate::db::{Db, Tx};
 use crate::error::{self, Result};
 use crate::ids::UserId;
 use crate::paging::Page;
-use crate::tenant::Tenant;
+use crate::projects;
+use crate::tenant::{Environment, Tenant};
 
 pub(crate) use store::UserRow as User;
 
@@ -39,7 +40,24 @@ pub(crate) async fn ensure(
     now_ms: i64,
 ) -> Result<User> {
     check_external_id(external_id)?;
-    Ok(store::ensure(tx, tenant, &UserId::mint(), external_id, now_ms).await?)
+    let fresh = UserId::mint();
+    let user = store::ensure(tx, tenant, &fresh, external_id, now_ms).await?;
+    if user.id == fresh && tenant.environment == Environment::Development {
+        check_room(tx, tenant).await?;
+    }
+    Ok(user)
+}
+
+/// # Errors
+/// [`error::DEVELOPMENT_USERS`] when the one just made is too many; the caller gives up what it did.
+async fn check_room(tx: &mut Tx, tenant: &Tenant) -> Result<()> {
+    let Some(most) = projects::development_users_max(tx, &tenant.project).await? else {
+        return Ok(());
+    };
+    if store::count(tx, tenant).await? > i64::from(most) {
+        return Err(error::DEVELOPMENT_USERS.into());
+    }
+    Ok(())
 }
 
 pub(crate) async fn find(db: &Db, tenant: &Tenant, external_id: &str) -> Result<Option<User>> {

@@ -32,6 +32,13 @@ pub(super) async fn ensure(
         .bind(external_id).bind(now_ms).fetch_one(conn).await?))
 }
 
+pub(super) async fn count(tx: &mut Tx, tenant: &Tenant) -> sqlx::Result<i64> {
+    let sql = "select count(*) from external_users where project_id = $1 and environment = $2 \
+               and erased_at_ms is null";
+    Ok(on!(tx.conn(), conn => sqlx::query_scalar(sql)
+        .bind(&tenant.project).bind(tenant.environment.as_str()).fetch_one(conn).await?))
+}
+
 pub(super) async fn find(
     db: &Db,
     tenant: &Tenant,

@@ -2,7 +2,7 @@
 
 use grantkeep::scope::Scopes;
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::world::{World, worlds};
 
@@ -126,5 +126,37 @@ async fn a_logo_is_an_image_and_is_served_as_one() {
                 "{logo}"
             );
         }
+    }
+}
+
+#[tokio::test]
+async fn development_takes_as_many_users_as_the_project_says() {
+    for world in worlds().await {
+        let path = format!("/v1/connect/projects/{}", world.project.id);
+        let limit = async |most: Value| {
+            let body = json!({ "development_users_max": most });
+            let reply = world.call(Method::PATCH, &path, Some(&world.project.token), Some(body));
+            let reply = reply.await;
+            assert_eq!(reply.json()["development_users_max"], most, "{reply:?}");
+        };
+        let token = async |user: String| {
+            world.post(&world.path("/tokens"), json!({ "external_user_id": user })).await
+        };
+        limit(json!(2)).await;
+        for user in ["a", "b", "a"] {
+            assert_eq!(token(user.into()).await.status, 200);
+        }
+        let refused = token("c".into()).await;
+        assert_eq!(refused.status, 400);
+        assert_eq!(refused.code(), "too_many_development_users");
+        let users = world.get(&world.path("/users")).await.json();
+        assert_eq!(users["page_info"]["total_count"], 2, "nothing is left of it: {users}");
+
+        limit(json!(5)).await;
+        let many = (0..12).map(|it| token(format!("at-once-{it}")));
+        let many = futures::future::join_all(many).await;
+        assert_eq!(many.iter().filter(|it| it.status == 200).count(), 3, "no place twice");
+        limit(json!(null)).await;
+        assert_eq!(token("c".into()).await.status, 200);
     }
 }

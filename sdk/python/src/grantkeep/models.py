@@ -611,6 +611,8 @@ class Project(Model):
     #: Names of packages that mean ``@grantkeep/runtime`` in components' code.
     component_packages: List[str]
     connect_require_key_auth_test: bool
+    #: External users that the environment ``development`` takes. Null: any number.
+    development_users_max: Optional[int]
     id: str
     name: str
     #: Whether users choose how much they allow.
@@ -634,6 +636,7 @@ class Project(Model):
             "app_name",
             "callback_origin",
             "code_hosts",
+            "development_users_max",
             "support_email",
             "verify_url",
         }

@@ -53,6 +53,20 @@ async fn the_person_chooses_where_the_project_lets_him() {
 }
 
 #[tokio::test]
+async fn a_token_leaves_the_choice_to_its_user() {
+    for world in worlds().await {
+        world.oauth_app("rotating").await;
+        let browser = Browser::new(&world);
+        let wish = json!({ "allow_progressive_scopes": true });
+        let token = world.connect_token_with("u", wish).await;
+        let page = browser.page(&token, "sim_rotating").await;
+        assert_eq!(page.reply.text.matches("name=\"profile\"").count(), 2);
+        let all = asked(&browser, &page, None).await;
+        assert!(asked(&browser, &page, Some("read_only")).await < all);
+    }
+}
+
+#[tokio::test]
 async fn a_choice_of_one_is_none() {
     let world = World::sqlite(&[]).await;
     let_choose(&world).await;

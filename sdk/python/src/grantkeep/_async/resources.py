@@ -197,6 +197,8 @@ class AsyncTokens:
 
         Args:
             external_user_id: Your own id of the user, 1 to 250 characters.
+            allow_progressive_scopes: Whether the user chooses on the page how much of it he allows,
+                as with the project's ``scope_choice``. False when absent.
             allowed_apps: The only apps that the token connects, by slug or id, 1 to 100. A connect
                 page without an app lists these alone.
             allowed_origins: Web origins that may use the token and frame the connect page.
@@ -1171,6 +1173,7 @@ class AsyncProjects:
         code_hosts: Union[Optional[Sequence[str]], Unset] = UNSET,
         component_packages: Union[Optional[Sequence[str]], Unset] = UNSET,
         connect_require_key_auth_test: Union[Optional[bool], Unset] = UNSET,
+        development_users_max: Union[Optional[int], Unset] = UNSET,
         name: Union[Optional[str], Unset] = UNSET,
         scope_choice: Union[Optional[bool], Unset] = UNSET,
         support_email: Union[Optional[str], Unset] = UNSET,
@@ -1194,6 +1197,8 @@ class AsyncProjects:
                 code.
             connect_require_key_auth_test: Whether keys that users enter are tried out before they
                 are stored.
+            development_users_max: External users that the environment ``development`` takes: a call
+                that would make one more is refused, and those that are there stay. Null: any number.
             name: 1 to 120 visible characters; needed when a project is made.
             scope_choice: Whether users choose on the connect page how much they allow, where the
                 app knows several measures.
@@ -1211,6 +1216,7 @@ class AsyncProjects:
                 "code_hosts": code_hosts,
                 "component_packages": component_packages,
                 "connect_require_key_auth_test": connect_require_key_auth_test,
+                "development_users_max": development_users_max,
                 "name": name,
                 "scope_choice": scope_choice,
                 "support_email": support_email,
@@ -1243,6 +1249,7 @@ class AsyncProjects:
         code_hosts: Union[Optional[Sequence[str]], Unset] = UNSET,
         component_packages: Union[Optional[Sequence[str]], Unset] = UNSET,
         connect_require_key_auth_test: Union[Optional[bool], Unset] = UNSET,
+        development_users_max: Union[Optional[int], Unset] = UNSET,
         name: Union[Optional[str], Unset] = UNSET,
         scope_choice: Union[Optional[bool], Unset] = UNSET,
         support_email: Union[Optional[str], Unset] = UNSET,
@@ -1266,6 +1273,8 @@ class AsyncProjects:
                 code.
             connect_require_key_auth_test: Whether keys that users enter are tried out before they
                 are stored.
+            development_users_max: External users that the environment ``development`` takes: a call
+                that would make one more is refused, and those that are there stay. Null: any number.
             name: 1 to 120 visible characters; needed when a project is made.
             scope_choice: Whether users choose on the connect page how much they allow, where the
                 app knows several measures.
@@ -1283,6 +1292,7 @@ class AsyncProjects:
                 "code_hosts": code_hosts,
                 "component_packages": component_packages,
                 "connect_require_key_auth_test": connect_require_key_auth_test,
+                "development_users_max": development_users_max,
                 "name": name,
                 "scope_choice": scope_choice,
                 "support_email": support_email,
