@@ -49,7 +49,7 @@ pub(crate) async fn ensure(
 }
 
 /// # Errors
-/// [`error::DEVELOPMENT_USERS`] when the one just made is too many; the caller gives up what it did.
+/// [`error::DEVELOPMENT_USERS`] when the one just made is too many; the caller takes all back.
 async fn check_room(tx: &mut Tx, tenant: &Tenant) -> Result<()> {
     let Some(most) = projects::development_users_max(tx, &tenant.project).await? else {
         return Ok(());
