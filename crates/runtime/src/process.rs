@@ -76,6 +76,7 @@ struct Ended {
     /// That process and all that descended from it, each killed.
     killed: Vec<u32>,
     reading: Option<JoinHandle<()>>,
+    laying: Option<JoinHandle<()>>,
     folder: PathBuf,
 }
 
@@ -125,6 +126,7 @@ async fn bury(mut it: Ended) {
     // One that was being started is not among them, but it holds the pipe.
     let closed = OptionFuture::from(it.reading);
     drop(tokio::time::timeout(GONE_WITHIN, async { tokio::join!(gone, closed) }).await);
+    drop(OptionFuture::from(it.laying).await);
     drop(tokio::fs::remove_dir_all(&it.folder).await);
 }
 
@@ -164,6 +166,8 @@ pub(crate) struct Process {
     reaper: Reaper,
     pub said: Said,
     reading: Option<JoinHandle<()>>,
+    /// Fills the folder. It cannot be stopped, so the folder is removed after it.
+    pub laying: Option<JoinHandle<()>>,
 }
 
 impl Process {
@@ -175,8 +179,8 @@ impl Process {
     ) -> Result<Self, Unavailable> {
         let program = command.get_program().to_string_lossy().into_owned();
         let said = Said::default();
-        let (child, pids, reading) = (None, Vec::new(), None);
-        let process = Self { child, pid: 0, pids, place, reaper, said, reading };
+        let (child, pids, reading, laying) = (None, Vec::new(), None, None);
+        let process = Self { child, pid: 0, pids, place, reaper, said, reading, laying };
         let started = spawner.spawn(command, process).await;
         started.map_err(|it| Unavailable::Start(format!("{program}: {it}")))
     }
@@ -299,8 +303,9 @@ impl Drop for Process {
         // Not reaped yet, so the numbers are still their own. With bubblewrap the kernel ends all
         // the rest once the first is gone.
         let killed = if self.is_alive() { self.kill() } else { Vec::new() };
-        let (child, reading) = (self.child.take(), self.reading.take());
-        let ended = Ended { child, killed, reading, folder: self.place.root.clone() };
+        let (child, folder) = (self.child.take(), self.place.root.clone());
+        let (reading, laying) = (self.reading.take(), self.laying.take());
+        let ended = Ended { child, killed, reading, laying, folder };
         drop(self.reaper.ended.send(ended));
     }
 }

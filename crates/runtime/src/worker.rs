@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use serde_json::Value;
+use tokio::sync::oneshot;
 
 use crate::control::Control;
 use crate::door::{Door, Visit};
@@ -91,10 +92,10 @@ impl Worker {
             copies: self.sandbox.folder.join("packages"),
         };
         let (laid, entry) = (code.clone(), code.entry.clone());
-        tokio::task::spawn_blocking(move || code::lay(&laid, &ground))
-            .await
-            .map_err(|it| Unavailable::Code(it.to_string()))?
-            .map_err(Unavailable::Code)?;
+        let (tell, done) = oneshot::channel();
+        let laying = move || drop(tell.send(code::lay(&laid, &ground)));
+        self.process.laying = Some(tokio::task::spawn_blocking(laying));
+        done.await.map_err(|it| Unavailable::Code(it.to_string()))?.map_err(Unavailable::Code)?;
         self.last += 1;
         let line = load_line(self.last, &entry);
         let mut limits = self.sandbox.limits.clone();

@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::callers::{Actor, Origin};
 use crate::clock::Clock;
-use crate::db::Db;
+use crate::db::{Db, Tx};
 use crate::error::{self, Result};
 use crate::ids::{AccountId, EventId, ProjectId};
 use crate::on;
@@ -123,8 +123,10 @@ struct Row {
 
 impl Row {
     fn of(event: Event, at_ms: i64) -> Self {
+        // PostgreSQL's texts cannot hold it, and callers may name what is not there.
+        let fit = |text: String| text.replace('\0', "\u{fffd}");
         let (target_kind, target_id) =
-            event.target.map_or((None, None), |(kind, id)| (Some(kind.to_owned()), Some(id)));
+            event.target.map_or((None, None), |(kind, id)| (Some(kind.to_owned()), Some(fit(id))));
         Self {
             id: EventId::mint_at(at_ms).as_str().to_owned(),
             project_id: event.project.map(|id| id.as_str().to_owned()),
@@ -135,7 +137,7 @@ impl Row {
             action: event.action.to_owned(),
             target_kind,
             target_id,
-            external_id: event.external_id,
+            external_id: event.external_id.map(fit),
             ip: event.origin.ip.map(|ip| ip.to_string()),
             request_id: event.origin.request_id.map(|id| id.as_str().to_owned()),
             outcome: event.outcome.to_owned(),
@@ -226,6 +228,20 @@ impl Audit {
             }
         };
         written.map_err(|()| error::AUDIT_UNAVAILABLE.into())
+    }
+
+    /// Keeps the event of a change with the change: both are stored, or neither.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub async fn within(&self, tx: &mut Tx, event: Event) -> Result<()> {
+        let row = Row::of(event, self.clock.now_ms());
+        on!(tx.conn(), conn => sqlx::query(INSERT_ONE)
+            .bind(row.id).bind(row.project_id).bind(row.environment).bind(row.at_ms)
+            .bind(row.actor_kind).bind(row.actor_id).bind(row.action).bind(row.target_kind)
+            .bind(row.target_id).bind(row.external_id).bind(row.ip).bind(row.request_id)
+            .bind(row.outcome).bind(row.detail).execute(conn).await?.rows_affected());
+        Ok(())
     }
 
     /// For acts that already happened: stored in the background, and a failure is logged.

@@ -92,6 +92,8 @@ impl Db {
             // NORMAL may lose the last commits when the power fails, and with them a rotated token.
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
+            // What is deleted is overwritten: else a wrapped key outlives its erasure in the file.
+            .pragma("secure_delete", "on")
             .pragma("cache_size", "-16000")
             .busy_timeout(config.db_busy_timeout_ms.duration());
         let pool = |size: u32| {
@@ -211,7 +213,7 @@ impl Db {
     /// given up half-way because another writer came first.
     pub async fn begin(&self) -> sqlx::Result<Tx> {
         Ok(match self {
-            Self::Lite { writer, .. } => Tx::Lite(writer.begin_with("begin immediate").await?),
+            Self::Lite { writer, .. } => Tx::Lite(begin_alone(writer).await?),
             Self::Pg(pool) => Tx::Pg(pool.begin().await?),
         })
     }
@@ -222,6 +224,15 @@ impl Db {
         if let Self::Lite { writer, .. } = self {
             // What the checkpoint copies, it has synced in the log before.
             sqlx::query("pragma wal_checkpoint(passive)").execute(writer).await?;
+        }
+        Ok(())
+    }
+
+    /// Has the file forget what was deleted, as far as nobody is just reading it. PostgreSQL's own
+    /// vacuum does that.
+    pub async fn scrub(&self) -> sqlx::Result<()> {
+        if let Self::Lite { writer, .. } = self {
+            sqlx::query("pragma wal_checkpoint(truncate)").execute(writer).await?;
         }
         Ok(())
     }
@@ -251,6 +262,19 @@ impl Db {
             }
             Self::Pg(pool) => pool.close().await,
         }
+    }
+}
+
+/// A full disk has SQLite end a transaction by itself. The library counts it on, and lets none
+/// begin on that connection any more: it needs another.
+async fn begin_alone(writer: &SqlitePool) -> sqlx::Result<Transaction<'static, Sqlite>> {
+    const BEGIN: &str = "begin immediate";
+    match writer.begin_with(BEGIN).await {
+        Err(sqlx::Error::InvalidSavePointStatement) => {
+            writer.acquire().await?.close().await?;
+            writer.begin_with(BEGIN).await
+        }
+        begun => begun,
     }
 }
 

@@ -191,7 +191,8 @@ kinds! {
         "This server cannot run code just now. `grantkeep doctor` tells its operator why.";
     STORE_UNAVAILABLE = 503 "store_unavailable" "The store cannot be reached. Try again shortly.";
     AUDIT_UNAVAILABLE = 503 "audit_unavailable"
-        "The audit log cannot be written, so nothing was done.";
+        "The audit log cannot be written, so nothing was handed out. A change may have been made: \
+         look before you ask for it again.";
     UPSTREAM_TIMEOUT = 504 "upstream_timeout"
         "The app's server did not answer in time. It may have acted on the call.";
     TIMED_OUT = 504 "timed_out" "The answer took too long. It may still have taken effect.";

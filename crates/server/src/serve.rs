@@ -109,9 +109,10 @@ impl Bound {
     ) -> Result<(), ServeError> {
         let config = &self.config;
         let tls = self.certificate.as_ref().map(Certificate::acceptor).transpose()?;
-        let shared = Shared::new(config, Gate::new(config, router), tls);
-        let (stopping, stopped) = watch::channel(false);
+        // Connections, and what goes on though its connection is gone.
         let connections = TaskTracker::new();
+        let shared = Shared::new(config, Gate::new(config, router, &connections), tls);
+        let (stopping, stopped) = watch::channel(false);
         let main = accept(self.listener, shared, &connections, &stopped, config.connections_max);
         let metrics = serve_metrics(self.metrics, config, &connections, &stopped);
         let fresh = async {
@@ -147,7 +148,7 @@ async fn serve_metrics(
     stopped: &watch::Receiver<bool>,
 ) {
     let Some(listener) = listener else { return std::future::pending().await };
-    let shared = Shared::new(config, Gate::new(config, metrics::router()), None);
+    let shared = Shared::new(config, Gate::new(config, metrics::router(), connections), None);
     accept(listener, shared, connections, stopped, config.connections_max).await;
 }
 

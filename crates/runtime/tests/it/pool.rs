@@ -117,6 +117,21 @@ async fn a_run_that_nobody_waits_for_any_more_is_ended() {
 }
 
 #[tokio::test]
+async fn a_run_dropped_while_its_code_is_laid_leaves_no_folder() {
+    let world = world(Wanted::Best).await;
+    let mut code = action("return 1;");
+    let file = |at: usize| (format!("many/{at}.mjs").into(), bytes::Bytes::from_static(b"//"));
+    code.files.extend((0..4_000).map(file));
+    for tried in 0..8 {
+        let run = world.run("a", &code);
+        drop(tokio::time::timeout(Duration::from_millis(40 + 20 * tried), run).await);
+    }
+    while !world.folders().is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
 async fn after_shutdown_no_process_is_left() {
     for sandbox in [Wanted::Best, Wanted::Landlock, Wanted::NoneByName] {
         let world = world_with(sandbox, |it| it.warm = 1).await;

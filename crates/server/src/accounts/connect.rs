@@ -40,14 +40,14 @@ pub async fn connect(app: &Arc<App>, grant: NewGrant, origin: &Origin) -> Result
         Some(former) => reconnect(app, &mut tx, former, grant, now_ms).await?,
     };
     news::connected(app, &mut tx, &account, &asker).await?;
-    tx.commit().await?;
-    app.meters.count(&account.tenant, Meter::Connects, now_ms);
     let event = Event::new(action, &Actor::User(account.user.clone()), origin)
         .tenant(&account.tenant)
         .target("account", account.id.as_str())
         .user(&account.external_id)
         .detail(json!({ "app": account.app_slug, "binding": account.binding.as_str() }));
-    app.audit.note(event);
+    app.audit.within(&mut tx, event).await?;
+    tx.commit().await?;
+    app.meters.count(&account.tenant, Meter::Connects, now_ms);
     let app_slug = account.app_slug.clone();
     metrics::counter!("grantkeep_connects_total", "app" => app_slug, "action" => action)
         .increment(1);

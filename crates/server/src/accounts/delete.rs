@@ -51,7 +51,6 @@ pub async fn delete(
     };
     let left = leave(app, &mut tx, by, (&account, key.as_deref(), revoke::HEAD_START_MS)).await?;
     tx.commit().await?;
-    note(app, by, &account);
     match left {
         Some(Left { outcome: Outcome::Pending, job: Some(job) }) => {
             Ok(Some(revoke::at_once(app, by.tenant, &account.id, job).await))
@@ -99,7 +98,6 @@ pub async fn delete_by_app(
             if let Some(account) = store::take(&mut tx, by.tenant, &id).await? {
                 leave(app, &mut tx, by, (&account, key.as_deref(), 0)).await?;
                 tx.commit().await?;
-                note(app, by, &account);
                 deleted += 1;
             }
         }
@@ -112,8 +110,8 @@ pub(super) struct Left {
     job: Option<JobId>,
 }
 
-/// Tells the product, and leaves the grant to be revoked, in the transaction that deletes the
-/// account: the account, the key to it, and how long from now the job begins.
+/// Tells the product and the audit log, and leaves the grant to be revoked, in the transaction that
+/// deletes the account: the account, the key to it, and how long from now the job begins.
 pub(super) async fn leave(
     app: &App,
     tx: &mut Tx,
@@ -121,6 +119,7 @@ pub(super) async fn leave(
     (account, key, after_ms): (&Account, Option<&OwnerKey>, i64),
 ) -> Result<Option<Left>> {
     news::deleted(app, tx, account).await?;
+    remember(app, tx, by, account).await?;
     if !by.revoke {
         return Ok(None);
     }
@@ -129,13 +128,14 @@ pub(super) async fn leave(
     Ok(Some(Left { outcome, job }))
 }
 
-pub(super) fn note(app: &App, by: By<'_>, account: &Account) {
+async fn remember(app: &App, tx: &mut Tx, by: By<'_>, account: &Account) -> Result<()> {
     let event = Event::new("account.delete", by.actor, by.origin)
         .tenant(&account.tenant)
         .target("account", account.id.as_str())
         .user(&account.external_id)
         .detail(json!({ "app": account.app_slug, "revoke": by.revoke }));
-    app.audit.note(event);
+    app.audit.within(tx, event).await?;
     metrics::counter!("grantkeep_account_deletes_total", "app" => account.app_slug.clone())
         .increment(1);
+    Ok(())
 }

@@ -6,7 +6,7 @@ use grantkeep_vault::OwnerKey;
 use serde::Serialize;
 use serde_json::json;
 
-use super::delete::{By, leave, note};
+use super::delete::{By, leave};
 use super::store::{self, erasures};
 use crate::app::App;
 use crate::audit::Event;
@@ -84,20 +84,18 @@ pub async fn delete_user(app: &Arc<App>, by: By<'_>, external_id: &str) -> Resul
     tokens::forget_user(&mut tx, by.tenant, &user.id).await?;
     stash::forget_user(&mut tx, by.tenant, &user.id).await?;
     let accounts = store::count_of_user(&mut tx, by.tenant, &user.id).await?;
-    let begun = if accounts > AT_ONCE_MAX {
-        Some(begin(app, tx, by, (&user.id, accounts)).await?)
-    } else {
-        at_once(app, tx, by, (&user.id, key.as_deref())).await?;
-        None
-    };
+    let erasure = (accounts > AT_ONCE_MAX).then(ErasureId::mint);
     let event = Event::new("user.delete", by.actor, by.origin)
         .tenant(by.tenant)
         .target("user", user.id.as_str())
         .user(external_id)
-        .outcome(if begun.is_some() { "begun" } else { "ok" })
-        .detail(json!({ "accounts": accounts, "erasure": begun.as_ref().map(|it| &it.id) }));
-    app.audit.note(event);
-    Ok(begun)
+        .outcome(if erasure.is_some() { "begun" } else { "ok" })
+        .detail(json!({ "accounts": accounts, "erasure": erasure }));
+    app.audit.within(&mut tx, event).await?;
+    match erasure {
+        Some(id) => begin(app, tx, by, (id, &user.id, accounts)).await.map(Some),
+        None => at_once(app, tx, by, (&user.id, key.as_deref())).await.map(|()| None),
+    }
 }
 
 /// The key of a user's grants. `None`: he has none that can be read, since he never connected an
@@ -123,11 +121,7 @@ async fn at_once(
     for account in &accounts {
         leave(app, &mut tx, by, (account, key, 0)).await?;
     }
-    forget(app, tx, by.tenant, user).await?;
-    for account in &accounts {
-        note(app, by, account);
-    }
-    Ok(())
+    forget(app, tx, by.tenant, user).await
 }
 
 /// Deletes the user's row and his key, and commits. No account of his may be left.
@@ -138,6 +132,10 @@ async fn forget(app: &App, mut tx: Tx, tenant: &Tenant, user: &UserId) -> Result
     app.keys.shred_user(&mut tx, tenant, user).await?;
     tx.commit().await?;
     app.keys.forget_user(tenant, user).await;
+    // What was deleted goes from the disk too; if that fails, it goes with the next of its kind.
+    if let Err(error) = app.db.scrub().await {
+        tracing::warn!(%error, "what was erased is still in the write-ahead log");
+    }
     Ok(())
 }
 
@@ -146,14 +144,14 @@ async fn begin(
     app: &App,
     mut tx: Tx,
     by: By<'_>,
-    (user, accounts): (&UserId, i64),
+    (id, user, accounts): (ErasureId, &UserId, i64),
 ) -> Result<Erasure> {
     let now_ms = app.clock.now_ms();
     if !users::hide(&mut tx, by.tenant, user, now_ms).await? {
         return Err(error::NOT_FOUND.into());
     }
     let erasure = Erasure {
-        id: ErasureId::mint(),
+        id,
         tenant: by.tenant.clone(),
         user: user.clone(),
         revoke: by.revoke,
@@ -204,9 +202,6 @@ pub(crate) async fn go_on(app: &Arc<App>, tenant: &Tenant, id: &ErasureId) -> Re
         let more = i64::try_from(accounts.len()).unwrap_or(BATCH);
         erasures::count(&mut tx, &erasure, more).await?;
         tx.commit().await?;
-        for account in &accounts {
-            note(app, by, account);
-        }
     }
     Ok(Done::Later(app.clock.now_ms()))
 }
@@ -216,11 +211,11 @@ async fn finish(app: &App, mut tx: Tx, erasure: &Erasure) -> Result<Done> {
     if !erasures::finish(&mut tx, erasure, now_ms).await? {
         return Ok(Done::Later(now_ms + LOOK_AGAIN_MS));
     }
-    forget(app, tx, &erasure.tenant, &erasure.user).await?;
     let event = Event::new("user.erased", &Actor::System, &Origin::default())
         .tenant(&erasure.tenant)
         .target("user", erasure.user.as_str())
         .detail(json!({ "accounts": erasure.accounts, "erasure": erasure.id }));
-    app.audit.note(event);
+    app.audit.within(&mut tx, event).await?;
+    forget(app, tx, &erasure.tenant, &erasure.user).await?;
     Ok(Done::Finished)
 }

@@ -131,12 +131,20 @@ async fn unread(app: &App, entry: &Entry, account: Account, trouble: Trouble) ->
 /// The account was deleted while its answer was under way: what came is revoked like the rest.
 async fn deleted(app: &App, entry: &Entry) -> Result<()> {
     let tenant = entry.tenant();
-    let Ok(key) = app.keys.user(&app.db, &tenant, &entry.user).await else {
-        tracing::warn!(account = %entry.account, "an answer for an erased user cannot be opened");
-        return Ok(());
+    let key = match app.keys.user(&app.db, &tenant, &entry.user).await {
+        Ok(key) => key,
+        Err(error) if error.kind().code == error::DECRYPT_FAILED.code => {
+            let account = &entry.account;
+            tracing::warn!(%account, "an answer for an erased user cannot be opened");
+            return Ok(());
+        }
+        Err(error) => return Err(error),
     };
-    let found = apps::find(app, &tenant.project, &entry.app_slug).await;
-    let Ok(found) = found else { return Ok(()) };
+    let found = match apps::find(app, &tenant.project, &entry.app_slug).await {
+        Ok(found) => found,
+        Err(error) if error.kind().status < 500 => return Ok(()),
+        Err(error) => return Err(error),
+    };
     if let Some(tokens) = tokens(&key, &found, entry) {
         let mut tx = app.db.begin().await?;
         revoke::leave_late(app, &mut tx, (&tenant, &entry.account), tokens).await?;

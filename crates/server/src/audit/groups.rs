@@ -1,6 +1,8 @@
 //! Events in the store at once, many callers' in one commit, for PostgreSQL.
 
-use std::path::PathBuf;
+use std::borrow::Borrow;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 use sqlx::PgPool;
 use tokio::io::AsyncWriteExt;
@@ -10,6 +12,8 @@ use super::{Policy, Row, Written, columns};
 
 /// Events in one commit.
 const GROUP_EVENTS_MAX: usize = 256;
+/// What the spool's file is called where it holds what the store refuses.
+const REFUSED: &str = "refused";
 /// Events in one statement, the largest first: few shapes, each prepared once.
 const SHAPES: [usize; 4] = [64, 16, 4, 1];
 
@@ -22,29 +26,59 @@ pub(super) async fn write_groups(
     while events.recv_many(&mut group, GROUP_EVENTS_MAX).await > 0 {
         let (rows, waiting): (Vec<_>, Vec<_>) = group.drain(..).unzip();
         let written = write(&pool, &policy, &rows).await;
-        for done in waiting {
+        for (done, written) in waiting.into_iter().zip(written) {
             // Whoever gave up waiting does not want to know.
             let _ = done.send(written);
         }
     }
 }
 
-async fn write(pool: &PgPool, policy: &Policy, rows: &[Row]) -> Written {
+/// What became of each.
+async fn write(pool: &PgPool, policy: &Policy, rows: &[Row]) -> Vec<Written> {
     let stored = match policy {
-        Policy::Strict => insert(pool, rows).await,
+        Policy::Strict => insert_each(pool, rows).await,
         Policy::Spool { file, .. } => match drain(pool, file).await {
-            Ok(()) => insert(pool, rows).await,
+            Ok(()) => insert_each(pool, rows).await,
             Err(error) => Err(error),
         },
     };
-    let Err(error) = stored else { return Ok(()) };
+    let error = match stored {
+        Ok(written) => return written,
+        Err(error) => error,
+    };
     tracing::error!(%error, events = rows.len(), "audit events could not be stored");
-    match policy {
+    let written = match policy {
         Policy::Strict => Err(()),
         Policy::Spool { file, bytes_max } => spool(file, *bytes_max, rows).await.map_err(|error| {
             tracing::error!(%error, "audit events could not be spooled");
         }),
+    };
+    vec![written; rows.len()]
+}
+
+/// All of them in one commit. One that the store refuses for what is in it keeps no other out.
+async fn insert_each(pool: &PgPool, rows: &[Row]) -> sqlx::Result<Vec<Written>> {
+    match insert(pool, rows).await {
+        Err(error) if is_of_the_row(&error) => {}
+        stored => return stored.map(|()| vec![Ok(()); rows.len()]),
     }
+    let mut written = Vec::with_capacity(rows.len());
+    for row in rows {
+        written.push(match insert(pool, std::slice::from_ref(row)).await {
+            Err(error) if is_of_the_row(&error) => {
+                tracing::error!(%error, action = row.action, "an audit event cannot be stored");
+                Err(())
+            }
+            stored => stored.map(Ok)?,
+        });
+    }
+    Ok(written)
+}
+
+/// A value that its column cannot take (SQLSTATE classes 22 and 23): no other try will do better.
+fn is_of_the_row(error: &sqlx::Error) -> bool {
+    let state = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    state.is_some_and(|it| it.starts_with("22") || it.starts_with("23"))
 }
 
 /// Over the network, few statements count more than short ones. Nobody waits for the disk.
@@ -69,25 +103,39 @@ async fn insert(pool: &PgPool, rows: &[Row]) -> sqlx::Result<()> {
     tx.commit().await
 }
 
-async fn spool(file: &PathBuf, bytes_max: u64, rows: &[Row]) -> std::io::Result<()> {
+async fn spool(file: &Path, bytes_max: u64, rows: &[impl Borrow<Row>]) -> std::io::Result<()> {
     let mut text = String::new();
     for row in rows {
-        text.push_str(&serde_json::to_string(row)?);
+        text.push_str(&serde_json::to_string(row.borrow())?);
         text.push('\n');
     }
-    let mut to = tokio::fs::OpenOptions::new().create(true).append(true).open(file).await?;
-    if to.metadata().await?.len() + text.len() as u64 > bytes_max {
+    let options = std::fs::OpenOptions::new().create(true).append(true).mode(0o600).clone();
+    let mut to = tokio::fs::OpenOptions::from(options).open(file).await?;
+    let before = to.metadata().await?.len();
+    if before + text.len() as u64 > bytes_max {
         return Err(std::io::Error::other("the audit spool is full"));
     }
-    to.write_all(text.as_bytes()).await?;
-    to.sync_data().await
+    let kept = async {
+        to.write_all(text.as_bytes()).await?;
+        to.sync_data().await
+    };
+    if let Err(error) = kept.await {
+        // Half a line would spoil the next one.
+        to.set_len(before).await?;
+        return Err(error);
+    }
+    Ok(())
 }
 
-async fn drain(pool: &PgPool, file: &PathBuf) -> sqlx::Result<()> {
+async fn drain(pool: &PgPool, file: &Path) -> sqlx::Result<()> {
     let Ok(text) = tokio::fs::read_to_string(file).await else { return Ok(()) };
     let rows: Vec<Row> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     if !rows.is_empty() {
-        insert(pool, &rows).await?;
+        let refused = insert_each(pool, &rows).await?.into_iter().zip(&rows);
+        let refused: Vec<&Row> = refused.filter(|it| it.0.is_err()).map(|it| it.1).collect();
+        if !refused.is_empty() {
+            spool(&file.with_extension(REFUSED), u64::MAX, &refused).await?;
+        }
     }
     tokio::fs::remove_file(file).await.map_err(sqlx::Error::Io)
 }

@@ -144,6 +144,15 @@ impl Near {
     }
 }
 
+/// What passes is told as such: nobody looks at a decoding failure again.
 fn into_sqlx(error: rusqlite::Error) -> sqlx::Error {
-    sqlx::Error::Decode(Box::new(error))
+    use rusqlite::ErrorCode::{
+        CannotOpen, DatabaseBusy, DatabaseLocked, DiskFull, ReadOnly, SystemIoFailure,
+    };
+    match error.sqlite_error_code() {
+        Some(
+            CannotOpen | DatabaseBusy | DatabaseLocked | DiskFull | ReadOnly | SystemIoFailure,
+        ) => sqlx::Error::Io(std::io::Error::other(error)),
+        _ => sqlx::Error::Decode(Box::new(error)),
+    }
 }

@@ -10,11 +10,13 @@ use axum::body::Body;
 use axum::extract::{ConnectInfo, DefaultBodyLimit};
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
+use futures::future::Either;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::http::uri::PathAndQuery;
 use hyper::{Method, Request, Uri, Version};
 use ipnet::IpNet;
+use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 use tracing::Instrument;
 
@@ -42,6 +44,8 @@ const KEPT_QUERY: &str = "pipedream_upload_body=1";
 /// Checks a request and asks the router.
 pub(super) struct Gate {
     router: Router,
+    /// Requests that are done to their end.
+    acts: TaskTracker,
     trusted: Vec<IpNet>,
     /// The path of the public URL, without its last slash.
     prefix: String,
@@ -64,9 +68,10 @@ pub(super) struct Gate {
 }
 
 impl Gate {
-    pub(super) fn new(config: &Config, router: Router) -> Arc<Self> {
+    pub(super) fn new(config: &Config, router: Router, acts: &TaskTracker) -> Arc<Self> {
         Arc::new(Self {
             router,
+            acts: acts.clone(),
             trusted: config.trusted_proxies.clone(),
             prefix: config.public_url.path().trim_end_matches('/').to_owned(),
             authority: authority(&config.public_url),
@@ -193,16 +198,28 @@ impl Gate {
         let upload = |body| Body::new(Upload::new(body, (bytes_max, waits), arrived.clone()));
         let mut request = request.map(upload);
         DefaultBodyLimit::max(self.body_bytes_max).apply(&mut request);
+        let whole = changes(&request);
         let asking = AssertUnwindSafe(self.router.clone().oneshot(request)).catch_unwind();
+        let asking = if whole {
+            Either::Left(self.acts.spawn(asking.in_current_span()).map(Result::ok))
+        } else {
+            Either::Right(asking.map(Some))
+        };
         match tokio::time::timeout(timeout, asking).await {
-            Ok(Ok(Ok(response))) => response,
-            Ok(Ok(Err(never))) => match never {},
+            Ok(Some(Ok(Ok(response)))) => response,
+            Ok(Some(Ok(Err(never)))) => match never {},
             // The panic itself was logged by the hook.
-            Ok(Err(_)) => Error::from(error::INTERNAL).into_response(),
+            Ok(Some(Err(_)) | None) => Error::from(error::INTERNAL).into_response(),
             Err(_) if arrived.is_whole() => Error::from(error::TIMED_OUT).into_response(),
             Err(_) => closing(Error::from(error::REQUEST_TIMEOUT).into_response()),
         }
     }
+}
+
+/// Whether the request is done to its end though its caller may have left: one that changes things
+/// must not stop between two of them. A call to an app ends with its caller.
+fn changes(request: &Request<Body>) -> bool {
+    !request.method().is_safe() && within(request.uri().path()) != Some("proxy")
 }
 
 fn refused(refusal: Refusal) -> Error {

@@ -4,6 +4,9 @@ use grantkeep::audit::{Audit, Event, Policy};
 use grantkeep::callers::{Actor, Origin};
 use reqwest::Method;
 use serde_json::json;
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 use crate::world::{World, worlds, worlds_with};
 
@@ -96,4 +99,84 @@ async fn x_29_what_a_killed_process_kept_is_stored_by_the_next() {
     drop(next);
     let sql = "select count(*) from audit_events where action = 'test.left' and at_ms = 7";
     assert_eq!(world.count(sql).await, 1);
+}
+
+#[tokio::test]
+async fn l_04_a_caller_who_hangs_up_leaves_nothing_half_done() {
+    for world in worlds().await {
+        let address = world.url.trim_start_matches("http://");
+        let body = r#"{"app":"github"}"#;
+        let request = format!(
+            "POST {} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {}\r\n\
+             x-pd-environment: development\r\ncontent-type: application/json\r\n\
+             content-length: {}\r\n\r\n{body}",
+            world.path("/oauth_apps"),
+            world.project.token,
+            body.len()
+        );
+        for tried in 0..40 {
+            let mut to = TcpStream::connect(address).await.unwrap();
+            to.write_all(request.as_bytes()).await.unwrap();
+            tokio::time::sleep(Duration::from_micros(250 * tried)).await;
+        }
+        assert_eq!(
+            world.post(&world.path("/oauth_apps"), json!({ "app": "slack" })).await.status,
+            201
+        );
+        let done = "select count(*) from oauth_apps";
+        let told = "select count(*) from audit_events where action = 'oauth_app.create'";
+        while world.count(done).await != world.count(told).await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn l_04_a_change_and_its_event_are_stored_together() {
+    for world in worlds_with(&[("audit_policy", "strict")]).await {
+        let account = world.connected("rotating", "ada").await;
+        world.break_audit().await;
+        let path = world.path(&format!("/accounts/{}", account.id));
+        let refused = world.delete(&path).await.status.as_u16();
+        assert!(refused >= 500, "{refused}");
+        world.mend_audit().await;
+        assert_eq!(world.count("select count(*) from accounts").await, 1);
+        assert_eq!(world.delete(&path).await.status, 204);
+        let told = "select count(*) from audit_events where action = 'account.delete'";
+        assert_eq!(world.count(told).await, 1);
+    }
+}
+
+/// PostgreSQL's texts cannot hold U+0000, and events are stored many at once.
+#[tokio::test]
+async fn x_29_what_no_text_can_hold_keeps_no_other_event_out() {
+    for world in worlds_with(&[("audit_policy", "strict")]).await {
+        let account = world.connected("rotating", "ada").await;
+        let target = "aHR0cHM6Ly9leGFtcGxlLmNvbS8";
+        let vain =
+            world.path(&format!("/proxy/{target}?account_id=apn_aaaaaaa&external_user_id=%00"));
+        for _ in 0..20 {
+            let (other, read) = tokio::join!(world.get(&vain), world.vend(&account));
+            assert_eq!((other.status.as_u16(), read.status.as_u16()), (404, 200), "{other:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn x_29_a_spooled_event_that_no_row_takes_is_set_aside() {
+    for world in worlds_with(&[("audit_policy", "spool")]).await.into_iter().skip(1) {
+        let folder = &world.app.config.data_dir;
+        let line = |id: &str, user: &str| {
+            json!({ "id": id, "at_ms": 7, "actor_kind": "system", "actor_id": "x",
+                "action": "test.left", "outcome": "ok", "external_id": user })
+        };
+        let text = format!("{}\n{}\n", line("ev_0bad", "\0"), line("ev_0good", "ada"));
+        std::fs::write(folder.join("audit.spool"), text).unwrap();
+        world.app.audit.note(Event::new("test.note", &Actor::System, &Origin::default()));
+        let sql = "select count(*) from audit_events where action in ('test.left', 'test.note')";
+        assert_eq!(world.count(sql).await, 2);
+        assert!(!folder.join("audit.spool").exists());
+        let refused = std::fs::read_to_string(folder.join("audit.refused")).unwrap();
+        assert!(refused.contains("ev_0bad") && !refused.contains("ev_0good"), "{refused}");
+    }
 }

@@ -46,3 +46,55 @@ async fn many_processes_may_find_a_store_without_a_schema() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 }
+
+#[tokio::test]
+async fn x_12_a_disk_that_was_full_is_used_again_once_it_is_not() {
+    let world = World::sqlite(&[]).await;
+    let limit = async |pages: &str| {
+        let sql = sqlx::AssertSqlSafe(format!("pragma max_page_count = {pages}"));
+        if let Db::Lite { writer, .. } = &world.app.db {
+            sqlx::query(sql).execute(writer).await.unwrap();
+        }
+    };
+    let token = async |at: usize| {
+        let body = json!({ "external_user_id": format!("{at}-{}", "x".repeat(200)) });
+        world.post(&world.path("/tokens"), body).await
+    };
+    limit("1").await;
+    let mut full = 0;
+    for at in 0..200 {
+        let reply = token(at).await;
+        if reply.status != 200 {
+            assert_eq!((reply.status.as_u16(), reply.code()), (503, "store_unavailable".into()));
+            full += 1;
+            break;
+        }
+    }
+    assert_eq!(full, 1, "no file of that size");
+    limit("1000000").await;
+    assert_eq!(token(1_000).await.status, 200);
+}
+
+#[tokio::test]
+async fn v_08_an_erased_users_key_is_not_in_the_file_any_more() {
+    let world = World::sqlite(&[]).await;
+    let account = world.connected("rotating", "ada").await;
+    let Db::Lite { readers, .. } = &world.app.db else { return };
+    let wrapped: Vec<u8> = sqlx::query_scalar("select wrapped from owner_keys where owner_id = $1")
+        .bind(account.user.as_str())
+        .fetch_one(readers)
+        .await
+        .unwrap();
+    let sealed: Vec<u8> =
+        sqlx::query_scalar("select sealed from accounts").fetch_one(readers).await.unwrap();
+    let on_disk = |wanted: &[u8]| {
+        let files = std::fs::read_dir(&world.app.config.data_dir).unwrap().flatten();
+        let files = files.filter(|it| it.file_name().to_string_lossy().contains(".db"));
+        let mut texts = files.map(|it| std::fs::read(it.path()).unwrap());
+        texts.any(|text| text.windows(wanted.len()).any(|it| it == wanted))
+    };
+    assert!(on_disk(&wrapped) && on_disk(&sealed));
+    assert_eq!(world.delete(&world.path("/users/ada")).await.status, 204);
+    assert!(!on_disk(&wrapped), "the key");
+    assert!(!on_disk(&sealed), "what it opened");
+}
