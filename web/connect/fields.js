@@ -152,6 +152,17 @@ globalThis.grantkeepFields = (form, words) => {
     control.focus();
   }
 
+  /** Where the browser does not let us copy, it stands selected to be copied by hand. */
+  function copy(button) {
+    const range = document.createRange();
+    range.selectNodeContents(button.previousElementSibling);
+    const selection = getSelection();
+    selection.removeAllRanges();
+    selection.addRange(range);
+    button.textContent = document.execCommand('copy') ? button.dataset.done : button.dataset.not;
+    document.querySelector('#live').textContent = button.textContent;
+  }
+
   // ---- key files ------------------------------------------------------------------------------
 
   async function take(field, file) {
@@ -192,6 +203,8 @@ globalThis.grantkeepFields = (form, words) => {
   }
   if (fileFields.length > 0)
     for (const kind of ['dragover', 'dragleave', 'drop']) document.addEventListener(kind, onDrag);
+  const copier = form.querySelector('[data-do=copy]');
+  if (copier) copier.hidden = false;
   form.addEventListener('change', onChange);
   document.addEventListener('pointerdown', onPointerDown, { capture: true });
   form.addEventListener('paste', onPaste);
@@ -200,5 +213,5 @@ globalThis.grantkeepFields = (form, words) => {
     if (field) clear(field);
   });
 
-  return { read, fail, peek, pick };
+  return { read, fail, peek, pick, copy };
 };

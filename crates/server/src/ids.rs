@@ -155,6 +155,15 @@ impl EventId {
     }
 }
 
+impl OAuthAppId {
+    /// The same id each time for the same digest of something secret.
+    pub fn of_digest(digest: &[u8; 32]) -> Self {
+        let chars = digest.iter().take(ID_CHARS);
+        let chars = chars.map(|it| char::from(ALPHABET[usize::from(*it) % ALPHABET.len()]));
+        Self(Self::PREFIX.chars().chain(chars).collect())
+    }
+}
+
 /// In the order of the characters' codes.
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 

@@ -10,7 +10,7 @@ use super::seal::{self, Contents};
 use super::store::refreshing as rows;
 use super::{Account, Health, NewGrant, Refreshing, forecast, schedule, store};
 use crate::app::App;
-use crate::apps::{self, asking};
+use crate::apps::{self, OAuthApp, asking};
 use crate::audit::Event;
 use crate::callers::{Actor, Origin};
 use crate::db::Tx;
@@ -28,6 +28,18 @@ use crate::tokens;
 /// when another person signed in at the provider than the one behind the account, or when it cannot
 /// be told. Nothing is stored then.
 pub async fn connect(app: &Arc<App>, grant: NewGrant, origin: &Origin) -> Result<Account> {
+    connect_by(app, (grant, None), origin).await
+}
+
+/// The same for a grant to a client that its user entered for himself, which is stored with it.
+///
+/// # Errors
+/// As for [`connect`].
+pub(crate) async fn connect_by(
+    app: &Arc<App>,
+    (grant, own): (NewGrant, Option<OAuthApp>),
+    origin: &Origin,
+) -> Result<Account> {
     let now_ms = app.clock.now_ms();
     let former = former(app, &grant).await?;
     let asker = Asker::of(app, &grant.token_hash).await?;
@@ -39,6 +51,10 @@ pub async fn connect(app: &Arc<App>, grant: NewGrant, origin: &Origin) -> Result
         None => create(app, &mut tx, grant, now_ms).await?,
         Some(former) => reconnect(app, &mut tx, former, grant, now_ms).await?,
     };
+    // After the account, whose row a deletion takes first too.
+    if let Some(client) = &own {
+        apps::keep_own_client(&mut tx, client).await?;
+    }
     news::connected(app, &mut tx, &account, &asker).await?;
     let event = Event::new(action, &Actor::User(account.user.clone()), origin)
         .tenant(&account.tenant)
@@ -46,12 +62,29 @@ pub async fn connect(app: &Arc<App>, grant: NewGrant, origin: &Origin) -> Result
         .user(&account.external_id)
         .detail(json!({ "app": account.app_slug, "binding": account.binding.as_str() }));
     app.audit.within(&mut tx, event).await?;
+    if let Some(client) = &own {
+        remember_client(app, &mut tx, (&account, client), origin).await?;
+    }
     tx.commit().await?;
     app.meters.count(&account.tenant, Meter::Connects, now_ms);
     let app_slug = account.app_slug.clone();
     metrics::counter!("grantkeep_connects_total", "app" => app_slug, "action" => action)
         .increment(1);
     Ok(account)
+}
+
+async fn remember_client(
+    app: &App,
+    tx: &mut Tx,
+    (account, client): (&Account, &OAuthApp),
+    origin: &Origin,
+) -> Result<()> {
+    let event = Event::new("oauth_app.create", &Actor::User(account.user.clone()), origin)
+        .tenant(&account.tenant)
+        .target("oauth_app", client.id.as_str())
+        .user(&account.external_id)
+        .detail(json!({ "app": account.app_slug, "account": account.id }));
+    app.audit.within(tx, event).await
 }
 
 /// The account to be reconnected, and the key to what it grants; looked up before the transaction.
@@ -115,12 +148,16 @@ async fn reconnect(
     // The life of the new token is counted from here.
     account.last_refreshed_at_ms = Some(now_ms);
     account.updated_at_ms = now_ms;
+    let client = account.oauth_app.take();
     let account = filled(app, tx, account, grant).await?;
     if !store::replace(tx, &account).await? {
         return Err(error::INTERNAL.logging("a held account row changed"));
     }
     // What came late for the former grant is of no use to this one.
     rows::forget_candidates(tx, &account).await?;
+    if let Some(client) = client.filter(|it| account.oauth_app.as_ref() != Some(it)) {
+        apps::let_go(tx, &account.tenant.project, &client, now_ms).await?;
+    }
     Ok(account)
 }
 

@@ -120,12 +120,17 @@ pub(super) async fn leave(
 ) -> Result<Option<Left>> {
     news::deleted(app, tx, account).await?;
     remember(app, tx, by, account).await?;
-    if !by.revoke {
-        return Ok(None);
+    let left = if by.revoke {
+        let grant = key.and_then(|key| seal::open_with(key, account).ok());
+        let (outcome, job) = revoke::leave(app, tx, account, grant, after_ms).await?;
+        Some(Left { outcome, job })
+    } else {
+        None
+    };
+    if let Some(client) = &account.oauth_app {
+        apps::let_go(tx, &account.tenant.project, client, app.clock.now_ms()).await?;
     }
-    let grant = key.and_then(|key| seal::open_with(key, account).ok());
-    let (outcome, job) = revoke::leave(app, tx, account, grant, after_ms).await?;
-    Ok(Some(Left { outcome, job }))
+    Ok(left)
 }
 
 async fn remember(app: &App, tx: &mut Tx, by: By<'_>, account: &Account) -> Result<()> {

@@ -34,6 +34,7 @@ use std::collections::BTreeMap;
 use grantkeep_vault::Secret;
 
 pub use connect::connect;
+pub(crate) use connect::connect_by;
 pub use delete::{By, delete, delete_by_app};
 pub(crate) use entered::entered;
 pub(crate) use erase::go_on as go_on_erasing;

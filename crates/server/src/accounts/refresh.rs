@@ -270,7 +270,7 @@ async fn client_of(
         }
         return Ok(ClientKeys::of_fields(&contents.credentials.fields));
     };
-    match apps::find_oauth_app(app, &account.tenant.project, id.as_str()).await {
+    match apps::oauth_app_for_user(app, &account.tenant.project, id.as_str(), &account.user).await {
         Ok(client) => ClientKeys::open(app, &client).await.map_err(unread),
         Err(error) => Err(lost(error, "The OAuth client that made the grant is gone.")),
     }

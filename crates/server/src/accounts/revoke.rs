@@ -355,7 +355,7 @@ async fn ask(app: &Arc<App>, it: &Revocation, sealed: &SecretBytes) -> Verdict {
 
 async fn client(app: &App, it: &Revocation) -> Result<ClientKeys> {
     let id = it.oauth_app.as_ref().ok_or(error::OAUTH_CLIENT_MISSING)?;
-    let client = apps::find_oauth_app(app, &it.tenant.project, id.as_str()).await?;
+    let client = apps::oauth_app_of_grant(app, &it.tenant.project, id).await?;
     ClientKeys::open(app, &client).await
 }
 

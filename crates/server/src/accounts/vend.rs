@@ -179,7 +179,8 @@ pub(crate) async fn auth_values(app: &App, usable: &Usable) -> Result<Map<String
     if let Some(client_id) = &account.client_id {
         put("oauth_client_id", client_id);
     } else if let Some(id) = &account.oauth_app {
-        let client = apps::find_oauth_app(app, &account.tenant.project, id.as_str()).await;
+        let project = &account.tenant.project;
+        let client = apps::oauth_app_for_user(app, project, id.as_str(), &account.user).await;
         if let Ok(client) = client {
             put("oauth_client_id", &client.client_id);
         }

@@ -143,6 +143,11 @@ async fn store_failure(
     kept: Option<&rows::Candidate>,
 ) -> Result<bool> {
     let topic = topic(next, app.clock.now_ms());
+    let project = &next.tenant.project;
+    let operators = match &next.oauth_app {
+        Some(id) if outcome == "client_broken" => !apps::is_own(app, project, id).await?,
+        _ => false,
+    };
     next.refreshing.told |= topic.is_some();
     let mut tx = app.db.begin().await?;
     if !rows::set_health(&mut tx, next).await? {
@@ -154,7 +159,8 @@ async fn store_failure(
     if let Some(topic) = topic {
         tell(app, &mut tx, next, topic).await?;
     }
-    if outcome == "client_broken" {
+    // A user's own client is of one account, and his to mend.
+    if operators {
         alert(app, &mut tx, next).await?;
     }
     tx.commit().await?;

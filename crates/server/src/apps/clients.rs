@@ -12,7 +12,7 @@ use super::store;
 use crate::app::App;
 use crate::callback_origins;
 use crate::error::{self, Error, Result};
-use crate::ids::{OAuthAppId, ProjectId};
+use crate::ids::{OAuthAppId, ProjectId, UserId};
 use crate::paging::Page;
 
 /// A client registered at a provider, for one app and one project.
@@ -37,6 +37,8 @@ pub struct OAuthApp {
     pub(super) registered_at: String,
     /// The project's origin for redirect URIs, if it has one of its own.
     pub(super) callback_origin: Option<String>,
+    /// The one user who entered it for himself; `None`: it is the project's.
+    pub owner: Option<UserId>,
     /// Scopes to ask for; the app's own when absent.
     pub scopes: Option<Vec<String>>,
     pub additional_scopes: Vec<String>,
@@ -102,9 +104,20 @@ pub async fn create_oauth_app(
             .saying("This app is connected with keys; it takes no OAuth client."));
     }
     let now_ms = app.clock.now_ms();
-    let client = OAuthApp {
-        id: OAuthAppId::mint(),
-        project: project.clone(),
+    let mut client = blank((OAuthAppId::mint(), project.clone()), &found, now_ms);
+    client.callback_origin = store::callback_origin(&app.db, project).await?;
+    write(app, client, edit, true).await
+}
+
+/// A client of which nothing is known yet.
+pub(super) fn blank(
+    (id, project): (OAuthAppId, ProjectId),
+    found: &CatalogApp,
+    now_ms: i64,
+) -> OAuthApp {
+    OAuthApp {
+        id,
+        project,
         app_slug: found.slug.clone(),
         name: found.name.clone(),
         description: None,
@@ -115,14 +128,14 @@ pub async fn create_oauth_app(
         public_jwk: None,
         client_certificate: None,
         registered_at: String::new(),
-        callback_origin: store::callback_origin(&app.db, project).await?,
+        callback_origin: None,
+        owner: None,
         scopes: None,
         additional_scopes: Vec::new(),
         version: 0,
         created_at_ms: now_ms,
         updated_at_ms: now_ms,
-    };
-    write(app, client, edit, true).await
+    }
 }
 
 /// # Errors
@@ -181,7 +194,7 @@ async fn write(
 
 /// The address that an app's tokens come from, as its file has it: what stands for the server at
 /// which a client is registered. Two apps of one server have the same.
-fn registered_at(found: &CatalogApp) -> String {
+pub(super) fn registered_at(found: &CatalogApp) -> String {
     let url = match (found.oauth2(), found.oauth1()) {
         (Some(it), _) => &it.token_url,
         (_, Some(it)) => &it.access_token_url,
@@ -225,7 +238,7 @@ pub async fn delete_oauth_app(app: &Arc<App>, project: &ProjectId, id: &str) -> 
 }
 
 /// # Errors
-/// [`error::NOT_FOUND`], for another project's client too.
+/// [`error::NOT_FOUND`], for another project's client too, and for a user's own.
 pub async fn find_oauth_app(app: &App, project: &ProjectId, id: &str) -> Result<OAuthApp> {
     let missing = || Error::from(error::NOT_FOUND);
     let id = OAuthAppId::parse(id).ok_or_else(missing)?;

@@ -17,6 +17,7 @@ mod discover;
 mod metadata;
 pub mod oauth1;
 mod overrides;
+mod own_clients;
 pub mod probe;
 mod proofs;
 pub mod protocol;
@@ -46,6 +47,12 @@ pub use discover::{Discovered, Lead, discover};
 pub use overrides::{
     AppOverride, OverrideEdit, create_override, delete_override, field_texts, fill, find_override,
     list_overrides, override_fields, update_override,
+};
+pub(crate) use own_clients::{
+    Carried, carry, forget_unused, is_own, keep_own_client, let_go, oauth_app_of_grant,
+};
+pub use own_clients::{
+    is_anothers, oauth_app_for_user, own_client, takes_own_client, wants_secret,
 };
 pub(crate) use published::published_app;
 

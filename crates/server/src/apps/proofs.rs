@@ -138,6 +138,11 @@ impl Proofs {
         Ok(Self { secret, key })
     }
 
+    /// A secret and nothing else.
+    pub fn of_secret(secret: Option<Secret>) -> Self {
+        Self { secret, key: None }
+    }
+
     /// Seals for the client's version.
     pub fn seal(self, key: &OwnerKey, client: &mut OAuthApp) {
         let sealed = |secret: Option<Secret>, column| {

@@ -45,7 +45,8 @@ pub(crate) async fn published_app(app: &App, id: &str) -> Result<Arc<CatalogApp>
 
 async fn find(app: &App, id: &str) -> Result<OAuthApp> {
     let id = OAuthAppId::parse(id).ok_or(error::NOT_FOUND)?;
-    Ok(store::published(&app.db, &id).await?.ok_or(error::NOT_FOUND)?)
+    let found = store::published(&app.db, &id).await?.filter(|it| it.owner.is_none());
+    found.ok_or_else(|| error::NOT_FOUND.into())
 }
 
 fn published(document: &Value) -> Response {

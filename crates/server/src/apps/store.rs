@@ -7,7 +7,7 @@ use sqlx::FromRow;
 
 use super::OAuthApp;
 use crate::db::{Db, Tx};
-use crate::ids::{OAuthAppId, ProjectId};
+use crate::ids::{OAuthAppId, ProjectId, UserId};
 use crate::on;
 use crate::paging::Page;
 
@@ -28,6 +28,7 @@ struct Row {
     callback_origin: Option<String>,
     scopes: Option<String>,
     additional_scopes: String,
+    owner_user_id: Option<UserId>,
     version: i64,
     created_at_ms: i64,
     updated_at_ms: i64,
@@ -57,6 +58,7 @@ impl TryFrom<Row> for OAuthApp {
             client_certificate: row.client_certificate,
             registered_at: row.registered_at,
             callback_origin: row.callback_origin,
+            owner: row.owner_user_id,
             version: row.version,
             created_at_ms: row.created_at_ms,
             updated_at_ms: row.updated_at_ms,
@@ -70,19 +72,23 @@ macro_rules! select {
             "select id, project_id, app_slug, name, description, client_id, client_secret, \
              private_key, key_id, public_jwk, client_certificate, registered_at, \
              (select p.callback_origin from projects p where p.id = oauth_apps.project_id) \
-             as callback_origin, scopes, additional_scopes, version, created_at_ms, \
-             updated_at_ms from oauth_apps ",
+             as callback_origin, scopes, additional_scopes, owner_user_id, version, \
+             created_at_ms, updated_at_ms from oauth_apps ",
             $rest
         )
     };
 }
 
+// After the macro, which it uses.
+pub(super) mod own_clients;
+
+/// One of the project's own.
 pub(super) async fn find(
     db: &Db,
     project: &ProjectId,
     id: &OAuthAppId,
 ) -> sqlx::Result<Option<OAuthApp>> {
-    let sql = select!("where project_id = $1 and id = $2");
+    let sql = select!("where project_id = $1 and id = $2 and owner_user_id is null");
     let row: Option<Row> = on!(db.read(), conn => sqlx::query_as(sql).bind(project).bind(id)
         .fetch_optional(conn).await?);
     row.map(OAuthApp::try_from).transpose()
@@ -96,7 +102,7 @@ pub(super) async fn newest(
 ) -> sqlx::Result<Option<OAuthApp>> {
     let sql = select!(
         "where project_id = $1 and app_slug = $2 and client_id <> '' \
-         order by created_at_ms desc, id limit 1"
+         and owner_user_id is null order by created_at_ms desc, id limit 1"
     );
     let row: Option<Row> = on!(db.read(), conn =>
         sqlx::query_as(sql).bind(project).bind(app_slug).fetch_optional(conn).await?);
@@ -104,7 +110,9 @@ pub(super) async fn newest(
 }
 
 pub(super) async fn all(db: &Db, project: &ProjectId) -> sqlx::Result<Vec<OAuthApp>> {
-    let sql = select!("where project_id = $1 order by created_at_ms desc, id desc");
+    let sql = select!(
+        "where project_id = $1 and owner_user_id is null order by created_at_ms desc, id desc"
+    );
     let rows: Vec<Row> =
         on!(db.read(), conn => sqlx::query_as(sql).bind(project).fetch_all(conn).await?);
     rows.into_iter().map(OAuthApp::try_from).collect()
@@ -112,7 +120,7 @@ pub(super) async fn all(db: &Db, project: &ProjectId) -> sqlx::Result<Vec<OAuthA
 
 pub(super) async fn configured(db: &Db, project: &ProjectId) -> sqlx::Result<Vec<String>> {
     let sql = "select distinct app_slug from oauth_apps \
-               where project_id = $1 and client_id <> ''";
+               where project_id = $1 and client_id <> '' and owner_user_id is null";
     Ok(on!(db.read(), conn => sqlx::query_scalar(sql).bind(project).fetch_all(conn).await?))
 }
 
@@ -125,18 +133,18 @@ pub(super) async fn list(
 ) -> sqlx::Result<(Vec<OAuthApp>, i64)> {
     let (app_slug, part) = (app_slug.unwrap_or_default(), part.unwrap_or_default());
     let total_sql = "select count(*) from oauth_apps where project_id = $1 \
-                     and ($2 = '' or app_slug = $2) and ($3 = '' or replace(lower(name), \
-                     lower($3), '') <> lower(name))";
+                     and owner_user_id is null and ($2 = '' or app_slug = $2) and ($3 = '' \
+                     or replace(lower(name), lower($3), '') <> lower(name))";
     let total = on!(db.read(), conn => sqlx::query_scalar(total_sql)
         .bind(project).bind(app_slug).bind(part).fetch_one(conn).await?);
     let forward = select!(
-        "where project_id = $1 and ($2 = '' or app_slug = $2) \
+        "where project_id = $1 and owner_user_id is null and ($2 = '' or app_slug = $2) \
          and ($3 = '' or replace(lower(name), lower($3), '') <> lower(name)) \
          and (created_at_ms < $4 or (created_at_ms = $4 and id < $5)) \
          order by created_at_ms desc, id desc limit $6"
     );
     let backward = select!(
-        "where project_id = $1 and ($2 = '' or app_slug = $2) \
+        "where project_id = $1 and owner_user_id is null and ($2 = '' or app_slug = $2) \
          and ($3 = '' or replace(lower(name), lower($3), '') <> lower(name)) \
          and (created_at_ms > $4 or (created_at_ms = $4 and id > $5)) order by created_at_ms, id \
          limit $6"
@@ -203,7 +211,7 @@ pub(super) async fn register(tx: &mut Tx, app: &OAuthApp) -> sqlx::Result<bool> 
 /// Frees a registration that no client of the project uses any more.
 pub(super) async fn release(tx: &mut Tx, project: &ProjectId) -> sqlx::Result<()> {
     let sql = "delete from oauth_registrations where project_id = $1 and not exists (select 1 \
-               from oauth_apps a where a.project_id = $1 \
+               from oauth_apps a where a.project_id = $1 and a.owner_user_id is null \
                and a.registered_at = oauth_registrations.registered_at \
                and a.client_id = oauth_registrations.client_id)";
     on!(tx.conn(), conn => sqlx::query(sql).bind(project).execute(conn).await?.rows_affected());

@@ -56,6 +56,7 @@ pub(crate) async fn validate_token(
         account: query.narrowing("account_id")?,
         oauth_app: query.narrowing("oauth_app_id")?,
         app_override: query.one("app_override_id")?,
+        own_client: false,
     };
     Ok(private(validate::validate(&app, &token, names).await?))
 }
@@ -268,7 +269,7 @@ pub(crate) async fn apps(
     let token = token.ok_or(error::CONNECT_TOKEN_EXPIRED)?;
     let from = query.one("from")?.and_then(|it| it.parse().ok()).unwrap_or_default();
     let part = query.one("q")?.unwrap_or_default();
-    let of = (&token, page.session.binding);
+    let of = (&token, page.session.binding, page.session.own_client);
     Ok(private(choose::list(&app, of, part, from).await?))
 }
 

@@ -11,7 +11,8 @@ use super::finish::Asked;
 use super::secrets::Kept;
 use super::store::Departure;
 use super::{
-    Flow, Mode, Session, State, callback, device, ending, funnel, oauth1, oauth2, start, store,
+    Flow, Mode, Session, State, callback, device, ending, funnel, oauth1, oauth2, own_client,
+    start, store,
 };
 use crate::app::App;
 use crate::apps;
@@ -74,10 +75,9 @@ async fn prepare(app: &Arc<App>, flow: &Flow, session: &Session) -> Result<Leavi
     };
     start::check_token(app, session).await.map_err(ours)?;
     let found = apps::find(app, &flow.tenant.project, &flow.app_slug).await.map_err(ours)?;
-    let client = apps::find_oauth_app(app, &flow.tenant.project, flow.client().map_err(ours)?);
-    let client = client.await.map_err(ours)?;
     let key = app.keys.user(&app.db, &flow.tenant, &flow.user).await.map_err(ours)?;
     let mut kept = Kept::open(&key, flow).map_err(ours)?;
+    let client = own_client::of_flow(app, flow, &kept, &found).await.map_err(ours)?;
 
     // 256 bits each, from the system's generator (RFC 9700 section 4.7.1).
     let state = token::base64url("", 32);

@@ -83,7 +83,13 @@ pub(super) fn handle_of_token(given: &str) -> [u8; 32] {
 
 /// The same where the app's file has another name for the state: some send it back under that.
 async fn handle_in_own_name(app: &App, context: &str, query: &str) -> Option<[u8; 32]> {
-    let found = apps::published_app(app, context).await.ok()?;
+    let found = if let Ok(found) = apps::published_app(app, context).await {
+        found
+    } else {
+        let context = OAuthAppId::parse(context)?;
+        let (project, slug) = store::app_of_context(&app.db, &context).await.ok()??;
+        apps::find(app, &project, &slug).await.ok()?
+    };
     let own = found.oauth2()?.param_names.get("state")?;
     handle(query, own)
 }

@@ -11,7 +11,7 @@ use super::view::{Entry, Listing};
 use super::{Session, assets, funnel, open, store};
 use crate::accounts::Binding;
 use crate::app::App;
-use crate::apps;
+use crate::apps::{self, takes_own_client};
 use crate::callers::Origin;
 use crate::error::{self, Error, Result};
 use crate::tokens::{self, ConnectToken};
@@ -26,7 +26,7 @@ const QUERY_CHARS_MAX: usize = 100;
 /// product's backend confirms is left out where it has to.
 pub(super) async fn list(
     app: &App,
-    (token, binding): (&ConnectToken, Binding),
+    (token, binding, own_client): (&ConnectToken, Binding, bool),
     query: &str,
     from: usize,
 ) -> Result<Listing> {
@@ -34,8 +34,12 @@ pub(super) async fn list(
     let query: String = query.trim().chars().take(QUERY_CHARS_MAX).collect();
     let (own, configured) =
         (apps::own(app, project).await?, apps::configured_apps(app, project).await?);
+    let named = |slug: &str| own.get(slug).or_else(|| app.catalog.get(slug));
+    // Whoever enters a client of his own needs none of the project's.
+    let can_enter = |slug: &str| own_client && named(slug).is_some_and(|it| takes_own_client(&it));
     let can = |it: &&catalog::Entry| {
-        let known = it.connectable && (!it.needs_client || configured.contains(&*it.slug));
+        let has_client = !it.needs_client || configured.contains(&*it.slug);
+        let known = it.connectable && (has_client || can_enter(&it.slug));
         let held = !it.device || binding != Binding::Verified;
         known && held && token.allows(&it.slug).is_ok()
     };
@@ -44,10 +48,7 @@ pub(super) async fn list(
     let all: Vec<&catalog::Entry> = all.filter(can).filter(|it| seen.insert(&it.slug)).collect();
     let total = all.len();
     let shown = all.into_iter().skip(from).take(LISTED_APPS);
-    let apps: Vec<Entry> = shown
-        .filter_map(|it| own.get(&it.slug).or_else(|| app.catalog.get(&it.slug)))
-        .map(|it| entry(&it))
-        .collect();
+    let apps: Vec<Entry> = shown.filter_map(|it| named(&it.slug)).map(|it| entry(&it)).collect();
     let end = from.saturating_add(LISTED_APPS);
     let next = (end < total).then_some(end);
     Ok(Listing { query, apps, total, from, next })
@@ -74,7 +75,8 @@ pub(super) async fn choose(
     origin: &Origin,
 ) -> Result<Session> {
     let token = free_token(app, session).await?;
-    let names = open::Names { app: Some(name), ..open::Names::default() };
+    let own_client = session.own_client;
+    let names = open::Names { app: Some(name), own_client, ..open::Names::default() };
     let wanted = open::wanted(app, &token, names).await?;
     let chosen = Session {
         app_slug: Some(wanted.app.slug.clone()),

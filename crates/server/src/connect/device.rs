@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::failure::Failure;
 use super::finish::{self, Asked, Granted, Run, got};
 use super::secrets::Kept;
-use super::{Flow, Session, State, callback, ending, store, web};
+use super::{Flow, Session, State, callback, ending, own_client, store, web};
 use crate::accounts::Binding;
 use crate::app::App;
 use crate::apps;
@@ -206,8 +206,7 @@ impl Asking<'_> {
         let ours = |it: Error| Failure::of(&it, self.product);
         let project = &self.flow.tenant.project;
         let found = apps::find(self.app, project, &self.flow.app_slug).await.map_err(ours)?;
-        let client = self.flow.client().map_err(ours)?;
-        let client = apps::find_oauth_app(self.app, project, client).await.map_err(ours)?;
+        let client = own_client::of_flow(self.app, self.flow, kept, &found).await.map_err(ours)?;
         let asked = Asked {
             app: self.app,
             found: &found,

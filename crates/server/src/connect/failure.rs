@@ -44,6 +44,15 @@ impl Failure {
         Self::new("oauth_client_refused", text)
     }
 
+    /// The person's own registration is: that he can mend.
+    pub fn own_client_refused(app: &str) -> Self {
+        let text = format!(
+            "{app} does not accept the OAuth client that you entered. Check its ID, its secret and \
+             its redirect URI there, and try again."
+        );
+        Self::new("oauth_client_refused", text)
+    }
+
     pub fn issuer_mismatch() -> Self {
         Self::new("issuer_mismatch", "The answer came from an unexpected place and was not used.")
     }

@@ -14,7 +14,7 @@ use grantkeep_vault::Secret;
 
 use super::failure::Failure;
 use super::secrets::Kept;
-use super::{Flow, Session, funnel, installation, oauth1, scopes, store};
+use super::{Flow, Session, funnel, installation, oauth1, own_client, scopes, store};
 use crate::accounts::{self, Credentials, NewGrant};
 use crate::app::App;
 use crate::apps::probe::{Known, Probe, Sign};
@@ -89,10 +89,9 @@ pub(super) async fn finish(run: Run) -> Result<AccountId, Failure> {
         Failure::of(&error, product)
     };
     let found = apps::find(app, &flow.tenant.project, &flow.app_slug).await.map_err(ours)?;
-    let client = apps::find_oauth_app(app, &flow.tenant.project, flow.client().map_err(ours)?);
-    let client = client.await.map_err(ours)?;
     let key = app.keys.user(&app.db, &flow.tenant, &flow.user).await.map_err(ours)?;
     let mut kept = Kept::open(&key, flow).map_err(ours)?;
+    let client = own_client::of_flow(app, flow, &kept, &found).await.map_err(ours)?;
     // The token endpoint may lie at a host that only the callback tells.
     for (name, value) in learned(&found, &|_| None, others) {
         kept.fields.insert(name, Secret::new(value));
@@ -108,8 +107,9 @@ pub(super) async fn finish(run: Run) -> Result<AccountId, Failure> {
             oauth1::exchange(&asked, &kept, (&token, &verifier)).await?
         }
     };
+    let own = kept.client.is_some().then(|| client.clone());
     let grant = grant(&asked, session, kept, got, others).await;
-    let account = accounts::connect(app, grant, origin).await.map_err(ours)?;
+    let account = accounts::connect_by(app, (grant, own), origin).await.map_err(ours)?;
     if let Err(error) = store::set_done(&app.db, flow, &account.id).await {
         // The account is there all the same; only the first page is not told.
         tracing::error!(flow = %flow.id, %error, "a flow's end could not be noted");
@@ -148,7 +148,15 @@ impl Asked<'_> {
     /// The app's file or the client's entry makes no request.
     pub fn unaskable(&self, why: &dyn std::fmt::Display) -> Failure {
         tracing::error!(app = %self.found.slug, %why, "an app's request cannot be made");
-        Failure::client_refused(&self.found.name, self.product)
+        self.client_refused()
+    }
+
+    /// The app does not take the client: whoever entered it is told.
+    pub fn client_refused(&self) -> Failure {
+        match self.client.owner {
+            Some(_) => Failure::own_client_refused(&self.found.name),
+            None => Failure::client_refused(&self.found.name, self.product),
+        }
     }
 
     pub fn no_answer(&self, why: &EgressError) -> Failure {
@@ -166,7 +174,7 @@ impl Asked<'_> {
         let name = &self.found.name;
         match why {
             answer::Failure::Grant(_) => Failure::code_refused(name),
-            answer::Failure::Client(_) => Failure::client_refused(name, self.product),
+            answer::Failure::Client(_) => self.client_refused(),
             answer::Failure::Refused(error) => {
                 let said = error.description.as_deref().unwrap_or(&error.code);
                 Failure::provider_refused(name, said)

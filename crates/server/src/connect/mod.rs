@@ -26,6 +26,7 @@ mod landing;
 mod oauth1;
 mod oauth2;
 mod open;
+mod own_client;
 mod pages;
 mod scopes;
 mod secrets;
@@ -44,6 +45,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::accounts::Binding;
 use crate::app::App;
+use crate::apps;
 use crate::error::{self, Result};
 use crate::ids::{AccountId, FlowId, OAuthAppId, OverrideId, SessionId, UserId};
 use crate::tenant::Tenant;
@@ -99,6 +101,8 @@ struct Session {
     app_slug: Option<String>,
     /// The client that asks for the grant; `None` for apps without OAuth.
     oauth_app: Option<OAuthAppId>,
+    /// The person is asked for a client of his own, where the app takes one.
+    own_client: bool,
     /// The account to connect again.
     reconnect: Option<AccountId>,
     scope_profile: Option<String>,
@@ -183,9 +187,10 @@ struct Flow {
 
 impl Flow {
     /// The OAuth client, for flows that lead to a provider.
-    fn client(&self) -> Result<&str> {
-        let client = self.oauth_app.as_ref().map(OAuthAppId::as_str);
-        client.ok_or_else(|| error::INTERNAL.logging("the flow of a form has no OAuth client"))
+    fn client(&self) -> Result<&OAuthAppId> {
+        self.oauth_app
+            .as_ref()
+            .ok_or_else(|| error::INTERNAL.logging("the flow of a form has no OAuth client"))
     }
 }
 
@@ -209,8 +214,9 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
 }
 
 /// Ends flows that nobody confirmed in time; forgets sessions, and flows with them, that ended some
-/// time ago.
+/// time ago, and users' own clients that nothing needs any more.
 pub async fn forget_ended(app: &Arc<App>) -> Result<()> {
     confirm::end_unconfirmed(app).await?;
+    apps::forget_unused(app).await?;
     Ok(store::forget(&app.db, app.clock.now_ms() - KEEP_ENDED_MS).await?)
 }

@@ -98,7 +98,7 @@ fn refused(asked: &Asked<'_>, why: &OneError) -> Failure {
     tracing::warn!(app = %asked.found.slug, %why, "a provider gave no OAuth 1.0a token");
     let name = &asked.found.name;
     match why {
-        OneError::Refused { status: 401 | 403, .. } => Failure::client_refused(name, asked.product),
+        OneError::Refused { status: 401 | 403, .. } => asked.client_refused(),
         OneError::Refused { .. } => Failure::code_refused(name),
         OneError::Transient { .. } => Failure::unavailable(name),
         OneError::Malformed | OneError::CallbackNotConfirmed => Failure::bad_response(name),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use grantkeep_catalog::App as CatalogApp;
 use grantkeep_vault::{Secret, token};
 
-use super::{FLOW_LIFE_MS, Mode, SESSION_PREFIX, Session, funnel, scopes, store};
+use super::{FLOW_LIFE_MS, Mode, SESSION_PREFIX, Session, funnel, own_client, scopes, store};
 use crate::accounts::{self, Account, Binding};
 use crate::app::App;
 use crate::apps::{self, AppOverride, OAuthApp};
@@ -43,11 +43,13 @@ pub(super) struct Names<'a> {
     pub oauth_app: Option<&'a str>,
     pub account: Option<&'a str>,
     pub app_override: Option<&'a str>,
+    /// The person is to enter a client of his own. Names no app by itself.
+    pub own_client: bool,
 }
 
 impl Names<'_> {
     fn is_empty(&self) -> bool {
-        matches!(self, Self { app: None, oauth_app: None, account: None, app_override: None })
+        matches!(self, Self { app: None, oauth_app: None, account: None, app_override: None, .. })
     }
 }
 
@@ -114,9 +116,15 @@ pub(super) async fn again(
     let project = projects::find(&app.db, &token.tenant.project).await?;
     let names = Names {
         app: session.app_slug.as_deref(),
-        oauth_app: session.oauth_app.as_ref().map(OAuthAppId::as_str),
+        // The client that is to be entered is found again, and not named.
+        oauth_app: session
+            .oauth_app
+            .as_ref()
+            .filter(|_| !session.own_client)
+            .map(OAuthAppId::as_str),
         account: session.reconnect.as_ref().map(AccountId::as_str),
         app_override: session.app_override.as_ref().map(OverrideId::as_str),
+        own_client: session.own_client,
     };
     let wanted = match names.app {
         None => Ok(None),
@@ -152,6 +160,8 @@ pub(super) async fn refused(
 pub(super) struct Wanted {
     pub app: Arc<CatalogApp>,
     pub client: Option<OAuthApp>,
+    /// The client is the person's own, and he is to enter it.
+    pub asks_client: bool,
     pub account: Option<Account>,
     pub app_override: Option<AppOverride>,
 }
@@ -263,8 +273,15 @@ pub(super) async fn wanted(
         return Err(error::NOT_FOUND.into());
     }
     token.allows(&found.slug)?;
-    let client = client_for(app, token, &found, client, account.as_ref()).await?;
-    Ok(Wanted { app: found, client, account, app_override })
+    // Who fixed a client wants that one.
+    let free = client.is_none() && token.oauth_app.is_none();
+    let asks_client = names.own_client && free && apps::takes_own_client(&found);
+    let client = if asks_client {
+        Some(own_client::asked(app, token, &found, account.as_ref()).await?)
+    } else {
+        client_for(app, token, &found, client, account.as_ref()).await?
+    };
+    Ok(Wanted { app: found, client, asks_client, account, app_override })
 }
 
 /// The OAuth client: the one named, by an override too, else the token's, else that of the
@@ -285,9 +302,10 @@ async fn client_for(
         return if named.is_some() { Err(error::NOT_FOUND.into()) } else { Ok(None) };
     }
     let client = match named.or(fixed) {
-        Some(id) => apps::find_oauth_app(app, project, id).await?,
+        // By an account's own client too, which a page that goes on names.
+        Some(id) => apps::oauth_app_for_user(app, project, id, &token.user).await?,
         None => match account.and_then(|it| it.oauth_app.as_ref()) {
-            Some(id) => apps::find_oauth_app(app, project, id.as_str()).await?,
+            Some(id) => apps::oauth_app_for_user(app, project, id.as_str(), &token.user).await?,
             None => apps::oauth_app_for(app, project, &found.slug).await?,
         },
     };
@@ -316,6 +334,7 @@ async fn begin(
         external_id: token.external_id.clone(),
         app_slug: wanted.map(|it| it.app.slug.clone()),
         oauth_app: wanted.and_then(|it| it.client.as_ref()).map(|it| it.id.clone()),
+        own_client: wanted.map_or(visit.names.own_client, |it| it.asks_client),
         reconnect: wanted.and_then(|it| it.account.as_ref()).map(|it| it.id.clone()),
         scope_profile: visit.profile.map(str::to_owned),
         app_override: wanted.and_then(|it| it.app_override.as_ref()).map(|it| it.id.clone()),

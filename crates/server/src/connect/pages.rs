@@ -15,7 +15,7 @@ use super::failure::{Failure, words};
 use super::fields::{self, Again};
 use super::open::{NotOpened, Opened, Wanted};
 use super::view::{self, boot_json};
-use super::{Flow, Mode, Session, State, accent, assets, authorize, open, scopes};
+use super::{Flow, Mode, Session, State, accent, assets, authorize, open, own_client, scopes};
 use crate::accounts::{Account, Binding};
 use crate::app::App;
 use crate::error::{self, Error, Result};
@@ -160,11 +160,12 @@ pub(super) fn question(
     };
     let boot = boot(it, found.wire_auth_type());
     let fields = fields::shown(found, wanted.app_override.as_ref(), again);
+    let own = own_client::shown(app, wanted, again);
     let around = Surroundings {
         project: Some(&it.project),
         environment: Some(session.tenant.environment),
         embedded,
-        more: (!fields.is_empty()).then_some(assets::More::Fields),
+        more: (own.is_some() || !fields.is_empty()).then_some(assets::More::Fields),
     };
     let nonce = nonce();
     let measures = measures(it, wanted, again);
@@ -174,6 +175,7 @@ pub(super) fn question(
         kind,
         abilities: if measures.is_empty() { abilities(it, wanted) } else { Vec::new() },
         fields,
+        own,
         guide: None,
         host: authorize::host(found),
         reconnect: session.reconnect.is_some(),

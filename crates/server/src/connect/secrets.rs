@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use super::Flow;
 use super::device::Device;
 use super::fields::Typed;
+use crate::apps::Carried;
 use crate::error::{self, Result};
 use crate::keys::unreadable;
 
@@ -28,6 +29,8 @@ pub(super) struct Kept {
     pub request_token: Option<Secret>,
     /// OAuth 1.0a: what signs beside it.
     pub request_secret: Option<Secret>,
+    /// The client that the person entered for himself.
+    pub client: Option<Carried>,
     /// What the person typed before.
     pub fields: BTreeMap<String, Secret>,
     /// What the browser brought back, while the product's backend is asked who it is: the code, or
@@ -48,6 +51,8 @@ struct Writing<'a> {
     dpop_key: Option<&'a str>,
     request_token: Option<&'a str>,
     request_secret: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client: Option<&'a Carried>,
     fields: BTreeMap<&'a str, &'a str>,
     returned: Option<&'a str>,
     others: &'a BTreeMap<String, String>,
@@ -61,6 +66,7 @@ struct Reading {
     dpop_key: Option<String>,
     request_token: Option<String>,
     request_secret: Option<String>,
+    client: Option<Carried>,
     fields: BTreeMap<String, String>,
     returned: Option<String>,
     #[serde(default)]
@@ -86,6 +92,7 @@ impl Kept {
             dpop_key: self.dpop_key.as_ref().map(Secret::expose),
             request_token: self.request_token.as_ref().map(Secret::expose),
             request_secret: self.request_secret.as_ref().map(Secret::expose),
+            client: self.client.as_ref(),
             fields: self.fields.iter().map(|(name, it)| (name.as_str(), it.expose())).collect(),
             returned: self.returned.as_ref().map(Secret::expose),
             others: &self.others,
@@ -110,6 +117,7 @@ impl Kept {
             dpop_key: read.dpop_key.map(Secret::new),
             request_token: read.request_token.map(Secret::new),
             request_secret: read.request_secret.map(Secret::new),
+            client: read.client,
             fields: read.fields.into_iter().map(|(name, it)| (name, Secret::new(it))).collect(),
             returned: read.returned.map(Secret::new),
             others: read.others,

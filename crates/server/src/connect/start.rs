@@ -10,7 +10,8 @@ use super::fields::{self, Typed};
 use super::secrets::Kept;
 use super::store::Ticket;
 use super::{
-    FLOW_LIFE_MS, Flow, Session, State, TICKET_LIFE_MS, TICKET_PREFIX, ending, open, scopes, store,
+    FLOW_LIFE_MS, Flow, Session, State, TICKET_LIFE_MS, TICKET_PREFIX, ending, open, own_client,
+    scopes, store,
 };
 use crate::app::App;
 use crate::apps;
@@ -28,18 +29,15 @@ use crate::tokens::{self, ConnectToken};
 pub(super) async fn start(
     app: &Arc<App>,
     session: &Session,
-    typed: Typed,
+    mut typed: Typed,
     profile: Option<&str>,
 ) -> Result<(Flow, Secret)> {
     let token = check_token(app, session).await?;
     let found = apps::find(app, &session.tenant.project, session.app()?).await?;
-    let Some(client) = &session.oauth_app else {
-        return Err(error::INVALID_REQUEST.saying("This app is not connected by signing in."));
-    };
-    let client = apps::find_oauth_app(app, &session.tenant.project, client.as_str()).await?;
+    let (client, entered) = own_client::begin(app, session, &found, &mut typed).await?;
     let set = session.app_override.as_ref();
     let typed = apps::fill(app, &session.tenant.project, set, typed).await?;
-    let kept = Kept::of(fields::judge(&found, typed)?);
+    let mut kept = Kept::of(fields::judge(&found, typed)?);
     let project = projects::find(&app.db, &session.tenant.project).await?;
     // What the page's address says holds, unless it is left to the person.
     let choice = scopes::are_chosen(&project, &token);
@@ -59,7 +57,7 @@ pub(super) async fn start(
         app_slug: found.slug.clone(),
         redirect_uri: client.redirect_uri(app),
         asked_scopes: scopes::asked(&found, &client, profile),
-        oauth_app: Some(client.id),
+        oauth_app: Some(client.id.clone()),
         state: State::Waiting,
         sealed: Vec::new(),
         issuer,
@@ -70,6 +68,7 @@ pub(super) async fn start(
     let mut tx = app.db.begin().await?;
     store::end_open_flows(&mut tx, session, &Failure::cancelled()).await?;
     let key = app.keys.user_for_sealing(&mut tx, &flow.tenant, &flow.user, now_ms).await?;
+    own_client::keep(app, &mut tx, (&client, entered), &mut kept).await?;
     flow.sealed = kept.seal(&key, &flow)?;
     store::insert_flow(&mut tx, &flow, Some(&ticket(&secret, now_ms))).await?;
     tx.commit().await?;

@@ -23,6 +23,7 @@ struct SessionRow {
     external_id: String,
     app_slug: String,
     oauth_app_id: Option<OAuthAppId>,
+    own_client: bool,
     account_id: Option<AccountId>,
     scope_profile: Option<String>,
     app_override_id: Option<OverrideId>,
@@ -54,6 +55,7 @@ impl TryFrom<SessionRow> for Session {
             external_id: row.external_id,
             app_slug: Some(row.app_slug).filter(|it| !it.is_empty()),
             oauth_app: row.oauth_app_id,
+            own_client: row.own_client,
             reconnect: row.account_id,
             scope_profile: row.scope_profile,
             app_override: row.app_override_id,
@@ -68,7 +70,7 @@ macro_rules! sessions {
     ($rest:literal) => {
         concat!(
             "select id, token_hash, project_id, environment, user_id, external_id, app_slug, \
-             oauth_app_id, account_id, scope_profile, app_override_id, mode, binding, \
+             oauth_app_id, own_client, account_id, scope_profile, app_override_id, mode, binding, \
              created_at_ms, expires_at_ms, ended_at_ms from connect_sessions ",
             $rest
         )
@@ -103,15 +105,16 @@ pub(super) async fn end_sessions(tx: &mut Tx, token: &[u8], now_ms: i64) -> sqlx
 pub(super) async fn insert_session(tx: &mut Tx, it: &Session, hash: &[u8]) -> sqlx::Result<()> {
     let sql = "insert into connect_sessions (hash, id, token_hash, project_id, environment, \
                user_id, external_id, app_slug, oauth_app_id, account_id, scope_profile, mode, \
-               binding, events, created_at_ms, expires_at_ms, app_override_id) \
-               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0, $14, $15, $16)";
+               binding, events, created_at_ms, expires_at_ms, app_override_id, own_client) \
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0, $14, $15, $16, \
+               $17)";
     on!(tx.conn(), conn => sqlx::query(sql)
         .bind(hash).bind(&it.id).bind(it.token_hash.as_slice()).bind(&it.tenant.project)
         .bind(it.tenant.environment.as_str()).bind(&it.user).bind(&it.external_id)
         .bind(it.app_slug.as_deref().unwrap_or_default()).bind(&it.oauth_app)
         .bind(&it.reconnect).bind(&it.scope_profile)
         .bind(it.mode.as_str()).bind(it.binding.as_str()).bind(it.created_at_ms)
-        .bind(it.expires_at_ms).bind(&it.app_override)
+        .bind(it.expires_at_ms).bind(&it.app_override).bind(it.own_client)
         .execute(conn).await?.rows_affected());
     Ok(())
 }
@@ -374,6 +377,17 @@ pub(super) struct LeftRow {
     #[sqlx(rename = "oauth_app_id")]
     pub oauth_app: OAuthAppId,
     pub cookie_hash: Vec<u8>,
+}
+
+/// The app of a flow that is to come back to a client's redirect URI. The client of a person's own
+/// has no other row yet.
+pub(super) async fn app_of_context(
+    db: &Db,
+    context: &OAuthAppId,
+) -> sqlx::Result<Option<(ProjectId, String)>> {
+    let sql = "select project_id, app_slug from connect_flows where oauth_app_id = $1 \
+               and state = 'authorizing' order by created_at_ms desc limit 1";
+    Ok(on!(db.read(), conn => sqlx::query_as(sql).bind(context).fetch_optional(conn).await?))
 }
 
 /// The flow of a state that is still open.

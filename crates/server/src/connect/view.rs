@@ -199,6 +199,15 @@ impl FieldKind {
     }
 }
 
+/// An OAuth client that the person registers at the app for himself.
+pub struct OwnClient {
+    /// Where it is registered.
+    pub console: Option<String>,
+    /// To be registered with it; none where the person does not come back by redirect.
+    pub redirect_uri: Option<String>,
+    pub fields: Vec<Field>,
+}
+
 /// Where the key is found at the app: "In Stripe, open Developers, then API keys."
 pub struct Guide {
     pub text: String,
@@ -214,6 +223,8 @@ pub struct ConnectPage {
     pub kind: Kind,
     pub abilities: Vec<Ability>,
     pub fields: Vec<Field>,
+    /// The person's own OAuth client, if he is asked for it.
+    pub own: Option<OwnClient>,
     pub guide: Option<Guide>,
     /// The host where the person signs in, for recognition: `slack.com`.
     pub host: Option<String>,

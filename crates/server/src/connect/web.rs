@@ -66,7 +66,7 @@ pub(super) async fn show(
     (query, from): (&str, usize),
 ) -> Result<Response<Body>> {
     let Some(wanted) = &it.wanted else {
-        let of = (&it.token, it.session.binding);
+        let of = (&it.token, it.session.binding, it.session.own_client);
         return pages::list(app, it, choose::list(app, of, query, from).await?);
     };
     // Whoever reconnects finds what he typed before, but for secrets.
@@ -92,6 +92,7 @@ fn visit<'a>(
             oauth_app: query.one("oauthAppId")?,
             account: query.one("accountId")?,
             app_override: query.one("appOverrideId")?,
+            own_client: wish(query, ["customOauthClient", "customOAuthClient"]),
         },
         profile: query.one("oauthScopeProfile")?,
         hide_close: query.flag("hideClose").ok().flatten().unwrap_or_default(),
@@ -99,6 +100,10 @@ fn visit<'a>(
         shown,
         browser: browser.map(|it| token::digest(&it)),
     })
+}
+
+fn wish(query: &Query, names: [&str; 2]) -> bool {
+    names.into_iter().any(|name| query.flag(name).ok().flatten().unwrap_or_default())
 }
 
 /// What the browser says that it loads the page into (Fetch Metadata).

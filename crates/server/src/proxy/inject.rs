@@ -41,8 +41,8 @@ impl Injection {
         let wanted = found.oauth1().is_some() || names_client(&found);
         let client = match &usable.account.oauth_app {
             Some(id) if wanted => {
-                let project = &usable.account.tenant.project;
-                let client = apps::find_oauth_app(app, project, id.as_str()).await;
+                let (project, user) = (&usable.account.tenant.project, &usable.account.user);
+                let client = apps::oauth_app_for_user(app, project, id.as_str(), user).await;
                 Some(client.map_err(|_| Error::from(error::OAUTH_CLIENT_MISSING))?)
             }
             _ => None,

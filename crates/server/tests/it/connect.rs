@@ -9,6 +9,7 @@ mod flow;
 mod keys;
 mod link;
 mod list;
+mod own_client;
 mod page;
 mod plain;
 mod validate;

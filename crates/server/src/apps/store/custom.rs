@@ -98,9 +98,9 @@ pub(in crate::apps) async fn uses(
 ) -> sqlx::Result<Uses> {
     let sql = "select (select count(*) from accounts where project_id = $1 and app_slug = $2) \
                as accounts, (select count(*) from oauth_apps where project_id = $1 \
-               and app_slug = $2) as clients, (select count(*) from app_overrides \
-               where project_id = $1 and app_slug = $2) as overrides, (select count(*) \
-               from revocations where project_id = $1 and app_slug = $2 \
+               and app_slug = $2 and owner_user_id is null) as clients, (select count(*) \
+               from app_overrides where project_id = $1 and app_slug = $2) as overrides, \
+               (select count(*) from revocations where project_id = $1 and app_slug = $2 \
                and outcome = 'pending') as revocations";
     Ok(on!(tx.conn(), conn => sqlx::query_as(sql).bind(project).bind(slug)
         .fetch_one(conn).await?))
