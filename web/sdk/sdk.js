@@ -995,7 +995,8 @@ class Visit {
         tell(this.#options.onClose, status);
     }
     #address(token) {
-        const { app, oauthAppId, appOverrideId, accountId, hideClose, oauthScopeProfile } = this.#options;
+        const { app, oauthAppId, appOverrideId, accountId, oauthScopeProfile } = this.#options;
+        const { hideClose, customOauthClient } = this.#options;
         const query = new URLSearchParams({ token });
         const rest = {
             app,
@@ -1004,6 +1005,7 @@ class Visit {
             accountId,
             oauthScopeProfile,
             hideClose: hideClose ? 'true' : undefined,
+            customOauthClient: customOauthClient ? 'true' : undefined,
         };
         for (const [key, value] of Object.entries(rest))
             if (value)

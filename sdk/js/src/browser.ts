@@ -52,6 +52,8 @@ export interface ConnectOptions {
   /** Draws no button to close the page. */
   hideClose?: boolean;
   oauthScopeProfile?: string;
+  /** Has the user enter an OAuth client of his own, where the app takes one. */
+  customOauthClient?: boolean;
 }
 
 export interface ConnectResult {
@@ -263,8 +265,8 @@ class Visit implements ConnectHandle {
   }
 
   #address(token: string): string {
-    const { app, oauthAppId, appOverrideId, accountId, hideClose, oauthScopeProfile } =
-      this.#options;
+    const { app, oauthAppId, appOverrideId, accountId, oauthScopeProfile } = this.#options;
+    const { hideClose, customOauthClient } = this.#options;
     const query = new URLSearchParams({ token });
     const rest = {
       app,
@@ -273,6 +275,7 @@ class Visit implements ConnectHandle {
       accountId,
       oauthScopeProfile,
       hideClose: hideClose ? 'true' : undefined,
+      customOauthClient: customOauthClient ? 'true' : undefined,
     };
     for (const [key, value] of Object.entries(rest)) if (value) query.set(key, value);
     return `${this.#base}/_static/connect.html?${query}`;

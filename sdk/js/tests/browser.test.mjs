@@ -101,6 +101,7 @@ test('the id of a connected account is kept from onSuccess', async () => {
 test('the frame leads to the connect page with every option, and covers the page', async () => {
   await opened({
     oauthAppId: 'oa_1',
+    customOauthClient: true,
     accountId: 'apn_1',
     hideClose: true,
     oauthScopeProfile: 'read_only',
@@ -115,6 +116,7 @@ test('the frame leads to the connect page with every option, and covers the page
     accountId: 'apn_1',
     hideClose: 'true',
     oauthScopeProfile: 'read_only',
+    customOauthClient: 'true',
   });
   assert.equal(frame.style.made.position, 'fixed');
   assert.equal(frame.referrerPolicy, 'origin');

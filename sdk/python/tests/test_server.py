@@ -271,3 +271,5 @@ def test_the_link_leads_to_the_connect_page(world: World) -> None:
     link = connect_link(made, app="parcels", account_id="apn_1")
     assert link == made.connect_link_url + "&app=parcels&accountId=apn_1"
     assert link.startswith(world.server.url) and connect_link(made) == made.connect_link_url
+    own = connect_link(made, custom_oauth_client=True)
+    assert own == made.connect_link_url + "&customOauthClient=true"

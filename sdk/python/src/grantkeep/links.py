@@ -16,11 +16,13 @@ def connect_link(
     app_override_id: Optional[str] = None,
     account_id: Optional[str] = None,
     oauth_scope_profile: Optional[str] = None,
+    custom_oauth_client: bool = False,
 ) -> str:
     """The address to send the user's browser to. It holds the token: keep it out of logs.
 
     ``token`` is what ``tokens.create`` gave, or its ``connect_link_url``. Without an ``app`` the
     user chooses one. ``account_id`` reconnects that account.
+    ``custom_oauth_client`` has the user enter an OAuth client of his own, where the app takes one.
     """
     address = token if isinstance(token, str) else token.connect_link_url
     wishes = {
@@ -29,6 +31,7 @@ def connect_link(
         "appOverrideId": app_override_id,
         "accountId": account_id,
         "oauthScopeProfile": oauth_scope_profile,
+        "customOauthClient": "true" if custom_oauth_client else None,
     }
     given = {name: it for name, it in wishes.items() if it is not None}
     if not given:
