@@ -194,6 +194,12 @@ export async function startStage({ files = {} } = {}) {
     }));
   }
 
+  /** What a user does at the provider who registers a client for himself. */
+  const registerOwn = (slug, id, secret, uri) => {
+    const client = { client_id: id, client_secret: secret, redirect_uri: uri };
+    return json(`${providers.url}/_control/${slug}/clients`, post(client));
+  };
+
   /** An OAuth client for an app of the catalogue that no test signs in at. */
   async function client(projectId, slug) {
     const file = join(server.folder, `${slug}.secret`);
@@ -209,6 +215,7 @@ export async function startStage({ files = {} } = {}) {
     product,
     project,
     client,
+    registerOwn,
     fault: (slug, rule) => json(`${providers.url}/_control/${slug}/faults`, post(rule)),
     async stop() {
       await Promise.all([server.stop(), product.stop(), providers.stop()]);
