@@ -92,8 +92,9 @@ pub async fn set_of_emitter(
     }
     let there = store::of_emitter_within(tx, tenant, emitter).await?;
     for gone in there.iter().filter(|it| !wanted.contains(&it.url.as_str())) {
-        store::deliveries::delete_of(tx, tenant, &gone.id).await?;
+        // The endpoint's row before its deliveries, as everybody does.
         store::delete(tx, tenant, &gone.id).await?;
+        store::deliveries::delete_of(tx, tenant, &gone.id).await?;
     }
     let mut all = Vec::with_capacity(wanted.len());
     for url in wanted {

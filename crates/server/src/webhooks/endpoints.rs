@@ -152,10 +152,11 @@ async fn write(app: &App, mut endpoint: Endpoint) -> Result<Endpoint> {
 pub async fn delete(app: &Arc<App>, tenant: &Tenant, id: &str) -> Result<Endpoint> {
     let endpoint = find(app, tenant, id).await?;
     let mut tx = app.db.begin().await?;
-    store::deliveries::delete_of(&mut tx, tenant, &endpoint.id).await?;
+    // The endpoint's row before its deliveries, as everybody does.
     if !store::delete(&mut tx, tenant, &endpoint.id).await? {
         return Err(error::NOT_FOUND.into());
     }
+    store::deliveries::delete_of(&mut tx, tenant, &endpoint.id).await?;
     tx.commit().await?;
     Ok(endpoint)
 }
