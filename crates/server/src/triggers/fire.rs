@@ -51,8 +51,8 @@ async fn turn(app: &Arc<App>, trigger: &Trigger, lease: Lease) -> Result<()> {
     source(app, (trigger, Some(lease)), &all, (cause, woken)).await.map(drop)
 }
 
-/// What is to be worked off next, and what the code is given for it: timers first, as there is one
-/// run of each at most.
+/// What is to be worked off next, and what the code is given for it: the timer that is due or the
+/// request, whichever has waited longer, so that neither can keep the other waiting for ever.
 async fn next(
     app: &App,
     trigger: &Trigger,
@@ -65,7 +65,10 @@ async fn next(
         }
         _ => None,
     };
-    if let Some((due_ms, id, schedule)) = all.iter().filter_map(due).min_by_key(|it| it.0) {
+    let timer = all.iter().filter_map(due).min_by_key(|it| it.0);
+    let call = calls::first(&app.db, trigger).await?;
+    let is_older = |due_ms| call.as_ref().is_none_or(|it| due_ms <= it.created_at_ms);
+    if let Some((due_ms, id, schedule)) = timer.filter(|it| is_older(it.0)) {
         let next_ms = schedule.next(due_ms, now_ms).unwrap_or(super::NEVER);
         let event = match trigger.kind {
             Emitter::Source => schedule.event(due_ms),
@@ -73,7 +76,7 @@ async fn next(
         };
         return Ok(Some((Cause::Timer { id, next_ms }, event)));
     }
-    let Some(call) = calls::first(&app.db, trigger).await? else { return Ok(None) };
+    let Some(call) = call else { return Ok(None) };
     Ok(Some((Cause::Call(call.id.clone()), opened(seal, &call.id, &call.sealed)?)))
 }
 

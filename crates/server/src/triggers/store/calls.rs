@@ -11,6 +11,7 @@ use crate::triggers::Trigger;
 pub(in crate::triggers) struct CallRow {
     pub id: CallId,
     pub sealed: Vec<u8>,
+    pub created_at_ms: i64,
 }
 
 pub(in crate::triggers) async fn insert(
@@ -36,7 +37,7 @@ pub(in crate::triggers) async fn first(
     db: &Db,
     trigger: &Trigger,
 ) -> sqlx::Result<Option<CallRow>> {
-    let sql = "select id, sealed from trigger_calls where trigger_id = $1 \
+    let sql = "select id, sealed, created_at_ms from trigger_calls where trigger_id = $1 \
                order by created_at_ms, id limit 1";
     Ok(on!(db.read(), conn => sqlx::query_as(sql).bind(&trigger.id)
         .fetch_optional(conn).await?))
