@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::RUNS_KEPT_MAX;
+use super::letters::{self, Letter};
 use super::outcome::{Observation, Outcome};
 use super::prepare::Prepared;
 use super::store::runs::{self as store, RunRow};
@@ -68,12 +69,12 @@ fn place<'a>(tenant: &'a Tenant, id: &'a RunId) -> Place<'a> {
     }
 }
 
-/// Keeps what came of a run.
+/// Keeps what came of a run, and leaves what it wants sent: either both happen or neither.
 pub async fn keep(
     app: &Arc<App>,
     prepared: &Prepared,
     (id, about): (RunId, &str),
-    done: &Outcome,
+    (done, letters): (&Outcome, &[Letter]),
 ) -> Result<()> {
     let mut detail = Detail {
         log: done.observations(),
@@ -114,6 +115,7 @@ pub async fn keep(
         outcome: done.word().to_owned(),
     };
     store::insert(&mut tx, tenant, &row, RUNS_KEPT_MAX).await?;
+    letters::leave(app, &mut tx, (tenant, user), letters).await?;
     tx.commit().await?;
     Ok(())
 }

@@ -133,12 +133,7 @@ async fn finished(
     )
     .increment(1);
     let letters = told_alone(app, &mut done);
-    past::keep(app, prepared, (id, "action"), &done).await?;
-    if !letters.is_empty() {
-        let mut tx = app.db.begin().await?;
-        letters::leave(app, &mut tx, (&prepared.tenant, &prepared.user), &letters).await?;
-        tx.commit().await?;
-    }
+    past::keep(app, prepared, (id, "action"), (&done, &letters)).await?;
     let observations = done.observations();
     let outcome = done.word();
     let (ret, failure) = match done.result {

@@ -164,7 +164,7 @@ impl Running<'_> {
         let silent = done.result.is_ok() && done.gathered.log.is_empty();
         if !silent || !done.gathered.emitted.is_empty() {
             let about = (RunId::mint(), self.trigger.id.as_str());
-            components::keep(self.app, self.prepared, about, &done).await?;
+            components::keep(self.app, self.prepared, about, (&done, &[])).await?;
         }
         Ok(done)
     }
