@@ -162,6 +162,10 @@ fn next(delivery: &Delivery, outcome: &Outcome, now_ms: i64) -> Next {
         Outcome::Unreached(_) | Outcome::Ours(_) => 0,
     };
     let (id, queued_at_ms) = (delivery.id.as_str(), delivery.queued_at_ms);
+    // Where tries are few, as at an endpoint that is spared, they must not go on for months.
+    if now_ms - queued_at_ms >= GIVE_UP_MS {
+        return Next::Never;
+    }
     let at_ms = schedule::next_try(id, delivery.attempts, queued_at_ms, now_ms);
     at_ms.map_or(Next::Never, |at_ms| Next::At(at_ms.max(now_ms + asked_ms)))
 }

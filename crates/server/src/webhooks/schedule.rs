@@ -34,7 +34,8 @@ const LIFE_SUPPORT_FAILURES: i64 = 20;
 /// What an endpoint is left alone for after a failure.
 const PENALTY_PAUSE_MS: i64 = 30 * SECOND_MS;
 const LIFE_SUPPORT_PAUSE_MS: i64 = 5 * MINUTE_MS;
-/// An endpoint that failed for so long without one success is switched off.
+/// An endpoint that failed for so long without one success is switched off, and what was queued for
+/// so long is given up.
 pub(super) const GIVE_UP_MS: i64 = 5 * DAY_MS;
 /// Requests to one endpoint at once.
 const AT_ONCE: usize = 4;

@@ -33,6 +33,8 @@ const TIDY_EVERY: Duration = Duration::from_mins(1);
 /// Rows deleted by one statement.
 const FORGET_BATCH: i64 = 1_000;
 const DAY_MS: i64 = 24 * 3_600_000;
+/// What is listed of news that waited too long.
+const OVERDUE: &str = "waited for 5 days at an endpoint that fails";
 /// What was delivered is listed this long, without its body.
 const KEEP_DELIVERED_MS: i64 = 7 * DAY_MS;
 /// What failed can be replayed this long.
@@ -146,6 +148,8 @@ pub async fn tidy(app: &Arc<App>) -> Result<()> {
         while deliveries::forget(&app.db, state, now_ms - keep_ms, FORGET_BATCH).await? > 0 {}
     }
     deliveries::fail_stranded(&app.db, SWITCHED_OFF, now_ms).await?;
+    let times = (now_ms - schedule::GIVE_UP_MS, now_ms);
+    deliveries::fail_overdue(&app.db, OVERDUE, times).await?;
     store::wipe_former(&app.db, now_ms).await?;
     store::forget_queues(&app.db, now_ms - KEEP_FAILED_MS).await?;
     let oldest = deliveries::oldest(&app.db).await?;

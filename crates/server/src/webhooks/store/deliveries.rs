@@ -162,6 +162,22 @@ pub(in crate::webhooks) async fn fail_stranded(
     Ok(())
 }
 
+/// Fails what was queued before `before_ms` for endpoints that fail: the queue of one may be too
+/// long for each to be tried. What waits because no server ran is tried first.
+pub(in crate::webhooks) async fn fail_overdue(
+    db: &Db,
+    error: &str,
+    (before_ms, now_ms): (i64, i64),
+) -> sqlx::Result<()> {
+    let sql = "update webhook_deliveries set state = 'failed', last_error = $1, \
+               updated_at_ms = $3 where state = 'waiting' and queued_at_ms <= $2 and \
+               lease_until_ms <= $3 and exists (select 1 from webhook_endpoints e \
+               where e.id = webhook_deliveries.endpoint_id and e.state <> 'happy')";
+    on!(db.write(), conn => sqlx::query(sql).bind(error).bind(before_ms).bind(now_ms)
+        .execute(conn).await?.rows_affected());
+    Ok(())
+}
+
 pub(in crate::webhooks) async fn delete_of(
     tx: &mut Tx,
     tenant: &Tenant,

@@ -87,6 +87,45 @@ async fn h_06_ten_tries_over_75_hours_then_failed_and_replayed() {
 }
 
 #[tokio::test]
+async fn h_06_news_to_a_dead_origin_of_connect_tokens_ends_after_five_days() {
+    for world in worlds().await {
+        let receiver = Receiver::start().await;
+        receiver.usually(Say::HangUp);
+        let connect = async |count: usize| {
+            for _ in 0..count {
+                let wish = json!({ "webhook_uri": receiver.url });
+                let token = world.connect_token_with("ada", wish).await;
+                let body = json!({ "app_slug": "sim_keys", "cfmap_json": "{\"api_key\":\"k\"}" });
+                let path = "/v1/connect/accounts";
+                let reply = world.call(reqwest::Method::POST, path, Some(&token), Some(body)).await;
+                assert_eq!(reply.status, 200, "{reply:?}");
+            }
+        };
+        connect(12).await;
+        world.deliver().await;
+        assert!(receiver.count() < 12, "the origin is spared");
+        world.app.clock.shift(5 * 24 * HOUR_MS - 1_000);
+        connect(1).await;
+        webhooks::tidy(&world.app).await.unwrap();
+        assert_eq!(world.deliveries("&state=failed").await.len(), 0);
+        world.app.clock.shift(1_000);
+        webhooks::tidy(&world.app).await.unwrap();
+        let failed = world.deliveries("&state=failed").await;
+        assert!(failed.len() == 12 && failed.iter().any(|it| it["attempts"] == 0), "{failed:?}");
+        let untried = failed.iter().find(|it| it["attempts"] == 0).unwrap();
+        let text = "waited for 5 days at an endpoint that fails";
+        assert_eq!(untried["last_error"], text);
+        // What has come since is sent, and a replay sends the others.
+        receiver.usually(Say::Status(200));
+        world.deliver().await;
+        assert_eq!(world.deliveries("&state=delivered").await.len(), 1);
+        world.post(&world.path("/webhooks/replay"), json!({})).await;
+        world.deliver().await;
+        assert_eq!(world.deliveries("&state=delivered").await.len(), 13);
+    }
+}
+
+#[tokio::test]
 async fn h_08_a_dead_endpoint_delays_nobody_else() {
     for world in worlds().await {
         let (dead, alive) = (Receiver::start().await, Receiver::start().await);
