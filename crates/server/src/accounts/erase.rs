@@ -17,7 +17,7 @@ use crate::error::{self, Result};
 use crate::ids::{ErasureId, UserId};
 use crate::outbox::{self, Done, Job};
 use crate::tenant::Tenant;
-use crate::{apps, stash, tokens, users};
+use crate::{apps, stash, tokens, users, webhooks};
 
 /// Accounts of a user who is erased in one transaction. With more, it is a job.
 pub const AT_ONCE_MAX: i64 = 500;
@@ -126,9 +126,11 @@ async fn at_once(
 
 /// Deletes the user's row and his key, and commits. No account of his may be left.
 async fn forget(app: &App, mut tx: Tx, tenant: &Tenant, user: &UserId) -> Result<()> {
+    let endpoints = webhooks::of_user(&mut tx, tenant, user).await?;
     if !users::delete(&mut tx, tenant, user).await? {
         return Err(error::NOT_FOUND.into());
     }
+    webhooks::forget_endpoints(&mut tx, tenant, &endpoints).await?;
     app.keys.shred_user(&mut tx, tenant, user).await?;
     tx.commit().await?;
     app.keys.forget_user(tenant, user).await;

@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::callers::Caller;
 use crate::error::{self, Result};
 use crate::ids::Emitter;
+use crate::webhooks;
 
 /// Has the code end what it began, and deletes the trigger with its events, keys and what waits to
 /// be posted.
@@ -35,7 +36,20 @@ pub async fn delete(
         }
         tracing::info!(trigger = %trigger.id, %error, "deleted without its deactivate hook");
     }
-    if store::delete(&app.db, &trigger).await? { Ok(()) } else { Err(missing()) }
+    if forget(app, &trigger).await? { Ok(()) } else { Err(missing()) }
+}
+
+/// Takes the rows away, and what waits to be posted. `false`: they are gone.
+pub(super) async fn forget(app: &App, trigger: &Trigger) -> Result<bool> {
+    let mut tx = app.db.begin().await?;
+    // Whoever tells of events has the trigger's row first; nothing is told while it goes.
+    if store::lock(&mut tx, trigger, None, 0).await?.is_none() {
+        return Ok(false);
+    }
+    webhooks::forget_emitter(&mut tx, &trigger.tenant, &trigger.id).await?;
+    store::delete(&mut tx, trigger).await?;
+    tx.commit().await?;
+    Ok(true)
 }
 
 async fn end(app: &Arc<App>, caller: &Caller, trigger: &Trigger) -> Result<()> {

@@ -191,7 +191,7 @@ pub async fn deploy(app: &Arc<App>, new: New<'_>) -> Result<Deployed> {
         done.unwrap_or_else(|| Err(error::TRIGGER_BUSY.into()))
     };
     if let Err(error) = made.await {
-        store::delete(&app.db, &trigger).await?;
+        super::delete::forget(app, &trigger).await?;
         return Err(error);
     }
     let found = store::find(&app.db, tenant, &trigger.id).await?;

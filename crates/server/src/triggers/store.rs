@@ -312,12 +312,12 @@ pub(super) async fn update(tx: &mut Tx, it: &Trigger, former: i64) -> sqlx::Resu
     Ok(done == 1)
 }
 
-pub(super) async fn delete(db: &Db, it: &Trigger) -> sqlx::Result<bool> {
+pub(super) async fn delete(tx: &mut Tx, it: &Trigger) -> sqlx::Result<()> {
     let sql = "delete from triggers where project_id = $1 and environment = $2 and id = $3";
-    let done = on!(db.write(), conn => sqlx::query(sql)
+    on!(tx.conn(), conn => sqlx::query(sql)
         .bind(&it.tenant.project).bind(it.tenant.environment.as_str()).bind(&it.id)
         .execute(conn).await?.rows_affected());
-    Ok(done == 1)
+    Ok(())
 }
 
 /// Deletes what a process that died was deploying since before `before_ms`.

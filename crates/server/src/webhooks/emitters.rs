@@ -11,7 +11,7 @@ use super::{Condition, Endpoint, Kind, endpoints, store};
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::{self, Error, Result};
-use crate::ids::{EmitterId, MessageId};
+use crate::ids::{EmitterId, MessageId, UserId, WebhookId};
 use crate::tenant::Tenant;
 
 /// Endpoints of one trigger.
@@ -109,6 +109,30 @@ pub async fn set_of_emitter(
         all.push(endpoint);
     }
     Ok(all)
+}
+
+/// Takes the endpoints of a trigger away with what waits for them, in the transaction that deletes
+/// it.
+pub async fn forget_emitter(tx: &mut Tx, tenant: &Tenant, emitter: &EmitterId) -> Result<()> {
+    for gone in store::of_emitter_within(tx, tenant, emitter).await? {
+        store::delete(tx, tenant, &gone.id).await?;
+        store::deliveries::delete_of(tx, tenant, &gone.id).await?;
+    }
+    Ok(())
+}
+
+/// Those of all triggers of a user.
+pub async fn of_user(tx: &mut Tx, tenant: &Tenant, user: &UserId) -> Result<Vec<WebhookId>> {
+    Ok(store::of_user(tx, tenant, user).await?)
+}
+
+/// Takes away what waits for endpoints that went with their user, in the transaction that erases
+/// him.
+pub async fn forget_endpoints(tx: &mut Tx, tenant: &Tenant, gone: &[WebhookId]) -> Result<()> {
+    for it in gone {
+        store::deliveries::delete_of(tx, tenant, it).await?;
+    }
+    Ok(())
 }
 
 /// # Errors

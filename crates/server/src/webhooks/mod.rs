@@ -23,8 +23,8 @@ use serde_json::Value;
 
 pub use announce::announce;
 pub use emitters::{
-    Emitted, emit, find_of_emitter, of_emitter, reset_of_emitter, rotate_of_emitter, secret,
-    set_of_emitter,
+    Emitted, emit, find_of_emitter, forget_emitter, forget_endpoints, of_emitter, of_user,
+    reset_of_emitter, rotate_of_emitter, secret, set_of_emitter,
 };
 pub use endpoints::{
     Edit, create, default, delete, find, list, reset, rotate, rotate_default, set_default, update,

@@ -6,7 +6,7 @@ use sqlx::FromRow;
 
 use super::{Condition, Endpoint, Kind};
 use crate::db::{Db, Tx};
-use crate::ids::{EmitterId, ProjectId, WebhookId};
+use crate::ids::{EmitterId, ProjectId, UserId, WebhookId};
 use crate::on;
 use crate::tenant::{Environment, Tenant};
 
@@ -227,6 +227,19 @@ pub(super) async fn delete(tx: &mut Tx, tenant: &Tenant, id: &WebhookId) -> sqlx
         .bind(&tenant.project).bind(tenant.environment.as_str()).bind(id)
         .execute(conn).await?.rows_affected());
     Ok(done == 1)
+}
+
+/// Those of a user's triggers.
+pub(super) async fn of_user(
+    tx: &mut Tx,
+    tenant: &Tenant,
+    user: &UserId,
+) -> sqlx::Result<Vec<WebhookId>> {
+    let sql = "select e.id from triggers t join webhook_endpoints e on e.emitter_id = t.id \
+               where t.project_id = $1 and t.environment = $2 and t.user_id = $3";
+    Ok(on!(tx.conn(), conn => sqlx::query_scalar(sql)
+        .bind(&tenant.project).bind(tenant.environment.as_str()).bind(user)
+        .fetch_all(conn).await?))
 }
 
 /// Endpoints of all tenants that may be sent something now and have something due.

@@ -147,14 +147,16 @@ pub(in crate::webhooks) async fn fail_waiting(
 }
 
 /// Fails what waits for an endpoint that was switched off, or deleted, at the moment in which it
-/// was announced.
+/// was announced. What nobody can ever be sent is not kept sealed either.
 pub(in crate::webhooks) async fn fail_stranded(
     db: &Db,
     error: &str,
     now_ms: i64,
 ) -> sqlx::Result<()> {
     let sql = "update webhook_deliveries set state = 'failed', last_error = $1, \
-               updated_at_ms = $2 where state = 'waiting' and lease_until_ms <= $2 and \
+               updated_at_ms = $2, sealed = case when exists (select 1 from webhook_endpoints e \
+               where e.id = webhook_deliveries.endpoint_id) then sealed else null end \
+               where state = 'waiting' and lease_until_ms <= $2 and \
                not exists (select 1 from webhook_endpoints e \
                where e.id = webhook_deliveries.endpoint_id and e.state <> 'deactivated')";
     on!(db.write(), conn => sqlx::query(sql).bind(error).bind(now_ms)

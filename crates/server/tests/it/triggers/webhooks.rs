@@ -164,3 +164,22 @@ async fn row_92_another_tenants_trigger_is_not_found() {
         assert_eq!(reply.status, 404, "another trigger's");
     }
 }
+
+#[tokio::test]
+async fn what_waits_for_a_trigger_goes_with_it_and_with_its_user() {
+    for world in worlds().await {
+        let receiver = Receiver::start().await;
+        receiver.usually(Say::Status(500));
+        for of_user in [false, true] {
+            let (id, url) = address(&world, json!({})).await;
+            set(&world, &id, &[&receiver.url]).await;
+            world.hit(&url, json!({})).await;
+            world.deliver().await;
+            assert_ne!(world.dump("webhook_deliveries").await, "");
+            let path = if of_user { "/users/ada" } else { &format!("/deployed-triggers/{id}") };
+            let reply = world.delete(&world.path(&format!("{path}?external_user_id=ada"))).await;
+            assert!(reply.status.is_success(), "{reply:?}");
+            assert_eq!(world.dump("webhook_deliveries").await, "", "{path}");
+        }
+    }
+}
