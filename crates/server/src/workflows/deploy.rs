@@ -290,6 +290,7 @@ async fn write(
     let (version, due_at_ms) = store::raise(&mut tx, &workflow, (&address, &timer), now_ms).await?;
     let text = serde_json::to_string(&definition).map_err(|it| error::INTERNAL.logging(it))?;
     store::insert_version(&mut tx, (&workflow.id, version), (&text, digest), now_ms).await?;
+    store::forget_versions(&mut tx, (&workflow.id, version)).await?;
     tx.commit().await?;
     workflow.version = version;
     workflow.due_at_ms = due_at_ms;

@@ -117,6 +117,20 @@ pub(super) async fn insert_version(
     Ok(())
 }
 
+/// Deletes versions that nothing needs: no run is of them, and they are older than the one before
+/// `version`, of which a run may begin at this very moment.
+pub(super) async fn forget_versions(
+    tx: &mut Tx,
+    (id, version): (&WorkflowId, i64),
+) -> sqlx::Result<()> {
+    let sql = "delete from workflow_versions where workflow_id = $1 and version < $2 - 1 and \
+               not exists (select 1 from workflow_runs r where r.workflow_id = $1 and \
+               r.version = workflow_versions.version)";
+    on!(tx.conn(), conn => sqlx::query(sql)
+        .bind(id).bind(version).execute(conn).await?.rows_affected());
+    Ok(())
+}
+
 pub(super) async fn count(tx: &mut Tx, project: &ProjectId) -> sqlx::Result<i64> {
     let sql = "select count(*) from workflows where project_id = $1";
     Ok(on!(tx.conn(), conn => sqlx::query_scalar(sql).bind(project).fetch_one(conn).await?))

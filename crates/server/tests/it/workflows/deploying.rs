@@ -141,3 +141,20 @@ async fn a_workflow_that_others_start_is_not_deleted_in_silence() {
         assert_eq!(world.delete(&world.path("/workflows/other")).await.status, 204);
     }
 }
+
+#[tokio::test]
+async fn versions_that_no_run_is_of_are_not_kept() {
+    for world in worlds().await {
+        let text = |nth: i64| HELLO.replace("steps:", &format!("concurrency: {nth}\nsteps:"));
+        world.workflow(&text(1)).await;
+        let run = world.ran("hello", json!({})).await;
+        for nth in 2..=6 {
+            world.workflow(&text(nth)).await;
+        }
+        let kept = "select count(*) from workflow_versions where version in (1, 5, 6)";
+        let all = world.count("select count(*) from workflow_versions").await;
+        assert_eq!((world.count(kept).await, all), (3, 3));
+        let seen = world.run_of(run["id"].as_str().unwrap()).await;
+        assert_eq!(seen["steps"], run["steps"], "what ran can still be read");
+    }
+}
