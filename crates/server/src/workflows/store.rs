@@ -282,11 +282,14 @@ struct DueRow {
     after_user: Option<UserId>,
 }
 
-/// Timers that are due, those that waited longest first.
+/// Timers that are due: of each project the one that waited longest, then the second of each, and
+/// so on.
 pub(super) async fn timers_due(db: &Db, now_ms: i64, most: i64) -> sqlx::Result<Vec<Ringing>> {
     let sql = "select id, project_id, name, version, auth, key_sealed, bearer_hash, due_at_ms, \
-               created_at_ms, updated_at_ms, after_user from workflows where due_at_ms <= $1 \
-               order by due_at_ms, id limit $2";
+               created_at_ms, updated_at_ms, after_user from (select w.*, row_number() over \
+               (partition by project_id order by due_at_ms, id) as nth from workflows w \
+               where due_at_ms <= $1 and not_before_ms <= $1) it \
+               order by nth, due_at_ms, id limit $2";
     let rows: Vec<DueRow> = on!(db.read(), conn => sqlx::query_as(sql)
         .bind(now_ms).bind(most).fetch_all(conn).await?);
     let due = |row: DueRow| {
@@ -312,4 +315,13 @@ pub(super) async fn set_timer(
         .bind(it.due_at_ms).bind(after).bind(due_at_ms).bind(after_user)
         .execute(conn).await?.rows_affected());
     Ok(done == 1)
+}
+
+/// Leaves a timer alone until `until_ms`. It stays due, for the time that it was due at.
+pub(super) async fn put_off_timer(db: &Db, it: &Ringing, until_ms: i64) -> sqlx::Result<()> {
+    let sql = "update workflows set not_before_ms = $3 where project_id = $1 and id = $2";
+    on!(db.write(), conn => sqlx::query(sql)
+        .bind(&it.workflow.project).bind(&it.workflow.id).bind(until_ms)
+        .execute(conn).await?.rows_affected());
+    Ok(())
 }

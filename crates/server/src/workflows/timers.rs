@@ -17,6 +17,8 @@ use crate::users;
 /// Timers that are looked at in one round, and users whose runs are made in one transaction.
 const TIMERS_AT_ONCE: i64 = 100;
 const USERS_AT_ONCE: i64 = 100;
+/// How long a timer is left alone that cannot be worked off just now.
+const LATER_MS: i64 = 10_000;
 
 /// Makes runs of the timers that are due, a page of users of each. Gives how many were made.
 pub async fn fire(app: &Arc<App>) -> Result<usize> {
@@ -24,18 +26,27 @@ pub async fn fire(app: &Arc<App>) -> Result<usize> {
     let mut made = 0;
     for it in due {
         match page(app, &it).await {
-            Ok(more) => made += more,
+            Ok(Some(more)) => made += more,
+            // It must not keep the place of one that has room.
+            Ok(None) => put_off(app, &it).await?,
             // What its file says cannot be done, and will not be done at another try.
             Err(error) if error.kind().status < 500 => {
                 tracing::warn!(workflow = %it.workflow.id, why = error.text(),
                     "a timer starts no run");
                 skip(app, &it).await?;
             }
-            Err(error) => tracing::error!(workflow = %it.workflow.id, %error,
-                detail = error.log(), "a timer cannot be worked off"),
+            Err(error) => {
+                tracing::error!(workflow = %it.workflow.id, %error, detail = error.log(),
+                    "a timer cannot be worked off");
+                put_off(app, &it).await?;
+            }
         }
     }
     Ok(made)
+}
+
+async fn put_off(app: &App, it: &Ringing) -> Result<()> {
+    Ok(store::put_off_timer(&app.db, it, app.clock.now_ms() + LATER_MS).await?)
 }
 
 /// The next time, after one that is worked off now. However many were missed, they were one.
@@ -62,8 +73,9 @@ async fn skip(app: &Arc<App>, it: &Ringing) -> Result<()> {
     Ok(())
 }
 
-/// Makes the runs of one page of users, and says where to go on, in one transaction.
-async fn page(app: &Arc<App>, it: &Ringing) -> Result<usize> {
+/// Makes the runs of one page of users, and says where to go on, in one transaction. `None`: there is
+/// no room for them.
+async fn page(app: &Arc<App>, it: &Ringing) -> Result<Option<usize>> {
     let workflow = &it.workflow;
     let (definition, schedule, whom) = of(app, workflow).await?;
     let environment = definition.environment;
@@ -83,7 +95,7 @@ async fn page(app: &Arc<App>, it: &Ringing) -> Result<usize> {
         Some(_) if full => Vec::new(),
         Some(external_id) => vec![users::ensure(&mut tx, &tenant, &external_id, now_ms).await?],
         // The others have their turn when there is room for them.
-        None if queued + USERS_AT_ONCE > QUEUED_MAX => return Ok(0),
+        None if queued + USERS_AT_ONCE > QUEUED_MAX => return Ok(None),
         None => next_users(&mut tx, &tenant, &whom, it.after_user.as_ref()).await?,
     };
     let goes_on = whom != Whom::One && all.len() >= usize::try_from(USERS_AT_ONCE).unwrap_or(1);
@@ -93,7 +105,7 @@ async fn page(app: &Arc<App>, it: &Ringing) -> Result<usize> {
     };
     // Whoever says first where to go on makes the runs.
     if !store::set_timer(&mut tx, it, then).await? {
-        return Ok(0);
+        return Ok(Some(0));
     }
     let mut made = 0;
     for user in all {
@@ -113,7 +125,7 @@ async fn page(app: &Arc<App>, it: &Ringing) -> Result<usize> {
     runs::forget(&mut tx, &tenant, RUNS_KEPT_MAX).await?;
     tx.commit().await?;
     app.workflows_due.notify_one();
-    Ok(made)
+    Ok(Some(made))
 }
 
 async fn next_users(

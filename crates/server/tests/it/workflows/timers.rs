@@ -152,3 +152,31 @@ async fn a_thousand_runs_of_one_second_are_begun_once_each_and_soon() {
         assert_eq!(world.count(each).await, world.count(count).await);
     }
 }
+
+/// A timer that has no room for its runs must not be looked at each time before others.
+#[tokio::test]
+async fn a_timer_without_room_is_left_alone_for_a_while() {
+    let fill = "insert into workflow_runs (id, workflow_id, project_id, environment, user_id, \
+                version, cause, state, step, failures, reruns, sealed, revision, due_at_ms, \
+                lease_until_ms, fence, created_at_ms) with recursive n(i) as (select 1 union all \
+                select i + 1 from n where i < 9950) select r.id || '_' || cast(i as text), \
+                workflow_id, project_id, environment, user_id, version, cause, state, step, \
+                failures, reruns, sealed, revision, due_at_ms, lease_until_ms, fence, \
+                created_at_ms from workflow_runs r cross join n";
+    for world in worlds().await {
+        world.workflow(&timed("{ every: 1h, users: all }")).await;
+        world.invoke("timed", json!({})).await;
+        let write = async |sql: &'static str| {
+            on!(world.app.db.write(), conn =>
+                sqlx::query(sql).execute(conn).await.unwrap().rows_affected())
+        };
+        assert_eq!(write(fill).await, 9_950);
+        world.app.clock.shift(HOUR_MS);
+        let fired = async || grantkeep::workflows::fire(&world.app).await.unwrap();
+        assert_eq!(fired().await, 0, "there is no room");
+        write("delete from workflow_runs").await;
+        assert_eq!(fired().await, 0, "it has been looked at just now");
+        world.app.clock.shift(10 * SECOND_MS);
+        assert_eq!(fired().await, 1);
+    }
+}
