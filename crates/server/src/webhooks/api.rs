@@ -90,6 +90,17 @@ pub(super) async fn record<N: Need>(
     app.audit.record(event.target("webhook", endpoint.id.as_str())).await
 }
 
+/// Records what is about to be done with an endpoint that there is: without a record, nothing is.
+async fn noted<N: Need>(
+    app: &App,
+    call: &InTenant<Server, N>,
+    action: &'static str,
+    id: &str,
+) -> Result<()> {
+    let endpoint = super::find(app, &call.tenant, id).await?;
+    record(app, call, action, &endpoint).await
+}
+
 /// Lists the endpoints of project and environment, the oldest first.
 #[utoipa::path(get, path = "/v1/connect/{project}/webhooks", tag = "Webhooks",
     params(("project" = String, Path)), responses((status = 200, body = Endpoints)),
@@ -145,8 +156,8 @@ pub(crate) async fn update(
 ) -> Result<axum::Json<EndpointView>> {
     here(&call)?;
     let edit = Edit { url: wish.url, topics: topics(wish.topics)? };
+    noted(&app, &call, "webhook.update", &id).await?;
     let changed = super::update(&app, &call.tenant, &id, edit).await?;
-    record(&app, &call, "webhook.update", &changed).await?;
     Ok(axum::Json(endpoint_view(&changed, None)))
 }
 
@@ -160,8 +171,8 @@ pub(crate) async fn delete(
     Id(id): Id,
 ) -> Result<StatusCode> {
     here(&call)?;
-    let gone = super::delete(&app, &call.tenant, &id).await?;
-    record(&app, &call, "webhook.delete", &gone).await?;
+    noted(&app, &call, "webhook.delete", &id).await?;
+    super::delete(&app, &call.tenant, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -175,8 +186,8 @@ pub(crate) async fn rotate(
     Id(id): Id,
 ) -> Result<axum::Json<EndpointView>> {
     here(&call)?;
+    noted(&app, &call, "webhook.rotate", &id).await?;
     let (endpoint, secret) = super::rotate(&app, &call.tenant, &id).await?;
-    record(&app, &call, "webhook.rotate", &endpoint).await?;
     Ok(axum::Json(endpoint_view(&endpoint, Some(&secret))))
 }
 
@@ -190,8 +201,8 @@ pub(crate) async fn reset(
     Id(id): Id,
 ) -> Result<axum::Json<EndpointView>> {
     here(&call)?;
+    noted(&app, &call, "webhook.reset", &id).await?;
     let endpoint = super::reset(&app, &call.tenant, &id).await?;
-    record(&app, &call, "webhook.reset", &endpoint).await?;
     Ok(axum::Json(endpoint_view(&endpoint, None)))
 }
 

@@ -65,8 +65,8 @@ pub(crate) async fn delete(
 ) -> Result<StatusCode> {
     here(&call)?;
     let found = found(&app, &call).await?;
-    let gone = super::delete(&app, &call.tenant, found.id.as_str()).await?;
-    record(&app, &call, "webhook.delete", &gone).await?;
+    record(&app, &call, "webhook.delete", &found).await?;
+    super::delete(&app, &call.tenant, found.id.as_str()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -79,8 +79,8 @@ pub(crate) async fn regenerate(
     call: InTenant<Server, need::ProjectsWrite>,
 ) -> Result<axum::Json<Held>> {
     here(&call)?;
+    record(&app, &call, "webhook.rotate", &found(&app, &call).await?).await?;
     let (endpoint, secret) = super::rotate_default(&app, &call.tenant).await?;
-    record(&app, &call, "webhook.rotate", &endpoint).await?;
     Ok(axum::Json(Held { data: Some(webhook_view(&endpoint, Some(&secret))) }))
 }
 
@@ -94,8 +94,8 @@ pub(crate) async fn reset(
 ) -> Result<axum::Json<Held>> {
     here(&call)?;
     let found = found(&app, &call).await?;
+    record(&app, &call, "webhook.reset", &found).await?;
     let endpoint = super::reset(&app, &call.tenant, found.id.as_str()).await?;
-    record(&app, &call, "webhook.reset", &endpoint).await?;
     Ok(axum::Json(Held { data: Some(webhook_view(&endpoint, None)) }))
 }
 

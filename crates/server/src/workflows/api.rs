@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::begin::{Cause, Start, begin};
+use super::begin::{Cause, Start, begin, for_whom};
 use super::file::Texts;
 use super::view::{WorkflowRunView, WorkflowView};
 use super::{Deployed, Workflow, deploy, field};
@@ -16,10 +16,12 @@ use crate::audit::Event;
 use crate::body::Json;
 use crate::callers::{InProject, InTenant, Server};
 use crate::error::Result;
+use crate::ids::WorkflowRunId;
 use crate::paging::{Listed, Page};
 use crate::path::Id;
 use crate::query::Query;
 use crate::scope::need;
+use crate::users;
 
 /// One file, as text.
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -175,16 +177,22 @@ pub(crate) async fn invoke(
     Json(body): Json<Invocation>,
 ) -> Result<(StatusCode, axum::Json<BegunRun>)> {
     let found = super::find(&app, &call.tenant.project, &id).await?;
-    let start = Start {
+    let id = WorkflowRunId::mint();
+    let mut start = Start {
+        id: Some(id.clone()),
         cause: Cause::Call,
         event: body.event,
         external_id: body.external_user_id,
         environment: Some(call.tenant.environment),
         ..Start::default()
     };
-    let run = begin(&app, &found, start).await?;
+    let definition = deploy::definition(&app, &found, found.version).await?;
+    let external_id = for_whom(&found, &definition, &start).await?;
+    users::check_external_id(&external_id)?;
     let event = Event::new("workflow.invoke", &call.caller.actor, &call.origin);
-    let event = event.tenant(&call.tenant).target("run", run.id.as_str()).user(&run.external_id);
+    let event = event.tenant(&call.tenant).target("run", id.as_str()).user(&external_id);
     app.audit.record(event.detail(json!({ "workflow": found.id }))).await?;
+    start.external_id = Some(external_id);
+    let run = begin(&app, &found, start).await?;
     Ok((StatusCode::ACCEPTED, axum::Json(BegunRun { data: (&run).into() })))
 }

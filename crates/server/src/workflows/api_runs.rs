@@ -10,11 +10,12 @@ use serde_json::json;
 use super::api::BegunRun;
 use super::begin::{Cause, Start, begin};
 use super::view::{WholeRunView, WorkflowRunView};
-use super::{Run, past, store};
+use super::{Run, Workflow, past, store};
 use crate::app::App;
 use crate::audit::Event;
 use crate::callers::{InTenant, Server};
 use crate::error::{self, Result};
+use crate::ids::WorkflowRunId;
 use crate::paging::{Listed, Page};
 use crate::path::Id;
 use crate::query::Query;
@@ -73,11 +74,15 @@ pub(crate) async fn whole(app: &App, tenant: &Tenant, id: &str) -> Result<WholeR
     Ok(WholeRunView::of(&run, memory, steps))
 }
 
-fn noted(call: &InTenant<Server, need::WorkflowInvoke>, action: &'static str, run: &Run) -> Event {
+fn noted(
+    call: &InTenant<Server, need::WorkflowInvoke>,
+    action: &'static str,
+    (id, external_id): (&WorkflowRunId, &str),
+) -> Event {
     Event::new(action, &call.caller.actor, &call.origin)
         .tenant(&call.tenant)
-        .target("run", run.id.as_str())
-        .user(&run.external_id)
+        .target("run", id.as_str())
+        .user(external_id)
 }
 
 /// Starts a run with the event of another one, of the workflow as it is now.
@@ -89,9 +94,13 @@ pub(crate) async fn replay(
     call: InTenant<Server, need::WorkflowInvoke>,
     Id(id): Id,
 ) -> Result<(StatusCode, axum::Json<BegunRun>)> {
-    let run = again(&app, &call.tenant, &id).await?;
-    let event = noted(&call, "workflow.replay", &run);
+    let (workflow, mut start) = repeating(&app, &call.tenant, &id).await?;
+    let run = WorkflowRunId::mint();
+    let whom = start.external_id.clone().unwrap_or_default();
+    let event = noted(&call, "workflow.replay", (&run, &whom));
     app.audit.record(event.detail(json!({ "of": id }))).await?;
+    start.id = Some(run);
+    let run = begin(&app, &workflow, start).await?;
     Ok((StatusCode::ACCEPTED, axum::Json(BegunRun { data: (&run).into() })))
 }
 
@@ -100,6 +109,12 @@ pub(crate) async fn replay(
 /// # Errors
 /// [`error::NOT_FOUND`], and those of starting a run.
 pub(crate) async fn again(app: &Arc<App>, tenant: &Tenant, id: &str) -> Result<Run> {
+    let (workflow, start) = repeating(app, tenant, id).await?;
+    begin(app, &workflow, start).await
+}
+
+/// What a run is begun with that repeats another one.
+async fn repeating(app: &App, tenant: &Tenant, id: &str) -> Result<(Workflow, Start)> {
     let former = super::run_of(app, tenant, id).await?;
     let memory = past::memory(app, &former).await?;
     let found = store::find(&app.db, &tenant.project, &former.workflow).await?;
@@ -114,7 +129,7 @@ pub(crate) async fn again(app: &Arc<App>, tenant: &Tenant, id: &str) -> Result<R
         environment: Some(tenant.environment),
         ..Start::default()
     };
-    begin(app, &workflow, start).await
+    Ok((workflow, start))
 }
 
 /// Ends a run. What its steps did stays done.
@@ -129,8 +144,9 @@ pub(crate) async fn cancel(
     Id(id): Id,
 ) -> Result<axum::Json<BegunRun>> {
     let run = super::run_of(&app, &call.tenant, &id).await?;
+    let event = noted(&call, "workflow.cancel", (&run.id, &run.external_id));
+    app.audit.record(event).await?;
     super::cancel(&app, &run).await?;
-    app.audit.record(noted(&call, "workflow.cancel", &run)).await?;
     let run = super::run_of(&app, &call.tenant, &id).await?;
     Ok(axum::Json(BegunRun { data: (&run).into() }))
 }

@@ -65,6 +65,8 @@ impl Cause {
 /// What a run begins with.
 #[derive(Default)]
 pub struct Start {
+    /// The run's id, where its caller said it before. `None`: it gets one.
+    pub id: Option<WorkflowRunId>,
     pub cause: Cause,
     pub event: Value,
     /// Whom it is for. `None`: the workflow's file says.
@@ -178,7 +180,7 @@ pub(super) async fn stored(
     (user, external_id): (UserId, String),
 ) -> Result<Run> {
     let seal = Seal::ensure(app, tx, &tenant, &user).await?;
-    let id = WorkflowRunId::mint();
+    let id = start.id.unwrap_or_else(WorkflowRunId::mint);
     let now_ms = app.clock.now_ms();
     let (cause, of_run) = start.cause.parts();
     let (cause, of_run) = (cause.to_owned(), of_run.cloned());

@@ -51,6 +51,35 @@ async fn x_29_strict_refuses_what_cannot_be_audited() {
 }
 
 #[tokio::test]
+async fn x_29_strict_does_nothing_before_it_is_written_down() {
+    let text = "name: hello\ntrigger: { call: {} }\nsteps:\n  - name: hello\n    \
+                code: 'export default () => 1'\n";
+    for world in worlds_with(&[("audit_policy", "strict")]).await {
+        let hook = world.endpoint("https://a.example/").await.id;
+        world.workflow(text).await;
+        let run = world.invoke("hello", json!({})).await;
+        let before = (world.dump("webhook_endpoints").await, world.dump("workflow_runs").await);
+        world.break_audit().await;
+        for path in [
+            format!("/webhooks/{hook}/rotate"),
+            format!("/webhooks/{hook}/reset"),
+            "/workflows/hello/invoke".to_owned(),
+            format!("/workflow-runs/{run}/replay"),
+            format!("/workflow-runs/{run}/cancel"),
+        ] {
+            let reply = world.post(&world.path(&path), json!({ "external_user_id": "ada" })).await;
+            let got = (reply.status.as_u16(), reply.code());
+            assert_eq!(got, (503, "audit_unavailable".into()), "{path}");
+        }
+        let reply = world.delete(&world.path(&format!("/webhooks/{hook}"))).await;
+        assert_eq!(reply.status, 503, "{reply:?}");
+        let after = (world.dump("webhook_endpoints").await, world.dump("workflow_runs").await);
+        assert_eq!(before, after);
+        world.mend_audit().await;
+    }
+}
+
+#[tokio::test]
 async fn x_29_what_cannot_be_written_down_at_all_is_refused() {
     let world = World::sqlite(&[]).await;
     let dir = tempfile::tempdir().unwrap();
