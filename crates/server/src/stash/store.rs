@@ -67,8 +67,9 @@ pub(super) async fn has_stash(
     Ok(count > 0)
 }
 
-/// Counts a chunk's bytes for its file, unless the project would have more than `most` then.
-/// `false`: it would, or the file is gone.
+/// Counts a chunk's bytes for its file, unless the project would have more than `most` then: files
+/// without bytes take place too, so each counts as a KiB at least. `false`: it would, or the file is
+/// gone.
 pub(super) async fn grow(
     tx: &mut Tx,
     file: &File,
@@ -77,7 +78,9 @@ pub(super) async fn grow(
 ) -> sqlx::Result<bool> {
     let sql = "update stash_files set bytes = bytes + $5, chunks = $4 + 1 where project_id = $1 \
                and environment = $2 and id = $3 and chunks = $4 and complete = false and (select \
-               coalesce(sum(bytes), 0) from stash_files where project_id = $1) + $5 <= $6";
+               coalesce(sum(case when bytes < 1024 then 1024 else bytes end), 0) \
+               from stash_files where project_id = $1 and id <> $3) + \
+               case when bytes + $5 < 1024 then 1024 else bytes + $5 end <= $6";
     let done = on!(tx.conn(), conn => sqlx::query(sql)
         .bind(&file.tenant.project).bind(file.tenant.environment.as_str()).bind(&file.id)
         .bind(nth).bind(bytes).bind(most).execute(conn).await?.rows_affected());
@@ -96,13 +99,21 @@ pub(super) async fn insert_chunk(
     Ok(())
 }
 
-pub(super) async fn complete(tx: &mut Tx, file: &File) -> sqlx::Result<()> {
-    let sql = "update stash_files set complete = true where project_id = $1 and environment = $2 \
-               and id = $3";
-    on!(tx.conn(), conn => sqlx::query(sql)
-        .bind(&file.tenant.project).bind(file.tenant.environment.as_str()).bind(&file.id)
-        .execute(conn).await?.rows_affected());
-    Ok(())
+/// Says that a file is whole, and what it is named by. `false`: another got the key just now, or the
+/// file is gone.
+pub(super) async fn complete(tx: &mut Tx, file: &File, key: &str) -> sqlx::Result<bool> {
+    let sql = "update stash_files set complete = true, s3_key = $4 where project_id = $1 and \
+               environment = $2 and id = $3";
+    let done = async {
+        Ok(on!(tx.conn(), conn => sqlx::query(sql)
+            .bind(&file.tenant.project).bind(file.tenant.environment.as_str()).bind(&file.id)
+            .bind(key).execute(conn).await?.rows_affected()))
+    };
+    match done.await {
+        Ok(done) => Ok(done == 1),
+        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// A whole file whose time is not over.
@@ -154,9 +165,9 @@ pub(super) async fn delete(db: &Db, tenant: &Tenant, file: &FileId) -> sqlx::Res
 }
 
 /// Takes away the file of that key, if there is one.
-pub(super) async fn delete_named(db: &Db, tenant: &Tenant, key: &str) -> sqlx::Result<()> {
+pub(super) async fn delete_named(tx: &mut Tx, tenant: &Tenant, key: &str) -> sqlx::Result<()> {
     let sql = "delete from stash_files where project_id = $1 and environment = $2 and s3_key = $3";
-    on!(db.write(), conn => sqlx::query(sql)
+    on!(tx.conn(), conn => sqlx::query(sql)
         .bind(&tenant.project).bind(tenant.environment.as_str()).bind(key)
         .execute(conn).await?.rows_affected());
     Ok(())

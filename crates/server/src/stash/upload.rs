@@ -64,10 +64,19 @@ pub(crate) async fn upload(
     new: New<'_>,
     body: impl Stream<Item = Result<Bytes>> + Send + 'static,
 ) -> Result<File> {
-    let file = begin(app, new).await?;
+    let file = begin(app, (new, false)).await?;
+    arrive(app, file, body).await
+}
+
+async fn arrive(
+    app: &Arc<App>,
+    arriving: Arriving,
+    body: impl Stream<Item = Result<Bytes>> + Send + 'static,
+) -> Result<File> {
     let app = Arc::clone(app);
+    let file = arriving.file.clone();
     let arriving = tokio::spawn(async move {
-        let stored = store_all(&app, file.clone(), body).await;
+        let stored = store_all(&app, arriving, body).await;
         if stored.is_err() {
             // What stays behind if this fails too is taken away by the job.
             let _ = super::forget(&app, &file.tenant, &file.id).await;
@@ -77,7 +86,8 @@ pub(crate) async fn upload(
     arriving.await.map_err(|ended| Error::from(error::INTERNAL).logging(ended))?
 }
 
-/// Stores a file in the place of the one of its name, in a stash that is named.
+/// Stores a file in the place of the one of its name, in a stash that is named. The one before is
+/// there until this one is whole.
 ///
 /// # Errors
 /// As for [`upload`].
@@ -86,11 +96,16 @@ pub(crate) async fn replace(
     new: New<'_>,
     body: impl Stream<Item = Result<Bytes>> + Send + 'static,
 ) -> Result<File> {
-    let user = users::find(&app.db, new.tenant, new.external_id).await?.ok_or(error::NOT_FOUND)?;
-    let stash = new.stash.id().unwrap_or_default();
-    let key = key(&new.tenant.project, &user.id, (stash, new.name));
-    store::delete_named(&app.db, new.tenant, &key).await?;
-    upload(app, new, body).await
+    users::find(&app.db, new.tenant, new.external_id).await?.ok_or(error::NOT_FOUND)?;
+    let file = begin(app, (new, true)).await?;
+    arrive(app, file, body).await
+}
+
+/// A file whose bytes come.
+struct Arriving {
+    file: File,
+    /// The key of the file whose place it takes.
+    replaces: Option<String>,
 }
 
 /// What callers name a file by.
@@ -99,7 +114,7 @@ fn key(project: &ProjectId, user: &UserId, (stash, name): (&str, &str)) -> Strin
 }
 
 /// Writes the file down, and when it is to be taken away.
-async fn begin(app: &App, new: New<'_>) -> Result<File> {
+async fn begin(app: &App, (new, replaces): (New<'_>, bool)) -> Result<Arriving> {
     check_name(new.name)?;
     let stash = match new.stash.id() {
         None => new_id(),
@@ -116,10 +131,14 @@ async fn begin(app: &App, new: New<'_>) -> Result<File> {
         return Err(error::NOT_FOUND.saying("The user has no such stash."));
     }
     let project = &new.tenant.project;
+    let (id, key) = (FileId::mint(), key(project, &user, (&stash, new.name)));
+    // There is one file of a key; this one gets it once it is whole.
+    let (key, replaces) =
+        if replaces { (format!("arriving/{id}"), Some(key)) } else { (key, None) };
     let file = File {
-        id: FileId::mint(),
+        id,
         tenant: new.tenant.clone(),
-        key: key(project, &user, (&stash, new.name)),
+        key,
         user,
         stash,
         bytes: 0,
@@ -137,7 +156,7 @@ async fn begin(app: &App, new: New<'_>) -> Result<File> {
     };
     outbox::enqueue(&mut tx, &job, now_ms, file.expires_at_ms).await?;
     tx.commit().await?;
-    Ok(file)
+    Ok(Arriving { file, replaces })
 }
 
 /// A name is one part of a path, and shown by whatever saves the file.
@@ -161,7 +180,7 @@ fn is_hex(it: u8) -> bool {
 
 async fn store_all(
     app: &App,
-    mut file: File,
+    Arriving { mut file, replaces }: Arriving,
     body: impl Stream<Item = Result<Bytes>> + Send,
 ) -> Result<File> {
     let key = app.keys.user(&app.db, &file.tenant, &file.user).await?;
@@ -178,11 +197,20 @@ async fn store_all(
         // One byte stays back, so that the last chunk is known for what it is.
         while kept.len() > CHUNK_BYTES {
             let chunk = kept.split_to(CHUNK_BYTES);
-            store_one(app, &mut file, &key, (&chunk, false)).await?;
+            store_one(app, &mut file, &key, (&chunk, None)).await?;
         }
     }
-    store_one(app, &mut file, &key, (&kept, true)).await?;
+    let end = End { replaces: replaces.as_deref() };
+    store_one(app, &mut file, &key, (&kept, Some(end))).await?;
+    if let Some(key) = replaces {
+        file.key = key;
+    }
     Ok(file)
+}
+
+/// What the last chunk brings with it.
+struct End<'a> {
+    replaces: Option<&'a str>,
 }
 
 /// Seals a chunk and stores it, in a transaction of its own: nobody waits for a slow caller.
@@ -190,10 +218,10 @@ async fn store_one(
     app: &App,
     file: &mut File,
     key: &OwnerKey,
-    (chunk, last): (&[u8], bool),
+    (chunk, end): (&[u8], Option<End<'_>>),
 ) -> Result<()> {
     let nth = file.chunks;
-    let sealed = key.seal(&file.place(nth, last), chunk);
+    let sealed = key.seal(&file.place(nth, end.is_some()), chunk);
     let bytes = i64::try_from(chunk.len()).unwrap_or(i64::MAX);
     let most = i64::try_from(app.config.stash_project_bytes_max).unwrap_or(i64::MAX);
     let mut tx = app.db.begin().await?;
@@ -203,8 +231,14 @@ async fn store_one(
         )));
     }
     store::insert_chunk(&mut tx, file, nth, &sealed).await?;
-    if last {
-        store::complete(&mut tx, file).await?;
+    if let Some(End { replaces }) = end {
+        let key = replaces.unwrap_or(&file.key);
+        if replaces.is_some() {
+            store::delete_named(&mut tx, &file.tenant, key).await?;
+        }
+        if !store::complete(&mut tx, file, key).await? {
+            return Err(error::NAME_TAKEN.into());
+        }
     }
     tx.commit().await?;
     (file.bytes, file.chunks) = (file.bytes + bytes, nth + 1);

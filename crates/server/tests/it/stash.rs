@@ -251,6 +251,17 @@ async fn stashes_have_names_and_limits() {
     }
 }
 
+#[tokio::test]
+async fn files_without_bytes_count_too() {
+    for world in worlds_with(&[("stash_project_bytes_max", "4096")]).await {
+        for nth in 0..4 {
+            world.stashed(&format!("external_user_id=ada&name={nth}"), Vec::new()).await;
+        }
+        let reply = world.stash("external_user_id=ada&name=5", Vec::new()).await;
+        assert_eq!((reply.status.as_u16(), reply.code()), (400, "too_many".into()), "{reply:?}");
+    }
+}
+
 /// A caller who goes away in the midst of it leaves nothing, and holds no lock meanwhile.
 #[tokio::test]
 async fn an_upload_that_breaks_off_leaves_nothing() {

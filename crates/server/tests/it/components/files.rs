@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::publishing::action;
-use crate::world::worlds;
+use crate::world::{worlds, worlds_with};
 
 #[tokio::test]
 async fn files_of_a_stash_go_into_the_run_and_new_ones_come_out() {
@@ -35,6 +35,35 @@ async fn files_of_a_stash_go_into_the_run_and_new_ones_come_out() {
             assert_eq!(run(none).await.json()["stash_id"], Value::Null);
         }
         assert_eq!(run(json!("../../etc")).await.code(), "invalid_field");
+    }
+}
+
+#[tokio::test]
+async fn a_file_is_there_until_the_one_that_takes_its_place_is_whole() {
+    for world in worlds_with(&[("stash_file_bytes_max", "1024")]).await {
+        let rest = "props: { size: \"integer\" }, async run() {
+            const fs = await import('node:fs/promises');
+            await fs.mkdir('/tmp/stash', { recursive: true });
+            await fs.writeFile('/tmp/stash/a.txt', 'x'.repeat(this.size));
+          }";
+        let key = world.published(&action("write", "0.0.1", rest)).await;
+        let run = async |stash: &str, size: usize| {
+            let body = json!({ "id": key, "external_user_id": "ada", "stash_id": stash,
+                "configured_props": { "size": size } });
+            world.post(&world.path("/actions/run"), body).await.json()
+        };
+        let first = run("NEW", 10).await;
+        let stash = first["stash_id"].as_str().unwrap_or_else(|| panic!("{first}"));
+        let link = first["exports"]["$filestash_uploads"][0]["get_url"].as_str().unwrap();
+        let length = async || {
+            let file = world.http.get(link).send().await.unwrap();
+            file.bytes().await.unwrap().len()
+        };
+        for (size, kept) in [(2_000, 10), (20, 20), (300, 300)] {
+            run(stash, size).await;
+            assert_eq!(length().await, kept);
+            assert_eq!(world.count("select count(*) from stash_files").await, 1);
+        }
     }
 }
 
