@@ -112,7 +112,8 @@ pub async fn round(app: &Arc<App>) -> Result<usize> {
 async fn take(app: &Arc<App>, flying: &mut Flying) -> Result<usize> {
     let now_ms = app.clock.now_ms();
     let mut count = 0;
-    for endpoint in store::ready(&app.db, now_ms, ENDPOINTS_AT_ONCE).await? {
+    let most = (ENDPOINTS_AT_ONCE, PROJECT_AT_ONCE_MAX.try_into().unwrap_or(ENDPOINTS_AT_ONCE));
+    for endpoint in store::ready(&app.db, now_ms, most).await? {
         let room = i64::try_from(flying.room(&endpoint)).unwrap_or(0);
         if room == 0 {
             continue;
