@@ -134,8 +134,7 @@ pub(super) async fn leave(
     rows::insert(tx, &row).await?;
     let job = match outcome {
         Outcome::Pending => Some(
-            outbox::enqueue(tx, &job(&account.tenant, &account.id), now_ms, now_ms + after_ms)
-                .await?,
+            outbox::enqueue(tx, &job_of(account), now_ms, now_ms + after_ms).await?,
         ),
         _ => None,
     };
@@ -155,7 +154,7 @@ pub(super) async fn leave_newer(
     if !rows::replace(tx, &account.tenant, &account.id, &sealed, now_ms).await? {
         return Ok(false);
     }
-    outbox::enqueue(tx, &job(&account.tenant, &account.id), now_ms, now_ms).await?;
+    outbox::enqueue(tx, &job_of(account), now_ms, now_ms).await?;
     Ok(true)
 }
 
@@ -184,17 +183,22 @@ pub(super) async fn leave_late(
     let now_ms = app.clock.now_ms();
     let sealed = key.seal(&place(tenant, id), &seal::pack(&grant)?);
     if rows::replace(tx, tenant, id, &sealed, now_ms).await? {
-        outbox::enqueue(tx, &job(tenant, id), now_ms, now_ms).await?;
+        outbox::enqueue(tx, &job((tenant, id), &it.app_slug), now_ms, now_ms).await?;
     }
     Ok(())
 }
 
-fn job(tenant: &Tenant, account: &AccountId) -> Job {
+fn job((tenant, account): (&Tenant, &AccountId), app_slug: &str) -> Job {
     Job::RevokeGrant {
         project: tenant.project.clone(),
         environment: tenant.environment,
         account: account.clone(),
+        toward: outbox::group(app_slug),
     }
+}
+
+fn job_of(account: &Account) -> Job {
+    job((&account.tenant, &account.id), &account.app_slug)
 }
 
 async fn seal_for_project(

@@ -22,14 +22,16 @@ use crate::callers::{Actor, Origin};
 use crate::db::Tx;
 use crate::egress::{Answer, Limits, Ports};
 use crate::error::{self, Result};
-use crate::ids::{LetterId, UserId};
+use crate::ids::{LetterId, ProjectId, UserId};
 use crate::keys::unreadable;
-use crate::outbox::{self, Done, Job};
+use crate::outbox::{self, Done, Job, Lane};
 use crate::tenant::Tenant;
 use crate::webhooks;
 
 /// What is sent in one run, or one turn of a step.
 const SENT_MAX: usize = 100;
+/// Requests of one project that wait. Those of runs that end at once may be a few more.
+const WAITING_MAX: usize = 10_000;
 /// The longest wait that a receiver may ask for by `Retry-After`.
 const RETRY_AFTER_MS_MAX: i64 = 24 * 3_600_000;
 /// A receiver that takes longer is asked again later.
@@ -53,10 +55,27 @@ pub enum Letter {
     Emit(Value),
 }
 
+/// How many requests a project may still leave.
+pub async fn room_for_letters(
+    app: &App,
+    project: &ProjectId,
+    sent: &[(String, Value)],
+) -> Result<usize> {
+    if !sent.iter().any(|(kind, _)| kind == "http") {
+        return Ok(0);
+    }
+    let waiting = outbox::left_of(&app.db, project, Lane::Letters).await?;
+    let waiting = usize::try_from(waiting).unwrap_or(usize::MAX);
+    if waiting >= WAITING_MAX {
+        tracing::warn!(%project, waiting, "code leaves no more requests: too many wait");
+    }
+    Ok(WAITING_MAX.saturating_sub(waiting))
+}
+
 /// What can be sent of what code said, with a line for its log for each that cannot.
 pub fn letters(
     app: &App,
-    sent: Vec<(String, Value)>,
+    (sent, mut room): (Vec<(String, Value)>, usize),
     at_ms: i64,
 ) -> (Vec<Letter>, Vec<Observation>) {
     let (mut letters, mut refused) = (Vec::new(), Vec::new());
@@ -64,7 +83,11 @@ pub fn letters(
         let why = match kind.as_str() {
             _ if letters.len() >= SENT_MAX => format!("a run sends {SENT_MAX} things at most"),
             "http" => match addressed(app, &value) {
+                Ok(_) if room == 0 => {
+                    format!("{WAITING_MAX} requests of this project wait to be sent already")
+                }
                 Ok(_) => {
+                    room -= 1;
                     letters.push(Letter::Http(value));
                     continue;
                 }
@@ -125,10 +148,19 @@ pub async fn leave(
             user: user.clone(),
             letter: id,
             sealed: BASE64_STANDARD.encode(sealed),
+            toward: outbox::group(&receiver(value)),
         };
         outbox::enqueue(tx, &job, now_ms, now_ms).await?;
     }
     Ok(())
+}
+
+/// Who is asked: host and port.
+fn receiver(value: &Value) -> String {
+    let url = value["url"].as_str().and_then(|it| Url::parse(it).ok());
+    let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
+    let port = url.as_ref().and_then(Url::port_or_known_default).unwrap_or_default();
+    format!("{host}:{port}")
 }
 
 /// A request as it waits.

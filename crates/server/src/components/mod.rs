@@ -44,7 +44,7 @@ pub use files::{Files, closure};
 pub use find::{Filter, Registry, all, find, find_by_id, list};
 pub use judge::{Fault, Open, judge, lacking, meant, misfit, must_be_filled, strange};
 pub(crate) use letters::send_letter;
-pub use letters::{Letter, SealedLetter, leave as leave_letters, letters};
+pub use letters::{Letter, SealedLetter, leave as leave_letters, letters, room_for_letters};
 pub use past::{Run, keep, runs};
 pub use prepare::{
     Asked, Filled, Prepared, dynamic_props, prepare, prepare_found, prepare_with, unwrapped,

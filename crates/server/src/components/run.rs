@@ -85,11 +85,11 @@ fn context(app: &App, id: &RunId) -> Value {
 }
 
 /// Takes out what is to be sent. What only a workflow could do is a line in the log.
-fn told_alone(app: &App, done: &mut Outcome) -> Vec<Letter> {
+fn told_alone(app: &App, (done, room): (&mut Outcome, usize)) -> Vec<Letter> {
     let at_ms = done.ended_ms;
     let gathered = &mut done.gathered;
     let sent = std::mem::take(&mut gathered.sent);
-    let (mut letters, refused) = letters::letters(app, sent, at_ms);
+    let (mut letters, refused) = letters::letters(app, (sent, room), at_ms);
     gathered.log.extend(refused);
     let mut asked = Vec::new();
     let before = letters.len();
@@ -132,7 +132,9 @@ async fn finished(
         "grantkeep_component_runs_total", "about" => "action", "outcome" => done.word()
     )
     .increment(1);
-    let letters = told_alone(app, &mut done);
+    let sent = &done.gathered.sent;
+    let room = letters::room_for_letters(app, &prepared.tenant.project, sent).await?;
+    let letters = told_alone(app, (&mut done, room));
     past::keep(app, prepared, (id, "action"), (&done, &letters)).await?;
     let observations = done.observations();
     let outcome = done.word();

@@ -111,7 +111,11 @@ impl Turn<'_> {
             return Ok(self.broken(given, (too_large(), started_ms)));
         }
         match self.run(&mut given).await {
-            Ok(done) => Ok(Done::Ran(Box::new(self.within(ran(self.app, given, done))))),
+            Ok(done) => {
+                let (project, sent) = (&self.run.tenant.project, &done.gathered.sent);
+                let room = components::room_for_letters(self.app, project, sent).await?;
+                Ok(Done::Ran(Box::new(self.within(ran(self.app, given, (done, room))))))
+            }
             Err(error) if passes(&error) => Ok(Done::Later(started_ms + LATER_MS)),
             Err(error) if error.kind().status >= 500 => Err(error),
             Err(error) => {
@@ -303,7 +307,7 @@ impl Turn<'_> {
     }
 }
 
-fn ran(app: &App, mut given: Given, done: Outcome) -> Ran {
+fn ran(app: &App, mut given: Given, (done, room): (Outcome, usize)) -> Ran {
     given.log = done.observations();
     given.exports = done.gathered.exports;
     let (started_ms, ended_ms) = (done.started_ms, done.ended_ms);
@@ -319,7 +323,7 @@ fn ran(app: &App, mut given: Given, done: Outcome) -> Ran {
             (asked_before(&failure), Some(Failed { error, passing: passing(&failure) }))
         }
     };
-    let (letters, refused) = components::letters(app, done.gathered.sent, ended_ms);
+    let (letters, refused) = components::letters(app, (done.gathered.sent, room), ended_ms);
     given.log.extend(refused);
     given.flow = Some(flow.clone()).filter(|it| !it.is_null());
     Ran { given, failed, flow, responded, letters, started_ms, ended_ms }

@@ -1,12 +1,20 @@
 //! Running: what code gets and gives, and what it cannot do.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::Method;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use super::publishing::action;
 use crate::proxy::lab::{KEY, Lab, labs};
 use crate::proxy::upstream::answer;
-use crate::receiver::Receiver;
+use crate::receiver::{Receiver, Say};
 use crate::world::{Reply, World, worlds, worlds_with};
+
+/// Longer than anything here takes; only a fault is waited for so long.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Calls the lab's app with its account, and says everything that it sees.
 const TALKER: &str = "props: { raw: { type: \"app\", app: \"raw\" }, base: \"string\" },
@@ -56,6 +64,68 @@ async fn an_action_sends_requests_and_is_told_what_only_workflows_do() {
             assert!(os.contains(what), "{what}: {os}");
         }
         assert!(os.contains("$.send.email: this server sends no mail"), "{os}");
+    }
+}
+
+/// Requests that nobody answers hold up neither another project nor revocations.
+#[tokio::test]
+async fn many_letters_to_one_that_never_answers_keep_nobody_waiting() {
+    let rest = "props: { url: \"string\", count: \"integer\" },
+      async run({ $ }) {
+        for (let n = 0; n < this.count; n += 1) $.send.http({ method: 'POST', url: this.url });
+      }";
+    for world in worlds().await {
+        let (dead, alive) = (Receiver::start().await, Receiver::start().await);
+        dead.usually(Say::Nothing);
+        let key = world.published(&action("send", "0.0.1", rest)).await;
+        let reply = world.run_action(&key, json!({ "url": dead.url, "count": 100 })).await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+        let stop = CancellationToken::new();
+        let working = tokio::spawn(grantkeep::jobs::work(Arc::clone(&world.app), stop.clone()));
+        dead.next().await;
+        let other = world.another_project(grantkeep::projects::Settings::default()).await;
+        let call = async |rest: &str, body: Value| {
+            let path = format!("/v1/connect/{}{rest}", other.id);
+            let reply = world.call(Method::POST, &path, Some(&other.key), Some(body)).await;
+            assert!(reply.status.is_success(), "{reply:?}");
+        };
+        let text = action("send", "0.0.1", rest);
+        call("/components", json!({ "files": [{ "path": "send.mjs", "text": text }] })).await;
+        let props = json!({ "url": alive.url, "count": 1 });
+        let body = json!({ "id": key, "external_user_id": "bob", "configured_props": props });
+        call("/actions/run", body).await;
+        tokio::time::timeout(PATIENCE, alive.next()).await.unwrap();
+        assert_eq!(dead.answered(), 0);
+        stop.cancel();
+        working.abort();
+    }
+}
+
+#[tokio::test]
+async fn a_project_leaves_no_more_requests_than_can_wait() {
+    let fill = "insert into jobs (id, kind, payload, run_at_ms, attempts, lease_until_ms, \
+                created_at_ms, lane, project_id, queue) with recursive n(i) as (select 1 union all \
+                select i + 1 from n where i < 9998) select j.id || '_' || cast(i as text), kind, \
+                payload, run_at_ms, attempts, lease_until_ms, created_at_ms, lane, project_id, \
+                queue from jobs j cross join n";
+    for world in worlds().await {
+        let target = Receiver::start().await;
+        let rest = "props: { url: \"string\" },
+          async run({ $ }) { $.send.http({ url: this.url }); }";
+        let key = world.published(&action("send", "0.0.1", rest)).await;
+        let send = async || {
+            let reply = world.run_action(&key, json!({ "url": target.url })).await;
+            assert_eq!(reply.status, 200, "{reply:?}");
+            reply.json()["os"].to_string()
+        };
+        assert_eq!(send().await, "[]");
+        grantkeep::on!(world.app.db.write(), conn =>
+            sqlx::query(fill).execute(conn).await.unwrap().rows_affected());
+        assert_eq!(send().await, "[]");
+        let os = send().await;
+        let text = "10000 requests of this project wait to be sent already";
+        assert!(os.contains(text) && os.contains("not_sent"), "{os}");
+        assert_eq!(grantkeep::outbox::left(&world.app.db).await.unwrap(), 10_000);
     }
 }
 

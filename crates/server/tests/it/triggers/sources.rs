@@ -322,3 +322,23 @@ async fn a_component_that_is_deployed_is_not_deleted_in_silence() {
         assert_eq!(world.of_trigger(Method::DELETE, id, "", Value::Null).await.status, 204);
     }
 }
+
+#[tokio::test]
+async fn a_request_that_came_before_the_timer_was_due_is_worked_off_before_it() {
+    for world in worlds().await {
+        let rest = "props: { http: \"$.interface.http\",
+            timer: { type: \"$.interface.timer\", default: { intervalSeconds: 60 } } },
+          run(event) { this.$emit({ by: event.method ? 'request' : 'timer' }); }";
+        let key = world.source("both", rest).await;
+        let made = world.deploy(&key, json!({}), json!({})).await;
+        let id = made["id"].as_str().unwrap();
+        world.fire().await;
+        let before = world.emitted(id).await.len();
+        world.app.clock.shift(MINUTE_MS / 2);
+        let url = made["configured_props"]["http"]["endpoint"].as_str().unwrap();
+        assert!(world.hit(url, json!({})).await.status.is_success());
+        world.fire_after(MINUTE_MS).await;
+        let all = world.emitted(id).await;
+        assert_eq!(all[before..], [json!({ "by": "request" }), json!({ "by": "timer" })]);
+    }
+}

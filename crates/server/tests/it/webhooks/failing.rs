@@ -146,6 +146,37 @@ async fn h_08_a_dead_endpoint_delays_nobody_else() {
     }
 }
 
+/// However much of one project is due, the first of another is looked at beside its first.
+#[tokio::test]
+async fn h_08_a_crowd_of_endpoints_of_one_project_delays_no_other() {
+    let endpoints = "insert into webhook_endpoints (id, project_id, environment, kind, url, \
+                     former_until_ms, version, state, state_since_ms, failures, failing_since_ms, \
+                     pause_until_ms, sheds, created_at_ms, updated_at_ms) \
+                     with recursive n(i) as (select 1 union all select i + 1 from n where i < 1100) \
+                     select 'wh_0000' || cast(i as text), $1, 'development', 'own', \
+                     'https://a.example/', 0, 0, 'happy', 0, 0, 0, 0, 0, 0, 0 from n";
+    let deliveries = "insert into webhook_deliveries (id, message_id, endpoint_id, project_id, \
+                      environment, topic, state, attempts, next_at_ms, lease_until_ms, \
+                      created_at_ms, queued_at_ms, updated_at_ms) select replace(id, 'wh_', 'dlv_'), \
+                      'msg', id, project_id, environment, 'account.deleted', 'waiting', 0, 0, 0, 0, \
+                      0, 0 from webhook_endpoints where project_id = $1";
+    for world in worlds().await {
+        let crowd = world.another_project(grantkeep::projects::Settings::default()).await;
+        for sql in [endpoints, deliveries] {
+            let many = grantkeep::on!(world.app.db.write(), conn => sqlx::query(sql)
+                .bind(&crowd.id).execute(conn).await.unwrap().rows_affected());
+            assert_eq!(many, 1_100);
+        }
+        let receiver = Receiver::start().await;
+        deleted_only(&world, &receiver).await;
+        world.news().await;
+        webhooks::round(&world.app).await.unwrap();
+        assert_eq!(receiver.count(), 1, "in the first round");
+        let left = "select count(*) from webhook_deliveries where state = 'waiting'";
+        assert_eq!(world.count(left).await, 1_100 - 256);
+    }
+}
+
 #[tokio::test]
 async fn h_08_an_endpoint_that_fails_is_spared_and_recovers() {
     for world in worlds().await {
