@@ -14,3 +14,21 @@ update jobs set lane = case kind when 'send_letter' then 1 when 'revoke_grant' t
 drop index jobs_by_time;
 create index jobs_by_queue on jobs (lane, queue, run_at_ms);
 create index jobs_by_project on jobs (project_id, lane);
+
+-- Lists that are paged, newest first.
+create index webhook_deliveries_by_tenant
+    on webhook_deliveries (project_id, environment, created_at_ms, id);
+create index external_users_by_tenant
+    on external_users (project_id, environment, created_at_ms, id);
+
+-- What news goes to, without the addresses of connect tokens and of triggers, which may be many.
+create index webhook_endpoints_for_news on webhook_endpoints (project_id, environment, id)
+    where kind not in ('token', 'emitter');
+
+-- What is deleted with its user, and with its client.
+create index dynamic_props_by_user on dynamic_props (project_id, environment, user_id);
+create index access_tokens_by_client on access_tokens (client_id);
+
+-- Runs that are over, of which an environment keeps so many.
+create index workflow_runs_ended on workflow_runs (project_id, environment, created_at_ms, id)
+    where state = 'ended';

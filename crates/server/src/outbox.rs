@@ -41,9 +41,9 @@ pub enum Job {
 /// One of 256 groups of receivers. Those of one group share a few places among the workers, so that
 /// a slow one holds up few others. The name itself is not to be read in a queue.
 pub(crate) fn group(receiver: &str) -> u8 {
-    let hash = receiver.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
-        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-    });
+    let hash = receiver
+        .bytes()
+        .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     hash.to_be_bytes().into_iter().fold(0, |all, byte| all ^ byte)
 }
 

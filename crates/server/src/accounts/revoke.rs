@@ -133,9 +133,9 @@ pub(super) async fn leave(
     };
     rows::insert(tx, &row).await?;
     let job = match outcome {
-        Outcome::Pending => Some(
-            outbox::enqueue(tx, &job_of(account), now_ms, now_ms + after_ms).await?,
-        ),
+        Outcome::Pending => {
+            Some(outbox::enqueue(tx, &job_of(account), now_ms, now_ms + after_ms).await?)
+        }
         _ => None,
     };
     Ok((outcome, job))

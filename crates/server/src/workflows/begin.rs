@@ -10,8 +10,7 @@ use super::expression::{self, Expressions};
 use super::sealed::{Memory, Seal};
 use super::store::runs;
 use super::{
-    DEPTH_MAX, Definition, PAYLOAD_BYTES_MAX, QUEUED_MAX, RUNS_KEPT_MAX, Run, State, Workflow,
-    field, refused,
+    DEPTH_MAX, Definition, PAYLOAD_BYTES_MAX, QUEUED_MAX, Run, State, Workflow, field, refused,
 };
 use crate::app::App;
 use crate::db::Tx;
@@ -122,7 +121,6 @@ pub async fn begin(app: &Arc<App>, workflow: &Workflow, start: Start) -> Result<
     let now_ms = app.clock.now_ms();
     let user = users::ensure(&mut tx, &tenant, &external_id, now_ms).await?.id;
     let run = stored(app, &mut tx, workflow, (start, tenant), (user, external_id)).await?;
-    runs::forget(&mut tx, &run.tenant, RUNS_KEPT_MAX).await?;
     tx.commit().await?;
     app.workflows_due.notify_one();
     Ok(run)

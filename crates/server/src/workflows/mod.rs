@@ -46,7 +46,7 @@ pub use past::{run_of, runs, steps_of};
 pub use resume::{cancel, cancel_behind, resume};
 pub use sealed::{Tried, Wait};
 pub use timers::fire;
-pub use work::{round, run};
+pub use work::{round, run, tidy};
 
 use crate::components::Described;
 use crate::error::{self, Error, Kind};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::begin::{self, Cause, Start, own_user, stored};
 use super::store::{self, Ringing, runs};
-use super::{Definition, Entry, QUEUED_MAX, RUNS_KEPT_MAX, Whom, Workflow, deploy};
+use super::{Definition, Entry, QUEUED_MAX, Whom, Workflow, deploy};
 use crate::accounts;
 use crate::app::App;
 use crate::db::Tx;
@@ -122,7 +122,6 @@ async fn page(app: &Arc<App>, it: &Ringing) -> Result<Option<usize>> {
         stored(app, &mut tx, workflow, (start, tenant.clone()), whose).await?;
         made += 1;
     }
-    runs::forget(&mut tx, &tenant, RUNS_KEPT_MAX).await?;
     tx.commit().await?;
     app.workflows_due.notify_one();
     Ok(Some(made))

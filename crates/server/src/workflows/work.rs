@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::store::runs::{self, Due};
-use super::{Run, starts, timers, turn};
+use super::{RUNS_KEPT_MAX, Run, starts, timers, turn};
 use crate::app::App;
 use crate::error::Result;
 
@@ -17,8 +17,12 @@ const IDLE: Duration = Duration::from_millis(250);
 pub(super) const LEASE_MS: i64 = 20_000;
 const RENEW_EVERY: Duration = Duration::from_secs(5);
 
+/// How often runs are forgotten that are over, beyond those that are kept.
+const TIDY_EVERY: Duration = Duration::from_mins(1);
+
 /// Works until `stop`; steps that were begun are finished.
 pub async fn run(app: Arc<App>, stop: CancellationToken) {
+    let tidying = tokio::spawn(tidy_on(Arc::clone(&app), stop.clone()));
     let mut flying = JoinSet::new();
     while !stop.is_cancelled() {
         if let Err(error) = take(&app, &mut flying).await {
@@ -34,6 +38,27 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
     while let Some(ended) = flying.join_next().await {
         told(ended);
     }
+    let _ = tidying.await;
+}
+
+async fn tidy_on(app: Arc<App>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        if let Err(error) = tidy(&app).await {
+            tracing::error!(%error, "old runs of workflows cannot be forgotten");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(TIDY_EVERY) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+/// Forgets the oldest runs that are over, beyond those that an environment keeps.
+pub async fn tidy(app: &App) -> Result<()> {
+    for tenant in runs::crowded(&app.db, RUNS_KEPT_MAX).await? {
+        while runs::forget(&app.db, &tenant, RUNS_KEPT_MAX).await? > 0 {}
+    }
+    Ok(())
 }
 
 /// Goes on with what is due now, each run once, and gives how many there were.

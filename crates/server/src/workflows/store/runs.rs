@@ -358,17 +358,26 @@ pub(in crate::workflows) async fn reseal(db: &Db, it: &Run, sealed: &[u8]) -> sq
     Ok(())
 }
 
-/// Deletes the oldest that are over, beyond the last `most` of an environment.
-pub(in crate::workflows) async fn forget(
-    tx: &mut Tx,
-    tenant: &Tenant,
-    most: i64,
-) -> sqlx::Result<()> {
+/// Environments in which more than `most` runs are over.
+pub(in crate::workflows) async fn crowded(db: &Db, most: i64) -> sqlx::Result<Vec<Tenant>> {
+    let sql = "select project_id, environment from workflow_runs where state = 'ended' \
+               group by project_id, environment having count(*) > $1";
+    let rows: Vec<(ProjectId, String)> = on!(db.read(), conn => sqlx::query_as(sql)
+        .bind(most).fetch_all(conn).await?);
+    let tenant = |(project, environment): (ProjectId, String)| {
+        let bad = || sqlx::Error::Decode("workflow_runs.environment".into());
+        let environment = Environment::parse(&environment).ok_or_else(bad)?;
+        Ok(Tenant { project, environment })
+    };
+    rows.into_iter().map(tenant).collect()
+}
+
+/// Deletes some that are over, beyond the last `most` of an environment. Gives how many.
+pub(in crate::workflows) async fn forget(db: &Db, tenant: &Tenant, most: i64) -> sqlx::Result<u64> {
     let sql = "delete from workflow_runs where project_id = $1 and environment = $2 and \
                id in (select id from workflow_runs where project_id = $1 and environment = $2 \
                and state = 'ended' order by created_at_ms desc, id desc limit 100 offset $3)";
-    on!(tx.conn(), conn => sqlx::query(sql)
+    Ok(on!(db.write(), conn => sqlx::query(sql)
         .bind(&tenant.project).bind(tenant.environment.as_str()).bind(most)
-        .execute(conn).await?.rows_affected());
-    Ok(())
+        .execute(conn).await?.rows_affected()))
 }

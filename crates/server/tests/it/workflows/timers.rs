@@ -180,3 +180,26 @@ async fn a_timer_without_room_is_left_alone_for_a_while() {
         assert_eq!(fired().await, 1);
     }
 }
+
+#[tokio::test]
+async fn so_many_runs_are_kept_and_the_oldest_go_first() {
+    let fill = "insert into workflow_runs (id, workflow_id, project_id, environment, user_id, \
+                version, cause, state, outcome, step, failures, reruns, sealed, revision, \
+                due_at_ms, lease_until_ms, fence, created_at_ms) with recursive n(i) as (select 1 \
+                union all select i + 1 from n where i < 10150) select r.id || '_' || \
+                cast(i as text), workflow_id, project_id, environment, user_id, version, cause, \
+                'ended', 'ok', step, failures, reruns, sealed, revision, due_at_ms, \
+                lease_until_ms, fence, i from workflow_runs r cross join n";
+    for world in worlds().await {
+        world.workflow(&timed("{ every: 1h }")).await;
+        world.invoke("timed", json!({})).await;
+        on!(world.app.db.write(), conn =>
+            sqlx::query(fill).execute(conn).await.unwrap().rows_affected());
+        grantkeep::workflows::tidy(&world.app).await.unwrap();
+        let over = "select count(*) from workflow_runs where state = 'ended'";
+        let newer = "select count(*) from workflow_runs where state = 'ended' and \
+                     created_at_ms > 150";
+        assert_eq!((world.count(over).await, world.count(newer).await), (10_000, 10_000));
+        assert_eq!(world.count("select count(*) from workflow_runs").await, 10_001);
+    }
+}
