@@ -15,6 +15,11 @@ drop index jobs_by_time;
 create index jobs_by_queue on jobs (lane, queue, run_at_ms);
 create index jobs_by_project on jobs (project_id, lane);
 
+-- What is over, by its age. What waits is looked up by its endpoint alone.
+drop index webhook_deliveries_by_age;
+create index webhook_deliveries_over on webhook_deliveries (state, updated_at_ms)
+    where state <> 'waiting';
+
 -- Lists that are paged, newest first.
 create index webhook_deliveries_by_tenant
     on webhook_deliveries (project_id, environment, created_at_ms, id);

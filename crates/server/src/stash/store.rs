@@ -68,8 +68,8 @@ pub(super) async fn has_stash(
 }
 
 /// Counts a chunk's bytes for its file, unless the project would have more than `most` then: files
-/// without bytes take place too, so each counts as a KiB at least. `false`: it would, or the file is
-/// gone.
+/// without bytes take place too, so each counts as a KiB at least. `false`: it would, or the file
+/// is gone.
 pub(super) async fn grow(
     tx: &mut Tx,
     file: &File,
@@ -99,13 +99,13 @@ pub(super) async fn insert_chunk(
     Ok(())
 }
 
-/// Says that a file is whole, and what it is named by. `false`: another got the key just now, or the
-/// file is gone.
+/// Says that a file is whole, and what it is named by. `false`: another got the key just now, or
+/// the file is gone.
 pub(super) async fn complete(tx: &mut Tx, file: &File, key: &str) -> sqlx::Result<bool> {
     let sql = "update stash_files set complete = true, s3_key = $4 where project_id = $1 and \
                environment = $2 and id = $3";
     let done = async {
-        Ok(on!(tx.conn(), conn => sqlx::query(sql)
+        Ok::<_, sqlx::Error>(on!(tx.conn(), conn => sqlx::query(sql)
             .bind(&file.tenant.project).bind(file.tenant.environment.as_str()).bind(&file.id)
             .bind(key).execute(conn).await?.rows_affected()))
     };

@@ -258,8 +258,9 @@ pub(super) async fn ready(
          where state = 'waiting' union all select (select min(d.endpoint_id) from \
          webhook_deliveries d where d.state = 'waiting' and d.endpoint_id > h.id) \
          from queues h where h.id is not null), \
-         due as (select h.id as endpoint_id, (select d.next_at_ms from webhook_deliveries d \
-         where d.endpoint_id = h.id and d.state = 'waiting' and d.next_at_ms <= $1 and \
+         due as materialized (select h.id as endpoint_id, \
+         (select d.next_at_ms from webhook_deliveries d where d.endpoint_id = h.id and \
+         d.state = 'waiting' and d.next_at_ms <= $1 and \
          d.lease_until_ms <= $1 order by d.next_at_ms limit 1) as since_ms \
          from queues h where h.id is not null) select ",
         columns!(),

@@ -73,8 +73,8 @@ async fn skip(app: &Arc<App>, it: &Ringing) -> Result<()> {
     Ok(())
 }
 
-/// Makes the runs of one page of users, and says where to go on, in one transaction. `None`: there is
-/// no room for them.
+/// Makes the runs of one page of users, and says where to go on, in one transaction. `None`: there
+/// is no room for them.
 async fn page(app: &Arc<App>, it: &Ringing) -> Result<Option<usize>> {
     let workflow = &it.workflow;
     let (definition, schedule, whom) = of(app, workflow).await?;

@@ -281,7 +281,7 @@ pub(in crate::webhooks) async fn forget(
     most: i64,
 ) -> sqlx::Result<u64> {
     let sql = "delete from webhook_deliveries where id in (select id from webhook_deliveries \
-               where state = $1 and updated_at_ms < $2 limit $3)";
+               where state = $1 and state <> 'waiting' and updated_at_ms < $2 limit $3)";
     Ok(on!(db.write(), conn => sqlx::query(sql)
         .bind(state.as_str()).bind(before_ms).bind(most).execute(conn).await?.rows_affected()))
 }

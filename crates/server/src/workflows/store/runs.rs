@@ -372,12 +372,19 @@ pub(in crate::workflows) async fn crowded(db: &Db, most: i64) -> sqlx::Result<Ve
     rows.into_iter().map(tenant).collect()
 }
 
-/// Deletes some that are over, beyond the last `most` of an environment. Gives how many.
-pub(in crate::workflows) async fn forget(db: &Db, tenant: &Tenant, most: i64) -> sqlx::Result<u64> {
-    let sql = "delete from workflow_runs where project_id = $1 and environment = $2 and \
-               id in (select id from workflow_runs where project_id = $1 and environment = $2 \
-               and state = 'ended' order by created_at_ms desc, id desc limit 100 offset $3)";
-    Ok(on!(db.write(), conn => sqlx::query(sql)
+/// Deletes those that are over, beyond the last `most` of an environment.
+pub(in crate::workflows) async fn forget(db: &Db, tenant: &Tenant, most: i64) -> sqlx::Result<()> {
+    let sql = "select created_at_ms, id from workflow_runs where project_id = $1 and \
+               environment = $2 and state = 'ended' order by created_at_ms desc, id desc \
+               limit 1 offset $3";
+    let newest: Option<(i64, WorkflowRunId)> = on!(db.read(), conn => sqlx::query_as(sql)
         .bind(&tenant.project).bind(tenant.environment.as_str()).bind(most)
-        .execute(conn).await?.rows_affected()))
+        .fetch_optional(conn).await?);
+    let Some((created_at_ms, id)) = newest else { return Ok(()) };
+    let sql = "delete from workflow_runs where project_id = $1 and environment = $2 and \
+               state = 'ended' and created_at_ms <= $3 and (created_at_ms < $3 or id <= $4)";
+    on!(db.write(), conn => sqlx::query(sql)
+        .bind(&tenant.project).bind(tenant.environment.as_str()).bind(created_at_ms).bind(&id)
+        .execute(conn).await?.rows_affected());
+    Ok(())
 }

@@ -335,7 +335,7 @@ async fn a_request_that_came_before_the_timer_was_due_is_worked_off_before_it() 
         world.fire().await;
         let before = world.emitted(id).await.len();
         world.app.clock.shift(MINUTE_MS / 2);
-        let url = made["configured_props"]["http"]["endpoint"].as_str().unwrap();
+        let url = made["configured_props"]["http"]["endpoint_url"].as_str().unwrap();
         assert!(world.hit(url, json!({})).await.status.is_success());
         world.fire_after(MINUTE_MS).await;
         let all = world.emitted(id).await;

@@ -104,11 +104,11 @@ async fn h_06_news_to_a_dead_origin_of_connect_tokens_ends_after_five_days() {
         connect(12).await;
         world.deliver().await;
         assert!(receiver.count() < 12, "the origin is spared");
-        world.app.clock.shift(5 * 24 * HOUR_MS - 1_000);
+        world.app.clock.shift((5 * 24 - 1) * HOUR_MS);
         connect(1).await;
         webhooks::tidy(&world.app).await.unwrap();
         assert_eq!(world.deliveries("&state=failed").await.len(), 0);
-        world.app.clock.shift(1_000);
+        world.app.clock.shift(HOUR_MS);
         webhooks::tidy(&world.app).await.unwrap();
         let failed = world.deliveries("&state=failed").await;
         assert!(failed.len() == 12 && failed.iter().any(|it| it["attempts"] == 0), "{failed:?}");
@@ -151,15 +151,16 @@ async fn h_08_a_dead_endpoint_delays_nobody_else() {
 async fn h_08_a_crowd_of_endpoints_of_one_project_delays_no_other() {
     let endpoints = "insert into webhook_endpoints (id, project_id, environment, kind, url, \
                      former_until_ms, version, state, state_since_ms, failures, failing_since_ms, \
-                     pause_until_ms, sheds, created_at_ms, updated_at_ms) \
-                     with recursive n(i) as (select 1 union all select i + 1 from n where i < 1100) \
+                     pause_until_ms, sheds, created_at_ms, updated_at_ms) with recursive n(i) as \
+                     (select 1 union all select i + 1 from n where i < 1100) \
                      select 'wh_0000' || cast(i as text), $1, 'development', 'own', \
                      'https://a.example/', 0, 0, 'happy', 0, 0, 0, 0, 0, 0, 0 from n";
     let deliveries = "insert into webhook_deliveries (id, message_id, endpoint_id, project_id, \
                       environment, topic, state, attempts, next_at_ms, lease_until_ms, \
-                      created_at_ms, queued_at_ms, updated_at_ms) select replace(id, 'wh_', 'dlv_'), \
-                      'msg', id, project_id, environment, 'account.deleted', 'waiting', 0, 0, 0, 0, \
-                      0, 0 from webhook_endpoints where project_id = $1";
+                      created_at_ms, queued_at_ms, updated_at_ms) select \
+                      replace(id, 'wh_', 'dlv_'), 'msg', id, project_id, environment, \
+                      'account.deleted', 'waiting', 0, 0, 0, 0, 0, 0 from webhook_endpoints \
+                      where project_id = $1";
     for world in worlds().await {
         let crowd = world.another_project(grantkeep::projects::Settings::default()).await;
         for sql in [endpoints, deliveries] {
