@@ -141,6 +141,20 @@ id!(
     /// A request, as named in logs, audit and the `x-request-id` header.
     RequestId, "req_");
 
+impl AccountId {
+    /// The same id for the same digest, as hard to meet by chance as one that was made by chance.
+    pub fn derived(digest: &[u8; 32]) -> Self {
+        let (first, _) = digest.split_at(16);
+        let mut left = first.iter().fold(0_u128, |sum, byte| (sum << 8) | u128::from(*byte));
+        let mut text = Self::PREFIX.to_owned();
+        for _ in 0..ID_CHARS {
+            text.push(char::from(ALPHABET[(left % 62) as usize]));
+            left /= 62;
+        }
+        Self(text)
+    }
+}
+
 impl EventId {
     /// Later ones are greater: very many are stored, and the store adds at the end of an index for
     /// a fraction of what it costs to add everywhere in it.
@@ -296,6 +310,15 @@ fn well_formed(text: &str, prefix: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_may_follow_from_a_digest() {
+        let id = AccountId::derived(&[7; 32]);
+        assert_eq!(id, AccountId::derived(&[7; 32]));
+        assert_ne!(id, AccountId::derived(&[8; 32]));
+        assert_eq!(AccountId::parse(id.as_str()).as_ref(), Some(&id));
+        assert_eq!(id.as_str().len(), AccountId::PREFIX.len() + ID_CHARS);
+    }
 
     #[test]
     fn ids_have_their_prefix_and_do_not_meet() {

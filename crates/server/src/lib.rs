@@ -12,6 +12,7 @@ pub mod body;
 pub mod breakers;
 pub mod flights;
 pub mod journal;
+mod json_line;
 pub mod keys;
 pub mod limits;
 pub mod meters;

@@ -7,14 +7,17 @@
 pub mod api;
 pub mod api_health;
 pub mod api_older;
+mod carried;
 mod connect;
 mod delete;
 mod entered;
 mod erase;
 mod exchange;
+mod export;
 mod first;
 mod forecast;
 mod health;
+mod import;
 mod keys;
 mod list;
 mod news;
@@ -41,7 +44,9 @@ pub(crate) use erase::go_on as go_on_erasing;
 pub use erase::{
     AT_ONCE_MAX as ERASED_AT_ONCE_MAX, Erasure, View as ErasureView, delete_user, erasure,
 };
+pub use export::{Batch, Mark, Which, count, export, unsettled};
 pub use health::{HealthView, health};
+pub use import::{Arrival, Importer, Outcome as Imported, Stop};
 pub(crate) use keys::store_keys;
 pub use keys::{Form, check_keys, connect_keys};
 pub(crate) use list::users_of_app;

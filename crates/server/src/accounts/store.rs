@@ -2,6 +2,7 @@
 
 pub(super) mod erasures;
 pub(super) mod list;
+pub(super) mod moving;
 pub(super) mod refreshing;
 pub(super) mod revocations;
 
@@ -231,8 +232,8 @@ pub(super) async fn insert(tx: &mut Tx, account: &Account) -> sqlx::Result<()> {
     let sql = concat!(
         "insert into accounts (",
         columns!(written),
-        ", lease_until_ms) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, \
-         $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, 0)"
+        ", keep_alive, lease_until_ms) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, \
+         $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, 0)"
     );
     let (scopes, missing) = (json(&account.scopes)?, json(&account.missing_scopes)?);
     on!(tx.conn(), conn => sqlx::query(sql)
@@ -245,6 +246,7 @@ pub(super) async fn insert(tx: &mut Tx, account: &Account) -> sqlx::Result<()> {
         .bind(account.next_refresh_at_ms).bind(account.attempts).bind(account.created_at_ms)
         .bind(account.updated_at_ms).bind(account.refreshing.granted_version)
         .bind(account.refreshing.granted_at_ms).bind(account.refreshing.ends_at_ms)
+        .bind(account.keep_alive)
         .execute(conn).await?.rows_affected());
     Ok(())
 }

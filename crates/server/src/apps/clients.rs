@@ -150,7 +150,7 @@ pub async fn update_oauth_app(
     write(app, client, edit, false).await
 }
 
-async fn write(
+pub(super) async fn write(
     app: &Arc<App>,
     mut client: OAuthApp,
     mut edit: Edit,
@@ -261,7 +261,7 @@ pub async fn configured_apps(app: &App, project: &ProjectId) -> Result<HashSet<S
 }
 
 /// All of a project, newest first.
-pub(super) async fn all_oauth_apps(app: &App, project: &ProjectId) -> Result<Vec<OAuthApp>> {
+pub async fn all_oauth_apps(app: &App, project: &ProjectId) -> Result<Vec<OAuthApp>> {
     Ok(store::all(&app.db, project).await?)
 }
 

@@ -10,6 +10,7 @@ pub mod asking;
 pub mod aws4;
 pub mod bound;
 mod client_keys;
+mod client_lines;
 mod clients;
 mod custom;
 mod custom_edit;
@@ -31,7 +32,8 @@ use std::sync::Arc;
 
 use grantkeep_catalog::App as CatalogApp;
 
-use clients::all_oauth_apps;
+pub use client_lines::{Taken, import_oauth_app, oauth_app_lines};
+pub(crate) use clients::all_oauth_apps;
 pub use clients::{
     Edit, OAuthApp, configured_apps, create_oauth_app, delete_oauth_app, find_oauth_app,
     list_oauth_apps, oauth_app_for, update_oauth_app,

@@ -50,6 +50,14 @@ pub async fn oauth_app_key(app: &App, client: &OAuthApp) -> Result<Option<Signin
     }))
 }
 
+/// The text of the client's private key, to be carried to another installation.
+///
+/// # Errors
+/// [`error::DECRYPT_FAILED`].
+pub(super) async fn oauth_app_key_text(app: &App, client: &OAuthApp) -> Result<Option<Secret>> {
+    open(app, client, KEY, client.sealed_key.as_deref()).await
+}
+
 /// The certificate and its private key, both PEM, for connections in which the client shows it
 /// (RFC 8705).
 ///
