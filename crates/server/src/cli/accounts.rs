@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::client::parse_project;
-use super::{Failure, Shell, output};
+use super::{Failure, Shell, accounts_export, accounts_import, output};
 use crate::accounts::{self, Account, By, Filter, Health, Why};
 use crate::app::App;
 use crate::callers::{Actor, Origin};
@@ -50,6 +50,17 @@ pub(super) enum Command {
         #[command(flatten)]
         place: Place,
     },
+    /// Take accounts out, with all that they grant, into a file of your own. Stop the server first.
+    #[command(after_help = "Examples:\n  \
+        grantkeep accounts export --project proj_... --with-clients --out accounts.jsonl\n  \
+        grantkeep accounts export --project proj_... --out - | age -r age1... > accounts.age")]
+    Export(accounts_export::Args),
+    /// Take accounts in, from `accounts export` of another installation or from elsewhere. What is
+    /// here already is left alone.
+    #[command(after_help = "Examples:\n  \
+        grantkeep accounts import --project proj_... accounts.jsonl\n  \
+        grantkeep accounts import --project proj_... --environment production others.jsonl")]
+    Import(accounts_import::Args),
     /// Delete an account and revoke its grant at the provider; says what the provider answered.
     #[command(after_help = "Example:\n  \
         grantkeep accounts revoke apn_... --project proj_... --environment production")]
@@ -124,6 +135,8 @@ async fn act(shell: &Shell, app: &Arc<App>, command: Command) -> Result<(), Fail
                 output::line(&format!("Refreshed {id}. Its access token ends: {ends}."));
             }
         }
+        Command::Export(args) => accounts_export::run(shell, app, args).await?,
+        Command::Import(args) => accounts_import::run(shell, app, args).await?,
         Command::Revoke { id, place } => {
             let tenant = place.tenant(app).await?;
             let (actor, origin) = (Actor::Operator, Origin::default());

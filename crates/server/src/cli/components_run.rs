@@ -8,15 +8,14 @@ use serde_json::{Map, Value, json};
 
 use super::components::{explained, project, values};
 use super::components_files::{Folder, read, walk};
-use super::{Failure, Shell, output};
+use super::{Failure, Shell, operator, output};
 use crate::accounts;
 use crate::app::App;
-use crate::callers::{Actor, Caller, Origin};
+use crate::callers::Origin;
 use crate::components::{
     self, Asked, Component, Index, Indexed, Kind, Publication, Ran, Stashing, What, closure,
 };
 use crate::ids::ProjectId;
-use crate::scope::{Scope, Scopes};
 use crate::tenant::{Environment, Tenant};
 
 /// Whom code is run for where nobody is named.
@@ -45,17 +44,6 @@ pub(super) struct Args {
     props: Vec<String>,
     #[arg(long)]
     version: Option<String>,
-}
-
-/// The person at the command line may do what a server may.
-fn operator() -> Caller {
-    Caller {
-        actor: Actor::Operator,
-        scopes: Scopes::of(&[Scope::Everything]),
-        project: None,
-        connect: None,
-        reach: None,
-    }
 }
 
 pub(super) async fn run(shell: &Shell, app: &Arc<App>, args: Args) -> Result<(), Failure> {

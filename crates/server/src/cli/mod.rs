@@ -1,6 +1,8 @@
 //! The command line: one file for each command.
 
 mod accounts;
+mod accounts_export;
+mod accounts_import;
 mod apps;
 mod apps_count;
 mod apps_new;
@@ -25,6 +27,7 @@ mod project_override;
 mod project_usage;
 mod serve;
 mod terminal;
+mod user;
 mod webhook;
 mod workflows;
 mod workflows_files;
@@ -39,10 +42,11 @@ use clap::{Parser, Subcommand};
 use crate::app::App;
 use crate::audit::Event;
 use crate::boot::{self, BootError};
-use crate::callers::{Actor, Origin};
+use crate::callers::{Actor, Caller, Origin};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Loaded};
 use crate::error::Error;
+use crate::scope::{Scope, Scopes};
 use crate::serve::ServeError;
 use crate::workers;
 
@@ -74,7 +78,7 @@ enum Command {
     Demo(demo::Args),
     /// Bring the store's schema up to date.
     Migrate,
-    /// Make and list projects: one for each product of yours.
+    /// Make, list and delete projects: one for each product of yours.
     #[command(subcommand)]
     Project(project::Command),
     /// Make, list and revoke API clients and keys: how your backend calls this server.
@@ -95,9 +99,12 @@ enum Command {
     /// Deploy workflows, run them, and look at what ran.
     #[command(subcommand)]
     Workflows(workflows::Command),
-    /// List, show and revoke connected accounts.
+    /// List, show and revoke connected accounts; take them out, and in.
     #[command(subcommand)]
     Accounts(accounts::Command),
+    /// Erase a user with all that is stored of him.
+    #[command(subcommand)]
+    User(user::Command),
     /// Make, list and try endpoints for news; see and replay what was posted.
     #[command(subcommand)]
     Webhook(webhook::Command),
@@ -213,6 +220,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Components(command) => components::run(&shell, command).await,
         Command::Workflows(command) => workflows::run(&shell, command).await,
         Command::Accounts(command) => accounts::run(&shell, command).await,
+        Command::User(command) => user::run(&shell, command).await,
         Command::Webhook(command) => webhook::run(&shell, command).await,
         Command::Freeze(args) => freeze::run(&shell, args).await,
         Command::Doctor => doctor::run(&shell).await,
@@ -248,4 +256,15 @@ impl Shell {
 /// An act of the person at the command line, as audit remembers it.
 fn operator_event(action: &'static str) -> Event {
     Event::new(action, &Actor::Operator, &Origin::default())
+}
+
+/// The person at the command line, who may do what a server may.
+fn operator() -> Caller {
+    Caller {
+        actor: Actor::Operator,
+        scopes: Scopes::of(&[Scope::Everything]),
+        project: None,
+        connect: None,
+        reach: None,
+    }
 }

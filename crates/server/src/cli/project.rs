@@ -1,11 +1,16 @@
 //! `grantkeep project`.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
-use super::{Failure, Shell, operator_event, output, project_override, project_usage};
+use super::{Failure, Shell, operator, operator_event, output, terminal};
+use super::{project_override, project_usage};
+use crate::app::App;
 use crate::audit::Event;
 use crate::ids::ProjectId;
 use crate::projects::{self, Change, Echo, Project, ProxyRules, Settings};
+use crate::triggers;
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
@@ -33,6 +38,16 @@ pub(super) enum Command {
     },
     /// List projects.
     List,
+    /// Delete a project that has no connected account any more, with all that it has.
+    #[command(after_help = "Example:\n  \
+        grantkeep project delete proj_...")]
+    Delete {
+        /// The project (`proj_...`).
+        id: String,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
     /// Set values for an app's fields, so that your users are not asked.
     #[command(subcommand)]
     Override(project_override::Command),
@@ -205,6 +220,7 @@ pub(super) async fn run(shell: &Shell, command: Command) -> Result<(), Failure> 
                 output::line(&format!("Changed the project {}.", project.id));
             }
         }
+        Command::Delete { id, yes } => delete(shell, &app, &id, yes).await?,
         Command::Override(command) => project_override::run(shell, &app, command).await?,
         Command::Usage(args) => project_usage::run(shell, &app, &args).await?,
         Command::List => {
@@ -227,6 +243,24 @@ pub(super) async fn run(shell: &Shell, command: Command) -> Result<(), Failure> 
         }
     }
     app.close().await;
+    Ok(())
+}
+
+async fn delete(shell: &Shell, app: &Arc<App>, id: &str, yes: bool) -> Result<(), Failure> {
+    let missing = || Failure::Missing(format!("There is no project {id}."));
+    let project = ProjectId::parse(id).ok_or_else(missing)?;
+    let name = projects::find(&app.db, &project).await?.name;
+    projects::check_deletable(app, &project).await?;
+    let what = format!("This deletes the project {name} with all that it has.");
+    terminal::confirm(&what, id, yes).await?;
+    triggers::delete_project(app, &operator(), &project).await?;
+    let event = operator_event("project.delete").project(&project);
+    app.audit.record(event.target("project", id)).await?;
+    if shell.json {
+        output::json(&json!({ "id": id, "deleted": true }));
+    } else {
+        output::line(&format!("Deleted the project {id} ({name})."));
+    }
     Ok(())
 }
 

@@ -6,6 +6,8 @@ use std::time::Duration;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use tokio::sync::mpsc;
 
+use super::Failure;
+
 /// Lines that were typed before anybody asked.
 const LINES_MAX: usize = 64;
 
@@ -52,6 +54,23 @@ impl Terminal {
         }
         let line = tokio::time::timeout(within, self.lines.recv()).await.ok().flatten();
         line.map(|it| it.trim().to_owned())
+    }
+}
+
+/// Has the person type `word` before something is done that cannot be undone. With `yes`, nobody is
+/// asked.
+pub(super) async fn confirm(what: &str, word: &str, yes: bool) -> Result<(), Failure> {
+    if yes {
+        return Ok(());
+    }
+    if !std::io::stdin().is_terminal() {
+        let text = format!("{what} Nobody is here to be asked: add --yes.");
+        return Err(Failure::Usage(text));
+    }
+    let question = format!("{what} It cannot be undone.\nType {word} to go on: ");
+    match Terminal::open().ask(&question, false).await {
+        Some(typed) if typed == word => Ok(()),
+        _ => Err(Failure::Stopped),
     }
 }
 
