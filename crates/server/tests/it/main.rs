@@ -19,6 +19,7 @@ mod discovery;
 mod fuzz;
 mod grants;
 mod limits;
+mod moving;
 mod name_server;
 mod oauth_apps;
 mod openapi;

@@ -25,6 +25,8 @@ use tempfile::TempDir;
 const POSTGRES_VARIABLE: &str = "GRANTKEEP_TEST_POSTGRES_URL";
 /// A root key for tests only.
 pub const ROOT_KEY: &str = "dNjUPZyczVLKoVY6BOE45Gkd0sZ+esFRrFQkObaIds4=";
+/// That of another installation.
+pub const OTHER_ROOT_KEY: &str = "OvkyjHKoL0oqrawCxtoo7sDcW7U1rqu3N5+MPkoCbr0=";
 /// The web origin of the product that embeds the connect page.
 pub const PRODUCT_ORIGIN: &str = "https://product.example";
 
@@ -118,6 +120,38 @@ impl World {
             server,
             _dir: TempDir::new().unwrap(),
         }
+    }
+
+    /// Another installation with a store of its own, which lives in the same time and has the same
+    /// apps as `first`.
+    pub async fn apart(first: &Self, engine: &'static str) -> Self {
+        let dir = TempDir::new().unwrap();
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let listener = tokio::net::TcpListener::bind(any).await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let database = match engine {
+            "postgresql" => Some(fresh_postgres().await),
+            _ => None,
+        };
+        let (data, apps) = (dir.path().join("data"), first.app.config.catalog_dir.clone().unwrap());
+        let mut pairs = vec![
+            ("public_url", url.as_str()),
+            ("data_dir", data.to_str().unwrap()),
+            ("root_key", OTHER_ROOT_KEY),
+            ("dev", "true"),
+            ("egress_allow_loopback", "true"),
+            ("catalog_dir", apps.to_str().unwrap()),
+            ("db_connections_max", "4"),
+            ("rate_limits", "false"),
+        ];
+        pairs.extend(database.as_ref().map(|it| ("database_url", it.as_str())));
+        let config = Config::from_pairs(&pairs).unwrap();
+        let app = boot::open(config, first.app.clock.clone()).await.unwrap();
+        let server = serve(&app, listener);
+        let project = new_project(&app, "Acme", Settings::default()).await;
+        let provider = Simulator::start(any).await.unwrap();
+        let (http, twins) = (first.http.clone(), Vec::new());
+        Self { engine, app, url, provider, twins, project, http, server, _dir: dir }
     }
 
     async fn open(
