@@ -165,6 +165,7 @@ async fn stored(
     }
     let now_ms = app.clock.now_ms();
     let client = OAuthApp {
+        owner: None,
         id,
         project: project.clone(),
         app_slug: found.slug.clone(),
