@@ -1,6 +1,6 @@
 /*
- * The script of the connect pages: the list, the question, the popup's first page, the result and
- * the error.
+ * The script of the connect pages: the list, the question and the error. Those of the sign-in's
+ * window are in window.js.
  *
  * The server renders every state; this shows one at a time, calls the server, and tells the
  * embedding page the result.
@@ -22,17 +22,14 @@
   /** How long the result stays to be read. */
   const READ_MS = 1500;
   /**
-   * A provider's page that cuts its opener off looks like a closed window, within this long of
-   * leaving our own page.
+   * A provider's page that cuts its opener off looks like a closed window. So nothing is said of
+   * one within this long of leaving our own page.
    */
   const CUT_MS = 4000;
   /** An open window asks for its ticket at once; one that has not by then cannot reach us. */
   const CUT_OFF_MS = 2500;
   /** Checking a key may wait for the app. */
   const CALL_MS = 60_000;
-  /** The popup asks its opener for the ticket this often, this many times. */
-  const ASK_MS = 250;
-  const ASKS_MAX = 40;
 
   const find = (selector) => document.querySelector(selector);
   const all = (selector) => [...document.querySelectorAll(selector)];
@@ -73,6 +70,8 @@
     const heading = sections.find((it) => it.dataset.name === name).querySelector('h1');
     view = sheet.dataset.view = name;
     if (sheet.getAttribute('role') === 'dialog') sheet.setAttribute('aria-labelledby', heading.id);
+    const live = find('#live');
+    if (live) live.textContent = '';
     heading.focus({ preventScroll: true });
     sheet.scrollIntoView({ block: 'start' });
   }
@@ -110,73 +109,11 @@
     for (const origin of parentOrigins()) window.parent.postMessage(message, origin);
   }
 
-  // ---- the popup's first page -----------------------------------------------------------------
-
-  function startPage() {
-    onPress({ close: () => window.close() });
-    const opener = window.opener;
-    const inAddress = boot.byLink && location.hash.slice(1);
-    if (isTicket(inAddress)) {
-      history.replaceState(null, '', location.pathname);
-      return submit(inAddress);
-    }
-    if (!opener) return show('failure');
-    let asked = 0;
-    const timer = setInterval(ask, ASK_MS);
-    function ask() {
-      asked += 1;
-      if (asked > ASKS_MAX) {
-        clearInterval(timer);
-        show('failure');
-        return;
-      }
-      opener.postMessage({ type: 'grantkeep:ready', flow: boot.flow }, location.origin);
-    }
-    addEventListener('message', function take(event) {
-      if (event.origin !== location.origin || event.source !== opener || !isRecord(event.data))
-        return;
-      const { type, flow, ticket } = event.data;
-      if (type !== 'grantkeep:ticket' || flow !== boot.flow) return;
-      if (!isTicket(ticket)) return;
-      removeEventListener('message', take);
-      clearInterval(timer);
-      submit(ticket);
-    });
-    ask();
-    function submit(ticket) {
-      const form = find('#ticket');
-      form.elements.ticket.value = ticket;
-      form.submit();
-    }
-  }
-
-  // ---- the end of the callback ----------------------------------------------------------------
-
-  function resultPage() {
-    // The code and the state stay in no history and no address bar.
-    history.replaceState(null, '', location.pathname);
-    onPress({ close: () => window.close() });
-    if (boot.state === 'waiting') return lookAgain();
-    if (!boot.popup) return;
-    window.opener?.postMessage({ type: 'grantkeep:done', flow: boot.flow }, location.origin);
-    const done = boot.state === 'done';
-    if (done || window.opener) setTimeout(() => window.close(), done ? 700 : READ_MS);
-  }
-
-  /** Loads the page anew once the product has said who came back; not before, so nothing flickers. */
-  function lookAgain() {
-    setTimeout(async () => {
-      const answer = await fetch(location.pathname, { cache: 'no-store' }).catch(() => null);
-      const text = answer ? await answer.text().catch(() => '') : '';
-      if (text && !text.includes('data-view="waiting"')) location.reload();
-      else lookAgain();
-    }, SLOW_POLL_MS);
-  }
-
   // ---- the error page -------------------------------------------------------------------------
 
   function errorPage() {
     const close = () => tellParent({ type: 'close' });
+    for (const it of all('[data-do="close"]')) it.hidden = false;
     onPress({ close });
     addEventListener('keydown', (event) => {
       if (event.key === 'Escape') close();
@@ -196,7 +133,7 @@
     find('#live').textContent = text;
   };
   const fields = form && globalThis.grantkeepFields?.(form, words);
-  /** The sign-in under way: { id, path, ticket, at, win, state, leftAt, timer }. */
+  /** The sign-in under way: { id, all, path, ticket, at, win, state, leftAt, timer }. */
   let flow = null;
   let busy = false;
   let dirty = false;
@@ -310,7 +247,7 @@
       return location.assign(made.verify_url);
     }
     setBusy(false);
-    flow = { id: made.flow, at: Date.now(), fields: null, win: null, state: 'held', leftAt: 0 };
+    flow = { id: made.flow, all: [made.flow], at: Date.now(), win: null, state: 'held', leftAt: 0 };
     find('#to-verify').href = made.verify_url;
     show('confirm');
     say(words.held);
@@ -325,16 +262,19 @@
     const left = Math.max(0, screenX + (outerWidth - 520) / 2);
     const top = Math.max(0, screenY + (outerHeight - 720) / 2);
     const win = window.open(
-      'about:blank',
+      boot.window,
       windowName,
       `popup,width=520,height=720,left=${left},top=${top}`,
     );
-    if (win)
-      try {
-        win.document.title = document.title;
-      } catch {
-        /* an old window, still at the app */
-      }
+    try {
+      // What is seen until the network has brought the page.
+      const { body, documentElement: root } = win.document;
+      root.style.colorScheme = 'light dark';
+      body.style.cssText = 'font:15px/22px system-ui;text-align:center;padding:40vh 24px 0';
+      body.textContent = words.working;
+    } catch {
+      /* none, or an old window, still at the app */
+    }
     return win;
   }
 
@@ -351,20 +291,23 @@
     }
     if (!embedded) return submitTicket();
     setBusy(false);
+    if (finished) return win?.close();
     if (win) sendTo(win);
     else blocked();
   }
 
+  /** The former sign-in goes on until a window has left with this one: it may be finished there. */
   async function begin(fields) {
-    if (flow) drop();
     const body = { fields };
     const measure = form.querySelector('[name=profile]:checked')?.value || boot.scopeProfile;
     if (measure) body.scope_profile = measure;
     const made = await call('POST', '/connect/session/start', body);
     if (!isText(made.start_path) || !made.start_path.startsWith('/connect/start/'))
       throw { error: words.offline, code: 'bad_start' };
+    clearTimeout(flow?.timer);
     flow = {
       id: made.flow,
+      all: [...(flow?.all ?? []), made.flow],
       path: made.start_path,
       ticket: made.ticket,
       at: Date.now(),
@@ -375,10 +318,11 @@
     };
   }
 
-  /** Ends a flow that another takes the place of. */
+  /** Ends the sign-in, whichever window it may still be open in. */
   function drop() {
     clearTimeout(flow.timer);
-    call('POST', '/connect/session/cancel', { flow: flow.id }, true).catch(() => {});
+    for (const id of flow.all)
+      call('POST', '/connect/session/cancel', { flow: id }, true).catch(() => {});
     flow = null;
   }
 
@@ -404,8 +348,8 @@
       flow.win.focus();
       if (view === 'waiting') return;
     }
-    const fields = flow?.fields ?? read() ?? {};
-    authorize(fields);
+    if (view === 'closed') note('window_closed');
+    authorize(flow?.fields ?? read() ?? {});
   }
 
   function back() {
@@ -491,14 +435,13 @@
     }
   }
 
-  /** Polling goes on even then, since only the server knows for certain. */
+  /**
+   * It may as well be open, at a page of the app that cut its opener off. So it is said as a guess,
+   * and polling goes on: only the server knows for certain.
+   */
   function noticeClosed(mine) {
-    if (!mine.win?.closed || mine.gone) return;
-    mine.gone = true;
-    const cutOff = mine.state === 'authorizing' && Date.now() - mine.leftAt < CUT_MS;
-    if (cutOff) return;
-    note('window_closed');
-    if (view === 'waiting') show('closed');
+    const early = mine.state === 'authorizing' && Date.now() - mine.leftAt < CUT_MS;
+    if (mine.win?.closed && !early && view === 'waiting') show('closed');
   }
 
   function onMessage(event) {
@@ -614,8 +557,7 @@
   function onKey(event) {
     if (event.key === 'Escape' && !event.isComposing) {
       if (view === 'leave') return show('ask');
-      const may = !find('.bar [data-do="close"]')?.hidden || finished || failure;
-      if (may && find('[data-do="close"]')) close();
+      if (canClose && (find('.bar [data-do="close"]') || finished || failure)) close();
     }
     if (event.key === 'Tab' && embedded) keepFocus(event);
   }
@@ -642,9 +584,9 @@
     form.addEventListener('submit', onSubmit);
     // Until here it could not do in a frame what it says.
     go.disabled = false;
-    find('#to-list')?.addEventListener('submit', () => {
+    find('#to-list')?.addEventListener('submit', (event) => {
       flow?.win?.close();
-      leaving = true;
+      turn(event, '', event.target.elements.q.value);
     });
     onPress({ close, ...fields, again, back, retry, leave, stay: () => show('ask') });
     addEventListener('message', onMessage);
@@ -664,14 +606,32 @@
       fallen({ error: words.alone, code: 'must_be_embedded', final: true });
   }
 
+  /** A page of its own has nowhere to go without an address for it. */
+  const canClose = embedded || /^https?:/i.test(boot.errorUrl ?? '');
+
+  /**
+   * The same page for another app, or for none, in the place of this one: Back leaves both, and
+   * meets no form that would have to be sent again.
+   */
+  function turn(event, app, query) {
+    leaving = true;
+    const to = new URL(location.href);
+    // What a form led to before this script ran has no such address.
+    if (!to.searchParams.has('token')) return;
+    event.preventDefault();
+    if (app) to.searchParams.set('app', app);
+    else to.searchParams.delete('app');
+    to.searchParams.set('q', query);
+    location.replace(to);
+  }
+
   /** What both pages do while they are open. */
   function settle() {
     addEventListener('keydown', onKey);
     addEventListener('pagehide', () => {
       if (!finished && !left && !leaving) note('closed');
     });
-    // A page of its own has nowhere to go without an address for it.
-    if (!embedded && !boot.errorUrl) for (const it of all('[data-do="close"]')) it.hidden = true;
+    for (const it of all('[data-do="close"]')) it.hidden = !canClose;
     tellParent({ type: 'ready' });
   }
 
@@ -679,10 +639,7 @@
 
   function listPage() {
     const refuse = (problem) => fail('', problem.error);
-    const list = globalThis.grantkeepList({ call, say, words, mendLogos, refuse });
-    find('#pick').addEventListener('submit', () => {
-      leaving = true;
-    });
+    const list = globalThis.grantkeepList({ call, say, words, mendLogos, refuse, turn });
     addEventListener('pageshow', () => {
       leaving = false;
       find('.app[aria-busy]')?.removeAttribute('aria-busy');
@@ -709,9 +666,8 @@
   ({
     connect: connectPage,
     list: listPage,
-    start: startPage,
-    result: resultPage,
     error: errorPage,
+    ...globalThis.grantkeepWindow?.({ find, boot, show, onPress, isTicket, isRecord, READ_MS }),
   })[document.body.dataset.page]?.();
   if (embedded) takeFocus();
 })();

@@ -192,6 +192,7 @@ globalThis.grantkeepFields = (form, words) => {
     if (event.type === 'drop' && over) take(over, event.dataTransfer.files[0]);
   }
 
+  for (const it of form.querySelectorAll('[data-do="peek"]')) it.hidden = false;
   const fileFields = fields.filter((it) => it.querySelector('[type=file]'));
   for (const field of fileFields) {
     field.querySelector('.file').hidden = false;

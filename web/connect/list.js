@@ -4,7 +4,7 @@
  */
 'use strict';
 
-globalThis.grantkeepList = ({ call, say, words, mendLogos, refuse }) => {
+globalThis.grantkeepList = ({ call, say, words, mendLogos, refuse, turn }) => {
   /** Between the last letter and the question. */
   const WAIT_MS = 120;
 
@@ -168,6 +168,7 @@ globalThis.grantkeepList = ({ call, say, words, mendLogos, refuse }) => {
     if (!name) return event.preventDefault();
     event.submitter.setAttribute('aria-busy', 'true');
     say(words.opening.replace('{app}', name));
+    turn(event, event.submitter.value, input.value.trim());
   });
 
   return { focus: () => input.focus({ preventScroll: true }) };

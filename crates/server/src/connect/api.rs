@@ -16,7 +16,7 @@ use super::open::Names;
 use super::session::Page;
 use super::validate::Validation;
 use super::view::Listing;
-use super::{State as FlowState, choose, keys, start, store, validate};
+use super::{Session, State as FlowState, choose, keys, start, store, validate};
 use crate::accounts;
 use crate::accounts::view::{AccountView, account_view};
 use crate::app::App;
@@ -25,12 +25,20 @@ use crate::callers::{InTenant, Server};
 use crate::error::{self, Result};
 use crate::ids::{AccountId, FlowId};
 use crate::path::Path;
+use crate::projects;
 use crate::query::Query;
 use crate::scope::need;
 use crate::tokens;
 
 /// No exchange takes longer than this.
 const EXCHANGE_MS_MAX: i64 = 60_000;
+
+/// Errors whose own text is for whoever made the token.
+const FOR_DEVELOPERS: [&str; 3] = [
+    error::CONNECT_TOKEN_USED.code,
+    error::CONNECT_TOKEN_EXPIRED.code,
+    error::DIFFERENT_ACCOUNT.code,
+];
 
 /// Answers of these calls hold secrets of one page.
 type Private<T> = ([(header::HeaderName, &'static str); 1], axum::Json<T>);
@@ -82,7 +90,8 @@ pub(crate) async fn begin(
     Json(body): Json<StartBody>,
 ) -> Result<Private<StartAnswer>> {
     let profile = body.scope_profile.as_deref();
-    let (flow, ticket) = start::start(&app, &page.session, body.fields, profile).await?;
+    let started = start::start(&app, &page.session, body.fields, profile).await;
+    let (flow, ticket) = to_person(&app, &page.session, started).await?;
     Ok(private(StartAnswer {
         start_path: format!("/connect/start/{}", flow.id),
         flow: flow.id,
@@ -103,7 +112,8 @@ pub(crate) async fn link(
     Json(body): Json<LinkBody>,
 ) -> Result<Private<StartAnswer>> {
     let id = FlowId::parse(&body.flow).ok_or(error::NOT_FOUND)?;
-    let ticket = start::loosen(&app, &page.session, &id).await?;
+    let loosened = start::loosen(&app, &page.session, &id).await;
+    let ticket = to_person(&app, &page.session, loosened).await?;
     Ok(private(StartAnswer {
         start_path: format!("/connect/start/{id}"),
         flow: id,
@@ -142,7 +152,7 @@ pub(crate) async fn status(
         code: Some(why.code.into_owned()),
         ..at("failed")
     };
-    Ok(private(match flow.state {
+    Ok(private(match settled(&app, &page.session, flow.state).await? {
         FlowState::Done { account } => {
             let session = &page.session;
             let found = accounts::find(&app, &session.tenant, account.as_str(), None).await;
@@ -163,6 +173,28 @@ pub(crate) async fn status(
         FlowState::Opened => at("opened"),
         FlowState::Authorizing | FlowState::Exchanging => at("authorizing"),
     }))
+}
+
+/// A window that was given up for another may have been finished in all the same.
+async fn settled(app: &App, session: &Session, state: FlowState) -> Result<FlowState> {
+    let made = match state {
+        FlowState::Waiting | FlowState::Opened | FlowState::Failed(_) => {
+            store::made(&app.db, session).await?
+        }
+        _ => None,
+    };
+    Ok(made.map_or(state, |account| FlowState::Done { account }))
+}
+
+/// The page shows what it is told: to a person, who knows nothing of tokens.
+async fn to_person<T>(app: &App, session: &Session, result: Result<T>) -> Result<T> {
+    let error = match result {
+        Err(error) if FOR_DEVELOPERS.contains(&error.kind().code) => error,
+        other => return other,
+    };
+    let project = projects::find(&app.db, &session.tenant.project).await?;
+    let text = Failure::of(&error, project.product()).text;
+    Err(error.saying(text))
 }
 
 #[derive(Deserialize)]
@@ -192,8 +224,9 @@ pub(crate) async fn account(
     page: Page,
     Json(body): Json<AccountBody>,
 ) -> Result<Private<AccountAnswer>> {
-    let taken = keys::connect(&app, &page.session, (body.fields, body.name), &page.origin).await?;
-    Ok(private(match taken {
+    let form = (body.fields, body.name);
+    let taken = keys::connect(&app, &page.session, form, &page.origin).await;
+    Ok(private(match to_person(&app, &page.session, taken).await? {
         Taken::Connected(it) => {
             AccountAnswer::Connected { account_id: it.id, account_name: it.name }
         }

@@ -28,6 +28,7 @@ static LIST_CSS: LazyLock<String> = LazyLock::new(|| tight(&lean(include_str!(we
 static JS: LazyLock<String> = LazyLock::new(|| lean(include_str!(web!("connect.js"))));
 static FIELDS_JS: LazyLock<String> = LazyLock::new(|| lean(include_str!(web!("fields.js"))));
 static LIST_JS: LazyLock<String> = LazyLock::new(|| lean(include_str!(web!("list.js"))));
+static WINDOW_JS: LazyLock<String> = LazyLock::new(|| lean(include_str!(web!("window.js"))));
 const STYLES: &str = "text/css; charset=utf-8";
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 /// Content with its hash in the address never changes.
@@ -48,6 +49,8 @@ const HASH_CHARS: usize = 16;
 pub(super) enum More {
     Fields,
     List,
+    /// For the sign-in's window.
+    Window,
 }
 
 /// Addresses of a page's stylesheets, with the hash of what they hold.
@@ -61,6 +64,7 @@ pub(super) fn scripts(more: Option<More>) -> Vec<String> {
     let more = more.map(|it| match it {
         More::Fields => ("connect-fields.js", &FIELDS_JS),
         More::List => ("connect-list.js", &LIST_JS),
+        More::Window => ("connect-window.js", &WINDOW_JS),
     });
     more.into_iter().chain([("connect.js", &JS)]).map(address).collect()
 }
@@ -108,6 +112,10 @@ pub(crate) async fn fields_js(query: Query) -> Response {
 
 pub(crate) async fn list_js(query: Query) -> Response {
     asset(&LIST_JS, JAVASCRIPT, &query)
+}
+
+pub(crate) async fn window_js(query: Query) -> Response {
+    asset(&WINDOW_JS, JAVASCRIPT, &query)
 }
 
 fn asset(text: &'static str, kind: &'static str, query: &Query) -> Response {

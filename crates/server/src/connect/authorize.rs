@@ -36,21 +36,22 @@ pub(super) enum Left {
     Not(Box<(Flow, Session)>),
 }
 
-/// Takes the ticket. One browser gets to leave, whoever else comes with it.
+/// Takes the ticket, which may have come by a link. One browser gets to leave, whoever else comes
+/// with it; then what the page began before is over.
 ///
 /// # Errors
 /// [`error::TICKET_INVALID`] when the ticket is unknown, used, or too old.
 pub(super) async fn leave(
     app: &Arc<App>,
     id: &FlowId,
-    ticket: &str,
+    (ticket, by_link): (&str, bool),
     origin: &Origin,
 ) -> Result<Left> {
     let now_ms = app.clock.now_ms();
     let taken = store::take_ticket(&app.db, id, &token::digest(ticket), now_ms).await?;
     let flow = taken.ok_or_else(|| Error::from(error::TICKET_INVALID))?;
     let session = store::session_of(&app.db, &flow).await?.ok_or(error::TICKET_INVALID)?;
-    match prepare(app, &flow, &session).await {
+    match prepare(app, (&flow, by_link), &session).await {
         Ok(leaving) => {
             funnel::consent_started(app, &flow, origin);
             Ok(Left::Now(Box::new((flow, leaving))))
@@ -63,7 +64,11 @@ pub(super) async fn leave(
     }
 }
 
-async fn prepare(app: &Arc<App>, flow: &Flow, session: &Session) -> Result<Leaving, Failure> {
+async fn prepare(
+    app: &Arc<App>,
+    (flow, by_link): (&Flow, bool),
+    session: &Session,
+) -> Result<Leaving, Failure> {
     let product = crate::projects::find(&app.db, &flow.tenant.project).await;
     let product = product.map(|it| it.product().to_owned()).unwrap_or_default();
     if !session.is_live(app.clock.now_ms()) {
@@ -103,14 +108,24 @@ async fn prepare(app: &Arc<App>, flow: &Flow, session: &Session) -> Result<Leavi
     if !left.map_err(|it| ours(it.into()))? {
         return Err(Failure::cancelled());
     }
-    let mut link = None;
-    if session.mode == Mode::Link {
-        let browser = token::base64url("", 32);
-        let bound = store::bind_link(&app.db, session, &token::digest(browser.expose())).await;
-        bound.map_err(|it| ours(it.into()))?;
-        link = Some((session.token_hash, browser));
-    }
+    end_former(app, flow, session).await.map_err(ours)?;
+    let by_link = by_link || session.mode == Mode::Link;
+    let link = if by_link { Some(bind(app, session).await.map_err(ours)?) } else { None };
     Ok(Leaving { url, cookie, link })
+}
+
+/// Not before a new window is on its way: the former one may be open still, and be finished in.
+async fn end_former(app: &App, flow: &Flow, session: &Session) -> Result<()> {
+    let mut tx = app.db.begin().await?;
+    store::end_open_flows(&mut tx, session, Some(&flow.id), &Failure::cancelled()).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Makes this the browser that went on with the link.
+async fn bind(app: &App, session: &Session) -> Result<([u8; 32], Secret)> {
+    let browser = token::base64url("", 32);
+    store::bind_link(&app.db, session, &token::digest(browser.expose())).await?;
+    Ok((session.token_hash, browser))
 }
 
 /// The host where the person will sign in, for recognition. `None` while a part of it is not known.

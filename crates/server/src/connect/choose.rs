@@ -113,7 +113,7 @@ async fn free_token(app: &App, session: &Session) -> Result<ConnectToken> {
 /// What was begun for the former app is over; what has come back from it is not.
 async fn turn(app: &App, session: &Session) -> Result<()> {
     let mut tx = app.db.begin().await?;
-    store::end_open_flows(&mut tx, session, &Failure::cancelled()).await?;
+    store::end_open_flows(&mut tx, session, None, &Failure::cancelled()).await?;
     if !store::set_app(&mut tx, session).await? {
         return Err(error::PAGE_ENDED.into());
     }

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::error::Error;
+use crate::error::{self, Error};
 
 /// Why a flow ended without an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,14 +128,23 @@ impl Failure {
     pub fn of(error: &Error, product: &str) -> Self {
         let kind = error.kind();
         let text: Cow<'static, str> = match kind.code {
-            "different_account" => {
-                "You signed in with another account than the one connected before. Sign in with \
-                 that one, or connect this one as a new account."
-                    .into()
-            }
-            "connect_token_used" => USED.into(),
-            "connect_token_expired" => EXPIRED.into(),
-            "not_found" => "The account that was to be reconnected is gone.".into(),
+            "different_account" => format!(
+                "You signed in with another account than the one connected before. Sign in \
+                     with that one. To add this one as well, go back to {product} and connect it \
+                     there."
+            )
+            .into(),
+            "connect_token_used" => format!(
+                "This page was already used to connect an account. To connect another one, \
+                     go back to {product} and start again."
+            )
+            .into(),
+            "connect_token_expired" => format!(
+                "This page was open for too long, so nothing was connected. Go back to \
+                     {product} and start again."
+            )
+            .into(),
+            "not_found" => GONE.into(),
             "invalid_field" | "credentials_refused" => error.text().to_owned().into(),
             _ => format!(
                 "Something failed on our side, and nothing was connected. Try again; if it stays, \
@@ -145,6 +154,11 @@ impl Failure {
         };
         Self { code: kind.code.into(), text }
     }
+}
+
+/// The account to be reconnected is not there, or not the user's.
+pub(super) fn gone() -> Error {
+    error::NOT_FOUND.saying(GONE)
 }
 
 /// What the error page says.
@@ -157,13 +171,20 @@ pub(super) struct Words {
 }
 
 /// Puts an error into words for a person. `product` is empty where it is not known; `app` is what
-/// was to be connected.
-pub(super) fn words(error: &Error, product: &str, app: Option<&str>) -> Words {
+/// was to be connected. In a frame nobody has seen a link.
+pub(super) fn words(error: &Error, (product, framed): (&str, bool), app: Option<&str>) -> Words {
     let code = error.kind().code;
-    let (title, message, next) = text_of(code);
+    let (title, message, next) = match code {
+        "not_found" if error.text() == GONE => (NO_ACCOUNT, GONE, Next::Back),
+        _ => text_of(code),
+    };
     let (title, message) = match app {
         Some(app) => about(code, app, product).unwrap_or((title.into(), message.into())),
         None => (title.into(), message.into()),
+    };
+    let title = match title.strip_prefix("This link").filter(|_| framed) {
+        Some(rest) => format!("This page{rest}").into(),
+        None => title,
     };
     let next_step: Cow<'static, str> = match (next, product.is_empty()) {
         (Next::Back, true) => "Go back to where you came from and start again.".into(),
@@ -289,7 +310,9 @@ const TEXTS: [(&str, &str, &str, Next); 24] = [
 ];
 
 const USED: &str = "It was already used to connect an account.";
-const EXPIRED: &str = "It was open for too long.";
+const EXPIRED: &str = "It was opened too late, or was open for too long.";
+const GONE: &str = "The account that was to be reconnected is gone.";
+const NO_ACCOUNT: &str = "This account cannot be reconnected";
 const NO_LINK: &str = "This link does not work";
 const NO_END: &str = "This sign-in cannot be finished";
 const NO_FIT: &str = "The answer that came back does not fit, so it was not used.";

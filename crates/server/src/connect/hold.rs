@@ -66,16 +66,9 @@ pub(super) async fn grant(run: Run) -> Result<Secret, Failure> {
     Ok(leading_to(verify_url, &secret))
 }
 
-/// Holds a filled form, which was judged before. Gives the flow, and the address to go to.
-pub(super) async fn form(
-    app: &Arc<App>,
-    session: &Session,
-    (fields, name): (Typed, Option<String>),
-    origin: &Origin,
-) -> Result<(FlowId, Secret)> {
-    let verify_url = verify_url(app, &session.tenant.project).await?;
-    let now_ms = app.clock.now_ms();
-    let flow = Flow {
+/// The flow of a filled form.
+pub(super) fn of_form(session: &Session, now_ms: i64) -> Result<Flow> {
+    Ok(Flow {
         id: FlowId::mint(),
         session: session.id.clone(),
         tenant: session.tenant.clone(),
@@ -90,11 +83,23 @@ pub(super) async fn form(
         asked_scopes: Vec::new(),
         created_at_ms: now_ms,
         expires_at_ms: now_ms + CONFIRM_LIFE_MS,
-    };
+    })
+}
+
+/// Holds a filled form, which was judged before. Gives the flow, and the address to go to.
+pub(super) async fn form(
+    app: &Arc<App>,
+    session: &Session,
+    (fields, name): (Typed, Option<String>),
+    origin: &Origin,
+) -> Result<(FlowId, Secret)> {
+    let verify_url = verify_url(app, &session.tenant.project).await?;
+    let now_ms = app.clock.now_ms();
+    let flow = of_form(session, now_ms)?;
     let kept = Kept { name, ..Kept::of(fields) };
     let secret = token::base64url(CONFIRM_PREFIX, 32);
     let mut tx = app.db.begin().await?;
-    store::end_open_flows(&mut tx, session, &Failure::cancelled()).await?;
+    store::end_open_flows(&mut tx, session, None, &Failure::cancelled()).await?;
     let key = app.keys.user_for_sealing(&mut tx, &flow.tenant, &flow.user, now_ms).await?;
     store::insert_flow(&mut tx, &flow, None).await?;
     write(&mut tx, &flow, (&kept, &key), (&secret, flow.expires_at_ms)).await?;

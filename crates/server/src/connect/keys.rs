@@ -26,6 +26,7 @@ pub(super) enum Taken {
 }
 
 /// Stores what was typed as an account, tried out first if the project asks for it; or holds it.
+/// A form that comes again, its answer lost, is answered with the account that it made.
 ///
 /// # Errors
 /// [`error::INVALID_FIELD`] with the field's name; [`error::CREDENTIALS_REFUSED`] when the app does
@@ -36,6 +37,9 @@ pub(super) async fn connect(
     (typed, name): (Typed, Option<String>),
     origin: &Origin,
 ) -> Result<Taken> {
+    if let Some(account) = made(app, session).await? {
+        return Ok(Taken::Connected(Box::new(account)));
+    }
     let set = session.app_override.as_ref();
     let filled = apps::fill(app, &session.tenant.project, set, typed).await;
     let taken = match filled {
@@ -88,6 +92,15 @@ pub(super) async fn store_held(
     Ok(made)
 }
 
+/// The account that this page's form made before, if it is there still.
+async fn made(app: &App, session: &Session) -> Result<Option<Account>> {
+    let name = session.app()?;
+    let Some(id) = super::store::made(&app.db, session).await? else { return Ok(None) };
+    let user = Some(&*session.external_id);
+    let found = accounts::find(app, &session.tenant, id.as_str(), user).await.ok();
+    Ok(found.filter(|it| it.app_slug == name))
+}
+
 async fn noted_done(app: &App, flow: &Flow, made: &Account) {
     if let Err(error) = super::store::set_done(&app.db, flow, &made.id).await {
         // The account is there all the same; only the first page is not told.
@@ -102,7 +115,26 @@ async fn store(
     origin: &Origin,
 ) -> Result<Account> {
     let token = token(app, session).await?;
-    accounts::connect_keys(app, &token, form(session, session.app()?, (typed, name)), origin).await
+    let flow = hold::of_form(session, app.clock.now_ms())?;
+    let form = form(session, session.app()?, (typed, name));
+    let (own, origin) = (Arc::clone(app), origin.clone());
+    // Apart from the request: a browser that goes away must not leave an account without its note.
+    let stored = app.exchanges.spawn(async move {
+        let made = accounts::connect_keys(&own, &token, form, &origin).await?;
+        if let Err(error) = note(&own, &flow).await {
+            tracing::error!(flow = %flow.id, %error, "the flow of a form could not be noted");
+        } else {
+            noted_done(&own, &flow, &made).await;
+        }
+        Ok(made)
+    });
+    stored.await.unwrap_or_else(|it| Err(error::INTERNAL.logging(it)))
+}
+
+async fn note(app: &App, flow: &Flow) -> sqlx::Result<()> {
+    let mut tx = app.db.begin().await?;
+    super::store::insert_flow(&mut tx, flow, None).await?;
+    tx.commit().await
 }
 
 async fn token(app: &App, session: &Session) -> Result<ConnectToken> {

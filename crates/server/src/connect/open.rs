@@ -5,6 +5,7 @@ use std::sync::Arc;
 use grantkeep_catalog::App as CatalogApp;
 use grantkeep_vault::{Secret, token};
 
+use super::failure::gone;
 use super::{FLOW_LIFE_MS, Mode, SESSION_PREFIX, Session, funnel, own_client, scopes, store};
 use crate::accounts::{self, Account, Binding};
 use crate::app::App;
@@ -30,6 +31,8 @@ pub(super) struct Visit<'a> {
     pub names: Names<'a>,
     pub profile: Option<&'a str>,
     pub hide_close: bool,
+    /// The person came from the list of apps, or goes back to it: no new visit.
+    pub turned: bool,
     pub link: bool,
     pub shown: Shown,
     /// Hash of the cookie that an earlier visit of the link left, if there is one.
@@ -91,7 +94,11 @@ pub(super) async fn open(
     match judge(app, &visit, &token, &project).await {
         Ok((wanted, place)) => {
             let (session, secret) = begin(app, &visit, &token, (wanted.as_ref(), place)).await?;
-            funnel::opened(app, &session, origin);
+            if !visit.turned {
+                funnel::opened(app, &session, origin);
+            } else if wanted.is_some() {
+                funnel::picked(app, &session, origin).await?;
+            }
             let hide_close = visit.hide_close;
             Ok(Opened { session, secret, token, project, wanted, hide_close })
         }
@@ -197,11 +204,7 @@ async fn place(
     let unproved = unproved(settings);
     if visit.link {
         let binding = unproved.ok_or(error::LINKS_OFF)?;
-        let bound = store::link_browser(&app.db, &token.hash).await?;
-        let ours = visit.browser.as_ref().map(<[u8; 32]>::as_slice);
-        if bound.is_some() && bound.as_deref() != ours {
-            return Err(error::CONNECT_TOKEN_USED.into());
-        }
+        free_for(app, &token.hash, visit.browser.as_ref()).await?;
         return Ok((Mode::Link, binding));
     }
     // Without its frame, the page would be a link that nobody allowed.
@@ -217,6 +220,23 @@ async fn place(
     let proved = visit.shown == Shown::InFrame;
     let binding = if proved { Binding::Embedded } else { unproved.unwrap_or(Binding::None) };
     Ok((Mode::Iframe, binding))
+}
+
+/// Whether a browser, known by its cookie's hash, may go on with a token's link: the first that did
+/// keeps it.
+///
+/// # Errors
+/// [`error::CONNECT_TOKEN_USED`].
+pub(super) async fn free_for(
+    app: &App,
+    token: &[u8; 32],
+    browser: Option<&[u8; 32]>,
+) -> Result<()> {
+    let bound = store::link_browser(&app.db, token).await?;
+    if bound.is_some() && bound.as_deref() != browser.map(<[u8; 32]>::as_slice) {
+        return Err(error::CONNECT_TOKEN_USED.into());
+    }
+    Ok(())
 }
 
 /// What stands in for the proof of a frame: the product's backend, where it can be asked; nothing,
@@ -243,8 +263,9 @@ pub(super) async fn wanted(
     let account = match names.account {
         None => None,
         Some(id) => {
-            let found = accounts::find(app, &token.tenant, id, Some(&token.external_id)).await?;
-            Some(found)
+            let found = accounts::find(app, &token.tenant, id, Some(&token.external_id)).await;
+            let is_gone = |it: &Error| it.kind().code == error::NOT_FOUND.code;
+            Some(found.map_err(|it| if is_gone(&it) { gone() } else { it })?)
         }
     };
     let set = app_override.as_ref().and_then(|it| it.oauth_app.as_ref()).map(OAuthAppId::as_str);

@@ -1,5 +1,7 @@
 //! Rendering the pages, each with the headers that keep it safe.
 
+mod window;
+
 use std::collections::BTreeSet;
 
 use askama::Template;
@@ -10,7 +12,6 @@ use grantkeep_vault::token;
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use url::Url;
 
-use super::device::Device;
 use super::failure::{Failure, words};
 use super::fields::{self, Again};
 use super::open::{NotOpened, Opened, Wanted};
@@ -21,6 +22,9 @@ use crate::app::App;
 use crate::error::{self, Error, Result};
 use crate::projects::Project;
 use crate::tenant::Environment;
+use crate::tokens::ConnectToken;
+
+pub(super) use window::{device, opening, start};
 
 /// Seconds that browsers keep to https here (RFC 6797): two years.
 const HSTS: &str = "max-age=63072000; includeSubDomains";
@@ -133,6 +137,7 @@ fn product(project: Option<&Project>) -> view::Product {
         logo: project.filter(|it| it.has_logo).map(|it| format!("/_static/logo/{}", it.id)),
         support_email: project.and_then(|it| it.support_email.clone()),
         privacy_url: project.and_then(|it| it.settings.privacy_url.clone()),
+        terms_url: project.and_then(|it| it.settings.terms_url.clone()),
     }
 }
 
@@ -232,6 +237,7 @@ fn boot(it: &Opened, kind: &'static str) -> view::ConnectBoot {
         scope_profile: it.session.scope_profile.clone(),
         success_url: it.token.success_redirect_uri.clone(),
         error_url: it.token.error_redirect_uri.clone(),
+        window: format!("/connect/window/{}", it.project.id),
         links: open::unproved(&it.project.settings).is_some(),
     }
 }
@@ -239,8 +245,12 @@ fn boot(it: &Opened, kind: &'static str) -> view::ConnectBoot {
 /// Who gets the access, where nothing proves that the reader is that person: he must judge himself.
 fn receiver(it: &Opened) -> Option<String> {
     let unproved = it.session.mode == Mode::Link && it.session.binding == Binding::None;
-    let name = || it.token.external_name.as_ref().unwrap_or(&it.token.external_id).clone();
-    unproved.then(name)
+    unproved.then(|| named(&it.token))
+}
+
+/// What the user is called who gets the access.
+pub(super) fn named(token: &ConnectToken) -> String {
+    token.external_name.as_ref().unwrap_or(&token.external_id).clone()
 }
 
 fn abilities(it: &Opened, wanted: &Wanted) -> Vec<view::Ability> {
@@ -283,26 +293,27 @@ pub(super) fn not_opened(app: &App, it: &NotOpened, framed: bool) -> Result<Resp
         embedded: framed,
         more: None,
     };
-    failed(app, (&it.error, it.app.as_deref()), &around, (origins, &guard))
+    let back = it.token.as_ref().filter(|_| !framed).and_then(|it| it.error_redirect_uri.clone());
+    failed(app, (&it.error, it.app.as_deref()), &around, (origins, &guard, back))
 }
 
 /// An error where nothing is known of the product.
 pub(super) fn plain_error(app: &App, error: &Error) -> Result<Response<Body>> {
     let around = Surroundings { project: None, environment: None, embedded: false, more: None };
-    failed(app, (error, None), &around, (Vec::new(), &CLOSED))
+    failed(app, (error, None), &around, (Vec::new(), &CLOSED, None))
 }
 
 fn failed(
     app: &App,
     (error, named): (&Error, Option<&str>),
     around: &Surroundings<'_>,
-    (origins, guard): (Vec<String>, &Guard<'_>),
+    (origins, guard, back): (Vec<String>, &Guard<'_>, Option<String>),
 ) -> Result<Response<Body>> {
     if error.kind().status >= 500 {
         tracing::error!(code = error.kind().code, log = error.log(), "a page could not be made");
     }
     let product = around.project.map(Project::product).unwrap_or_default();
-    let words = words(error, product, named);
+    let words = words(error, (product, around.embedded), named);
     let boot = view::ErrorBoot {
         mode: if around.embedded { "iframe" } else { "link" },
         target_origins: origins,
@@ -316,73 +327,13 @@ fn failed(
         title: words.title.into_owned(),
         message: words.message.into_owned(),
         next_step: words.next_step.into_owned(),
+        back,
         ask: words.ask,
         subject,
         code: error.kind().code.to_owned(),
     };
     let status = StatusCode::from_u16(error.kind().status);
     answer(app, status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), &page, (&nonce, guard))
-}
-
-/// The first page of a flow's window.
-pub(super) fn start(
-    app: &App,
-    flow: &Flow,
-    project: &Project,
-    found: &CatalogApp,
-) -> Result<Response<Body>> {
-    let around = Surroundings {
-        project: Some(project),
-        environment: Some(flow.tenant.environment),
-        embedded: false,
-        more: None,
-    };
-    // Only a flow that was loosened on purpose takes its ticket from the address.
-    let by_link = flow.binding != Binding::Embedded;
-    let boot = view::FlowBoot {
-        flow: flow.id.as_str().to_owned(),
-        popup: true,
-        state: "starting",
-        by_link,
-    };
-    let nonce = nonce();
-    let page = view::StartPage {
-        page: frame(&around, &nonce, &boot)?,
-        app: shown_app(found),
-        host: authorize::host(found),
-        action: format!("/connect/start/{}", flow.id),
-    };
-    let guard = Guard { leads_to: Some(leads_to(found, project)), ..CLOSED };
-    answer(app, StatusCode::OK, &page, (&nonce, &guard))
-}
-
-/// The code of a device flow.
-pub(super) fn device(
-    app: &App,
-    (flow, held): (&Flow, &Device),
-    project: &Project,
-    found: &CatalogApp,
-) -> Result<Response<Body>> {
-    let around = Surroundings {
-        project: Some(project),
-        environment: Some(flow.tenant.environment),
-        embedded: false,
-        more: None,
-    };
-    let id = flow.id.as_str().to_owned();
-    let boot = view::FlowBoot { flow: id, popup: false, state: "waiting", by_link: false };
-    let host = Url::parse(&held.verification_uri).ok();
-    let host = host.and_then(|it| it.host_str().map(str::to_owned)).unwrap_or_default();
-    let nonce = nonce();
-    let page = view::DevicePage {
-        page: frame(&around, &nonce, &boot)?,
-        app: shown_app(found),
-        user_code: held.user_code.clone(),
-        host,
-        link: held.verification_uri_complete.as_ref().unwrap_or(&held.verification_uri).clone(),
-        again_s: held.interval_s + 1,
-    };
-    answer(app, StatusCode::OK, &page, (&nonce, &CLOSED))
 }
 
 /// The end of a flow, where no redirect was asked for.
@@ -396,7 +347,7 @@ pub(super) fn result(
         project: Some(project),
         environment: Some(flow.tenant.environment),
         embedded: false,
-        more: None,
+        more: Some(assets::More::Window),
     };
     let failure = match &flow.state {
         State::Failed(failure) => Some(failure),
@@ -434,7 +385,7 @@ pub(super) fn connected(app: &App, it: &Opened, account: &Account) -> Result<Res
         project: Some(&it.project),
         environment: Some(it.session.tenant.environment),
         embedded: false,
-        more: None,
+        more: Some(assets::More::Window),
     };
     let boot = view::FlowBoot { flow: String::new(), popup: false, state: "done", by_link: false };
     let nonce = nonce();

@@ -21,7 +21,7 @@ use crate::ids::FlowId;
 use crate::projects;
 use crate::tokens::{self, ConnectToken};
 
-/// Begins a flow; one that this page began before is over.
+/// Begins a flow. One that this page began before is over once a browser leaves with this one.
 ///
 /// # Errors
 /// [`error::INVALID_FIELD`] with the field's name; [`error::CONNECT_TOKEN_USED`] or
@@ -66,7 +66,6 @@ pub(super) async fn start(
         expires_at_ms: now_ms + FLOW_LIFE_MS,
     };
     let mut tx = app.db.begin().await?;
-    store::end_open_flows(&mut tx, session, &Failure::cancelled()).await?;
     let key = app.keys.user_for_sealing(&mut tx, &flow.tenant, &flow.user, now_ms).await?;
     own_client::keep(app, &mut tx, (&client, entered), &mut kept).await?;
     flow.sealed = kept.seal(&key, &flow)?;
@@ -133,7 +132,7 @@ pub(super) async fn cancel(
         return Ok(());
     }
     let mut tx = app.db.begin().await?;
-    store::end_open_flows(&mut tx, session, &Failure::cancelled()).await?;
+    store::end_open_flows(&mut tx, session, None, &Failure::cancelled()).await?;
     tx.commit().await?;
     Ok(())
 }

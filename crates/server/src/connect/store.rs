@@ -443,17 +443,27 @@ pub(super) async fn set_failed(tx: &mut Tx, flow: &Flow, why: &Failure) -> sqlx:
     Ok(done == 1)
 }
 
-/// Ends the flows of a session that have not come back yet.
+/// The account that one of a session's flows led to.
+pub(super) async fn made(db: &Db, session: &Session) -> sqlx::Result<Option<AccountId>> {
+    let sql = "select account_id from connect_flows \
+               where project_id = $1 and session_id = $2 and state = 'done' limit 1";
+    Ok(on!(db.read(), conn => sqlx::query_scalar(sql)
+        .bind(&session.tenant.project).bind(&session.id).fetch_optional(conn).await?))
+}
+
+/// Ends the flows of a session that have not come back yet, all but one.
 pub(super) async fn end_open_flows(
     tx: &mut Tx,
     session: &Session,
+    but: Option<&FlowId>,
     why: &Failure,
 ) -> sqlx::Result<()> {
     let sql = "update connect_flows set state = 'failed', error_code = $3, error = $4, \
                sealed = $5, ticket_hash = null where project_id = $1 and session_id = $2 \
-               and state in ('waiting', 'opened', 'authorizing', 'held')";
+               and id <> $6 and state in ('waiting', 'opened', 'authorizing', 'held')";
     on!(tx.conn(), conn => sqlx::query(sql)
         .bind(&session.tenant.project).bind(&session.id).bind(why.code.as_ref())
-        .bind(why.text.as_ref()).bind(EMPTY).execute(conn).await?.rows_affected());
+        .bind(why.text.as_ref()).bind(EMPTY)
+        .bind(but.map(FlowId::as_str).unwrap_or_default()).execute(conn).await?.rows_affected());
     Ok(())
 }

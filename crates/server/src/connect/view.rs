@@ -36,6 +36,14 @@ pub struct Product {
     pub logo: Option<String>,
     pub support_email: Option<String>,
     pub privacy_url: Option<String>,
+    pub terms_url: Option<String>,
+}
+
+impl Product {
+    /// Whether anything stands at the foot of the page.
+    pub fn has_foot(&self) -> bool {
+        self.support_email.is_some() || self.privacy_url.is_some() || self.terms_url.is_some()
+    }
 }
 
 /// The app that is to be connected.
@@ -317,10 +325,19 @@ pub struct StartPage {
     pub host: Option<String>,
     /// Where the ticket is posted: the page's own path.
     pub action: String,
+    /// The user who gets the access, where the address may have been handed to anybody.
+    pub receiver: Option<String>,
 }
 
-/// `GET /connect/device/{flow}`: the code to be entered at the app. Loads itself again until the
-/// flow has ended.
+/// `GET /connect/window/{project}`: what the popup shows until its flow has begun.
+#[derive(Template)]
+#[template(path = "connect/window.html")]
+pub struct WindowPage {
+    pub page: Frame,
+}
+
+/// `GET /connect/device/{flow}`: the code to be entered at the app. Asks in the background until
+/// the flow has ended; loads itself again without scripts.
 #[derive(Template)]
 #[template(path = "connect/device.html")]
 pub struct DevicePage {
@@ -331,7 +348,7 @@ pub struct DevicePage {
     pub host: String,
     /// The address itself, with the code in it where the app offers that.
     pub link: String,
-    /// Seconds until the page is loaded again.
+    /// Seconds until it asks again.
     pub again_s: u64,
 }
 
@@ -364,6 +381,8 @@ pub struct ErrorPage {
     pub message: String,
     /// What to do now.
     pub next_step: String,
+    /// Where the product takes the person in, who came by a link.
+    pub back: Option<String>,
     /// Whether only the product's makers can mend it.
     pub ask: bool,
     /// Of a mail to them, as it stands in a URL.
@@ -388,6 +407,8 @@ pub struct ConnectBoot {
     pub scope_profile: Option<String>,
     pub success_url: Option<String>,
     pub error_url: Option<String>,
+    /// What a window shows before its flow has begun.
+    pub window: String,
     /// Whether a window that lost its page may be given its ticket by a link.
     pub links: bool,
 }

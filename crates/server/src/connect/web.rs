@@ -12,14 +12,14 @@ use grantkeep_vault::{Secret, token};
 use super::authorize::{self, Leaving, Left};
 use super::callback::{Came, Return};
 use super::fields::Again;
-use super::open::{Names, Opened, Shown, Visit, open};
+use super::open::{self, Names, Opened, Shown, Visit};
 use super::{
     FLOW_LIFE_MS, Flow, Session, State as FlowState, callback, choose, device, landing, pages,
 };
 use crate::app::App;
 use crate::callers::Origin;
 use crate::error::{self, Error, Result};
-use crate::ids::FlowId;
+use crate::ids::{FlowId, ProjectId};
 use crate::query::Query;
 use crate::{accounts, apps, projects, tokens};
 
@@ -47,34 +47,43 @@ pub(crate) async fn page(
     let shown = shown(&headers);
     let link = query.flag("connectLink").ok().flatten().unwrap_or_default();
     let visited = match visit(&app, &query, &headers, (shown, link)) {
-        Ok(visit) => open(&app, visit, &origin(from)).await,
+        Ok(visit) => open::open(&app, visit, &origin(from)).await,
         Err(error) => Err(error.into()),
     };
     finish(
         &app,
         match visited {
-            Ok(opened) => show(&app, &opened, ("", 0)).await,
+            Ok(opened) => show(&app, &opened, (came_from(&query), 0)).await,
             Err(refused) => pages::not_opened(&app, &refused, !link && shown != Shown::OnTop),
         },
     )
 }
 
-/// The question, or the list where it is not yet known of which app.
+/// What the list was searched for, if the page is one that the list led to, or the list again.
+fn came_from(query: &Query) -> Option<&str> {
+    query.all("q").next()
+}
+
+/// The question, or the list where it is not yet known of which app. `listed` is what the list was
+/// searched for, if there was one.
 pub(super) async fn show(
     app: &Arc<App>,
     it: &Opened,
-    (query, from): (&str, usize),
+    (listed, from): (Option<&str>, usize),
 ) -> Result<Response<Body>> {
     let Some(wanted) = &it.wanted else {
         let of = (&it.token, it.session.binding, it.session.own_client);
+        let query = listed.unwrap_or_default();
         return pages::list(app, it, choose::list(app, of, query, from).await?);
     };
+    let free = it.token.app_slug.is_none() && it.session.reconnect.is_none();
+    let listed = listed.filter(|_| free);
     // Whoever reconnects finds what he typed before, but for secrets.
     let typed = match &wanted.account {
         Some(account) => accounts::entered(app, account, &wanted.app).await,
         None => BTreeMap::default(),
     };
-    pages::question(app, (it, wanted), &Again { typed, ..Again::default() }, None)
+    pages::question(app, (it, wanted), &Again { typed, ..Again::default() }, listed)
 }
 
 fn visit<'a>(
@@ -84,7 +93,6 @@ fn visit<'a>(
     (shown, link): (Shown, bool),
 ) -> Result<Visit<'a>> {
     let token = query.one("token")?.ok_or(error::CONNECT_TOKEN_UNKNOWN)?;
-    let browser = cookie(headers, &link_cookie_name(app, &token::digest(token)));
     Ok(Visit {
         token,
         names: Names {
@@ -96,14 +104,20 @@ fn visit<'a>(
         },
         profile: query.one("oauthScopeProfile")?,
         hide_close: query.flag("hideClose").ok().flatten().unwrap_or_default(),
+        turned: came_from(query).is_some(),
         link,
         shown,
-        browser: browser.map(|it| token::digest(&it)),
+        browser: link_browser(app, headers, &token::digest(token)),
     })
 }
 
 fn wish(query: &Query, names: [&str; 2]) -> bool {
     names.into_iter().any(|name| query.flag(name).ok().flatten().unwrap_or_default())
+}
+
+/// Hash of the cookie of a browser that went on with a token's link before.
+fn link_browser(app: &App, headers: &HeaderMap, token: &[u8; 32]) -> Option<[u8; 32]> {
+    cookie(headers, &link_cookie_name(app, token)).map(|it| token::digest(&it))
 }
 
 /// What the browser says that it loads the page into (Fetch Metadata).
@@ -143,15 +157,32 @@ pub(crate) async fn start_page(
 
 async fn start_of(app: &Arc<App>, flow: &str) -> Result<Response<Body>> {
     let id = FlowId::parse(flow).ok_or(error::TICKET_INVALID)?;
-    let (flow, _) = authorize::opened(app, &id).await?;
+    let (flow, session) = authorize::opened(app, &id).await?;
+    let token = tokens::find_by_hash(app, &session.token_hash).await?;
+    let receiver = pages::named(&token.ok_or(error::TICKET_INVALID)?);
     let project = projects::find(&app.db, &flow.tenant.project).await?;
     let found = apps::find(app, &flow.tenant.project, &flow.app_slug).await?;
-    pages::start(app, &flow, &project, &found)
+    pages::start(app, (&flow, receiver), &project, &found)
+}
+
+/// `GET /connect/window/{project}`: what a window shows until its flow has begun.
+pub(crate) async fn window(
+    State(app): State<Arc<App>>,
+    Path(project): Path<String>,
+) -> Response<Body> {
+    let page = async {
+        let id = ProjectId::parse(&project).ok_or(error::NOT_FOUND)?;
+        pages::opening(&app, &projects::find(&app.db, &id).await?)
+    };
+    finish(&app, page.await)
 }
 
 #[derive(serde::Deserialize)]
 pub(crate) struct TicketForm {
     ticket: String,
+    /// `link`: it stood in the address.
+    #[serde(default)]
+    by: String,
 }
 
 /// `POST /connect/start/{flow}`: with the ticket, on to the provider. Here the browser gets its
@@ -165,7 +196,15 @@ pub(crate) async fn start(
 ) -> Response<Body> {
     let left = match (from_our_page(&app, &headers), FlowId::parse(&flow), form) {
         (true, Some(id), Ok(Form(form))) => {
-            authorize::leave(&app, &id, &form.ticket, &origin(from)).await
+            let by_link = form.by == "link";
+            let own = if by_link { own_link(&app, &id, &headers).await } else { Ok(()) };
+            match own {
+                Ok(()) => {
+                    let ticket = (&*form.ticket, by_link);
+                    authorize::leave(&app, &id, ticket, &origin(from)).await
+                }
+                Err(error) => Err(error),
+            }
         }
         _ => Err(error::TICKET_INVALID.into()),
     };
@@ -175,6 +214,13 @@ pub(crate) async fn start(
         Err(error) => Err(error),
     };
     finish(&app, answer)
+}
+
+/// A flow's link, like a page's, is for the first browser that went on with it.
+async fn own_link(app: &Arc<App>, flow: &FlowId, headers: &HeaderMap) -> Result<()> {
+    let (_, session) = authorize::opened(app, flow).await?;
+    let browser = link_browser(app, headers, &session.token_hash);
+    open::free_for(app, &session.token_hash, browser.as_ref()).await
 }
 
 /// Whether a form was sent by a page of ours. With `no-referrer` browsers send `Origin: null`, so

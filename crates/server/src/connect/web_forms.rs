@@ -1,5 +1,5 @@
-//! `POST /connect/page`: the page's own forms. An app is chosen from the list with one, and in a
-//! browser without scripts everything is done with them. The page stays the same session.
+//! `POST /connect/page`: the page's own forms, with which everything is done in a browser without
+//! scripts. The page stays the same session.
 
 use std::sync::Arc;
 
@@ -126,7 +126,7 @@ async fn done(
     }
     let free = choose::leave(app, &session).await?;
     let from = sent.one("from").and_then(|it| it.parse().ok()).unwrap_or_default();
-    Ok(web::show(app, &opened(free).await?, (query, from)).await?)
+    Ok(web::show(app, &opened(free).await?, (Some(query), from)).await?)
 }
 
 /// The question's form, as a browser without scripts sends it. In a frame there is no such form:
@@ -169,7 +169,7 @@ async fn signed_in(
     origin: &Origin,
 ) -> Result<Response<Body>> {
     let (flow, ticket) = start::start(app, session, typed, profile).await?;
-    match authorize::leave(app, &flow.id, ticket.expose(), origin).await? {
+    match authorize::leave(app, &flow.id, (ticket.expose(), false), origin).await? {
         Left::Now(it) => depart(app, &it.0, &it.1),
         Left::Not(over) => end(app, &over.0, &over.1).await,
     }

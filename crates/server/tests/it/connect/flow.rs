@@ -240,6 +240,32 @@ async fn b_13_a_reconnect_keeps_the_id_and_the_person() {
 }
 
 #[tokio::test]
+async fn a_window_that_was_given_up_can_be_finished_in_until_the_next_has_left() {
+    for world in worlds().await {
+        world.oauth_app("rotating").await;
+        let token = world.connect_token("u").await;
+        let browser = Browser::new(&world);
+        let page = browser.page(&token, "sim_rotating").await;
+        let former = page.start().await;
+        let back = browser.consent(&former).await;
+        let next = page.start().await;
+        browser.visit(&back).await;
+        let status = page.status(&next.flow).await;
+        assert_eq!(status["state"], "done", "the page asks for the newer: {status}");
+        assert_eq!(status["account_id"], page.status(&former.flow).await["account_id"]);
+
+        let token = world.connect_token("u").await;
+        let page = browser.page(&token, "sim_rotating").await;
+        let former = page.start().await;
+        let back = browser.consent(&former).await;
+        browser.leave(&page.start().await).await;
+        browser.visit(&back).await;
+        assert_eq!(page.status(&former.flow).await["code"], "cancelled");
+        assert_eq!(world.count("select count(*) from accounts").await, 1);
+    }
+}
+
+#[tokio::test]
 async fn a_token_connects_one_account() {
     for world in worlds().await {
         world.oauth_app("rotating").await;

@@ -4,7 +4,7 @@ use grantkeep::projects::{Change, update};
 use grantkeep_simulator::{Endpoint, Fault, Times};
 use serde_json::json;
 
-use super::browser::Browser;
+use super::browser::{Browser, code_on};
 use crate::world::{World, worlds};
 
 async fn ask_for_tests(world: &World) {
@@ -43,7 +43,12 @@ async fn a_key_is_tried_out_and_kept() {
         assert_eq!(account["app"]["name_slug"], "sim_keys");
         assert_eq!(account["binding"], "embedded");
         assert!(account["name"].is_string(), "{account}");
-        assert_eq!(send("sim_live_demo").await.code(), "connect_token_used");
+        // Its answer was lost, and the person presses again.
+        let again = send("sim_live_demo").await;
+        assert_eq!((again.status.as_u16(), again.text), (200, reply.text));
+        assert_eq!(world.count("select count(*) from accounts").await, 1);
+        let elsewhere = browser.frame(&token, "sim_keys", "").await;
+        assert_eq!(code_on(&elsewhere), "connect_token_used", "another page gets nothing");
     }
 }
 

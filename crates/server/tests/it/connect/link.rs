@@ -4,7 +4,7 @@ use grantkeep::projects::{Change, Settings, update};
 use serde_json::{Value, json};
 
 use super::browser::{Browser, code_on};
-use crate::world::{Reply, World, worlds};
+use crate::world::{Reply, World, read, worlds};
 
 const SUCCESS: &str = "https://product.example/done?from=grantkeep";
 const FAILURE: &str = "https://product.example/failed";
@@ -172,5 +172,98 @@ async fn a_window_that_lost_its_page_goes_on_by_a_link_only_where_links_are_allo
         let account = world.get(&world.path(&format!("/accounts/{id}"))).await.json();
         assert_eq!(account["binding"], "none");
         assert_eq!(page.call("link", body).await.status, 410, "the token is used up");
+    }
+}
+
+#[tokio::test]
+async fn b_10_a_windows_link_names_who_receives_the_access_and_is_its_first_browsers() {
+    for world in worlds().await {
+        allow_links(&world).await;
+        world.oauth_app("rotating").await;
+        let (one, two) = (Browser::new(&world), Browser::new(&world));
+        let more = json!({ "external_user_name": "Mallory <1>" });
+        let token = world.connect_token_with("mallory", more).await;
+        let page = one.page(&token, "sim_rotating").await;
+        let proved = page.start().await;
+        let window = one.visit(&proved.path).await.text;
+        assert!(!window.contains(r#"class="receiver""#), "a frame of the product proved him");
+
+        let loosened = page.call("link", json!({ "flow": proved.flow })).await;
+        let window = two.visit(&proved.path).await.text;
+        let (_, block) = window.split_once(r#"class="receiver""#).unwrap();
+        assert!(block.contains("Mallory &#60;1&#62;") && block.contains("Acme"), "{block}");
+        assert!(block.contains("Continue to Lumen Chat"), "{block}");
+        let by_link = async |browser: &Browser<'_>, reply: &Reply| {
+            let started = super::browser::Page::started(reply);
+            let url = format!("{}{}", world.url, started.path);
+            let post = browser.http.post(url).form(&[("ticket", &*started.ticket), ("by", "link")]);
+            read(post.header("sec-fetch-site", "same-origin")).await
+        };
+        assert_eq!(by_link(&two, &loosened).await.status, 303);
+        // The next link of the same token is for that browser too.
+        let next = page.start().await;
+        let loosened = page.call("link", json!({ "flow": next.flow })).await;
+        let refused = by_link(&one, &loosened).await;
+        assert_eq!(
+            (refused.status.as_u16(), code_on(&refused).as_str()),
+            (410, "connect_token_used")
+        );
+        assert_eq!(by_link(&two, &loosened).await.status, 303);
+    }
+}
+
+#[tokio::test]
+async fn an_ended_link_leads_back_to_the_product() {
+    for world in worlds().await {
+        allow_links(&world).await;
+        world.oauth_app("rotating").await;
+        let browser = Browser::new(&world);
+        let back = format!("href=\"{FAILURE}\"");
+        let mut more = redirects();
+        more["expires_in"] = json!(60);
+        let token = world.connect_token_with("u", more).await;
+        let page = browser.shown(browser.link(&token, "sim_rotating", "").await);
+        world.app.clock.shift(61_000);
+        let late = page.call("start", json!({ "fields": {} })).await.json();
+        assert_eq!(late["code"], "connect_token_expired");
+        let text = late["error"].as_str().unwrap();
+        assert!(text.contains("open for too long") && text.contains("Go back to Acme"), "{text}");
+        let reply = browser.link(&token, "sim_rotating", "").await;
+        assert_eq!(code_on(&reply), "connect_token_expired");
+        assert!(reply.text.contains("This link has expired"), "{}", reply.text);
+        assert!(reply.text.contains(&back), "{}", reply.text);
+        // In a frame nobody has seen a link, and the product is around it.
+        let framed = browser.frame(&token, "sim_rotating", "").await.text;
+        assert!(framed.contains("This page has expired") && !framed.contains(&back), "{framed}");
+        let token = world.connect_token_with("u", json!({ "expires_in": 60 })).await;
+        world.app.clock.shift(61_000);
+        assert!(!browser.link(&token, "sim_rotating", "").await.text.contains("href=\"https:"));
+    }
+}
+
+#[tokio::test]
+async fn a_result_can_be_loaded_again_at_its_own_address() {
+    for world in worlds().await {
+        allow_links(&world).await;
+        world.oauth_app("rotating").await;
+        let browser = Browser::new(&world);
+        for deny in [false, true] {
+            let token = world.connect_token("u").await;
+            let page = browser.shown(browser.link(&token, "sim_rotating", "").await);
+            let started = page.start().await;
+            let provider = browser.leave(&started).await;
+            let back = if deny {
+                world.provider.deny(&provider, "ada").unwrap()
+            } else {
+                world.provider.approve(&provider, "ada").unwrap()
+            };
+            let reply = browser.visit(&back).await;
+            assert_eq!(super::browser::boot(&reply.text)["flow"], started.flow.as_str());
+            let other = Browser::new(&world);
+            let again = other.visit(&format!("/connect/result/{}", started.flow)).await;
+            assert_eq!(again.status, 200, "{}", again.text);
+            let words = if deny { "is not connected" } else { "is connected" };
+            assert!(reply.text.contains(words) && again.text.contains(words), "{}", again.text);
+        }
     }
 }

@@ -161,6 +161,36 @@ async fn an_app_is_chosen_and_connected_in_the_same_session() {
     }
 }
 
+/// As the script does it: no form, so nothing in the history that would be sent again.
+#[tokio::test]
+async fn an_app_is_chosen_by_the_pages_own_address() {
+    for world in worlds().await {
+        world.oauth_app("rotating").await;
+        let token = world.connect_token("u").await;
+        let browser = Browser::new(&world);
+        let list = list_page(&browser, &token).await;
+        let reply = browser.frame(&token, "sim_rotating", "&q=lumen").await;
+        let page = browser.shown(reply);
+        assert!(page.reply.text.contains("All apps"), "{}", page.reply.text);
+        assert!(page.reply.text.contains("name=\"q\" value=\"lumen\""), "{}", page.reply.text);
+        assert_eq!(list.call("start", json!({ "fields": {} })).await.code(), "page_ended");
+        let back = browser.shown(browser.frame(&token, "", "&q=lumen").await).reply.text;
+        assert!(back.contains("value=\"sim_rotating\""), "{back}");
+        assert!(!back.contains("value=\"sim_keys\""), "the search is kept");
+        let any = browser.shown(browser.frame(&token, "sim_keys", "&q=").await).reply.text;
+        assert!(any.contains("All apps"));
+        world.app.audit.settle().await;
+        let steps: Vec<String> = grantkeep::on!(world.app.db.read(), conn => sqlx::query_scalar(
+            "select action from audit_events where action like 'connect.%' order by action")
+            .fetch_all(conn).await.unwrap());
+        assert_eq!(steps, ["connect.opened", "connect.picked", "connect.picked"]);
+        // A token for one app leaves no choice, whatever stands in the address.
+        let fixed = world.connect_token_with("u", json!({ "app_id": "sim_keys" })).await;
+        let page = browser.shown(browser.frame(&fixed, "", "&q=x").await).reply.text;
+        assert!(!page.contains("All apps"));
+    }
+}
+
 #[tokio::test]
 async fn a_token_may_list_the_apps_that_it_connects() {
     for world in worlds().await {

@@ -1,7 +1,7 @@
 //! When the page is shown, to whom, and with which headers.
 
 use grantkeep::apps::{Edit, create_oauth_app};
-use grantkeep::projects::Settings;
+use grantkeep::projects::{Change, Settings, update};
 use serde_json::json;
 
 use super::browser::{Browser, code_on, connect};
@@ -128,8 +128,10 @@ async fn rows_31_to_33_what_is_not_yours_does_not_exist() {
         let random = page("&oauthAppId=oa_AAAAAAAAAAAAAA".into()).await;
         assert_eq!(random.0, refused(404, "not_found"));
         assert_eq!(page(format!("&oauthAppId={}", foreign.id)).await, random);
-        assert_eq!(page("&accountId=apn_AAAAAAAAAAAAAA".into()).await, random);
-        assert_eq!(page(format!("&accountId={others_account}")).await, random);
+        let gone = page("&accountId=apn_AAAAAAAAAAAAAA".into()).await;
+        assert_eq!(gone.0, refused(404, "not_found"));
+        assert!(gone.1.contains("The account that was to be reconnected is gone"), "{}", gone.1);
+        assert_eq!(page(format!("&accountId={others_account}")).await, gone);
     }
 }
 
@@ -176,6 +178,41 @@ async fn the_page_says_what_is_asked_in_words() {
         assert!(page.reply.text.contains(text.as_str()), "{text}");
     }
     assert!(page.reply.text.len() < 20_000, "{} bytes", page.reply.text.len());
+}
+
+#[tokio::test]
+async fn the_products_addresses_stand_at_the_foot() {
+    for world in worlds().await {
+        let (privacy, terms) = ("https://acme.example/privacy", "https://acme.example/terms");
+        let settings = Settings {
+            privacy_url: Some(privacy.to_owned()),
+            terms_url: Some(terms.to_owned()),
+            ..Settings::default()
+        };
+        let change = Change { settings: Some(settings), ..Change::default() };
+        update(&world.app, &world.project.id, change).await.unwrap();
+        let token = world.connect_token("u").await;
+        let page = Browser::new(&world).page(&token, "sim_keys").await.reply.text;
+        let (_, foot) = page.split_once(r#"class="foot""#).unwrap();
+        for (url, word) in [(privacy, "Privacy"), (terms, "Terms")] {
+            assert!(foot.contains(&format!("href=\"{url}\"")) && foot.contains(word), "{foot}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_window_has_a_page_before_its_flow_begins() {
+    for world in worlds().await {
+        world.oauth_app("rotating").await;
+        let token = world.connect_token("u").await;
+        let browser = Browser::new(&world);
+        let page = browser.page(&token, "sim_rotating").await;
+        let window = browser.visit(page.boot["window"].as_str().unwrap()).await;
+        assert_eq!(window.status, 200);
+        assert!(window.text.contains("go back to <bdi>Acme</bdi>"), "{}", window.text);
+        assert_eq!(window.headers["x-frame-options"], "DENY");
+        assert_eq!(browser.visit("/connect/window/proj_AAAAAAA").await.status, 404);
+    }
 }
 
 #[tokio::test]
