@@ -71,6 +71,35 @@ browserTest('the list by keyboard alone', {}, async ({ page }) => {
   assert.equal(await search(page).inputValue(), 'harbor', 'what was searched for is kept');
 });
 
+browserTest('in a frame Back leaves no broken page behind', {}, async ({ page }) => {
+  await page.goto(stage.server.url);
+  const frame = await embed(page, stage, stage.page(await acme.token()));
+  const before = await page.evaluate(() => history.length);
+  for (let round = 0; round < 2; round += 1) {
+    await search(frame).fill('lumen');
+    await option(frame, NAME).click();
+    await button(frame, `Continue to ${NAME}`).waitFor();
+    await button(frame, 'All apps').click();
+    await option(frame, NAME).waitFor();
+  }
+  assert.equal(await page.evaluate(() => history.length), before, 'one entry for all of it');
+  assert.ok(page.frames().every((it) => !it.url().startsWith('chrome-error:')));
+  await page.goBack();
+  await page.waitForURL((url) => url.origin === stage.server.url);
+});
+
+browserTest('as a link Back from the app meets no form to be sent again', {}, async ({ page }) => {
+  await page.goto(stage.page(await open.token(), '', { connectLink: 'true' }));
+  await search(page).fill('lumen');
+  await option(page, NAME).click();
+  await button(page, `Continue to ${NAME}`).click();
+  await page.locator('input[name=user]').first().waitFor();
+  await page.goBack();
+  await button(page, `Continue to ${NAME}`).click();
+  await decide(page);
+  await page.getByRole('heading', { name: `${NAME} is connected` }).waitFor();
+});
+
 browserTest('a search that finds nothing says what to do', {}, async ({ page }) => {
   const frame = await embed(page, stage, stage.page(await acme.token()));
   await search(frame).fill('no such thing <b>');
@@ -101,8 +130,9 @@ browserTest('a page that was opened elsewhere says so', {}, async ({ page, newPa
   await (await newPage()).goto(address);
   await search(page).fill('harbor');
   await page.getByRole('alert').getByText('opened again').waitFor();
+  // Whoever chooses all the same opens it once more.
   await page.getByRole('option').first().click();
-  await page.getByRole('heading', { name: 'This page was opened again elsewhere' }).waitFor();
+  await page.getByRole('heading', { name: 'wants to connect' }).waitFor();
 });
 
 const PLAIN = { context: { javaScriptEnabled: false } };
@@ -122,6 +152,14 @@ browserTest('without scripts: search, choose, sign in', PLAIN, async ({ page }) 
   await button(page, `Continue to ${NAME}`).click();
   await decide(page);
   await page.getByRole('heading', { name: `${NAME} is connected` }).waitFor();
+});
+
+browserTest('without scripts nothing is shown that needs them', PLAIN, async ({ page }) => {
+  const token = await open.token({ error_redirect_uri: `${stage.product.url}/failed` });
+  await page.goto(stage.page(token, 'sim_keys', { connectLink: 'true' }));
+  await page.getByLabel('API key', { exact: true }).waitFor();
+  const dead = page.locator('[data-do]:not(section *), .box [data-do]');
+  assert.equal(await dead.filter({ visible: true }).count(), 0);
 });
 
 browserTest('without scripts: a key, refused and taken', PLAIN, async ({ page }) => {

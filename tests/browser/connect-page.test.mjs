@@ -1,10 +1,9 @@
 // The connect page itself: in a frame, as a link, with a key, for everyone.
 import assert from 'node:assert/strict';
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { after, before } from 'node:test';
 import axe from 'axe-core';
 import { browserTest, closeBrowser } from './harness.mjs';
+import { picture } from './looks.mjs';
 import { button, decide, embed, heard, press, startStage, told } from './stage.mjs';
 
 const APP = 'sim_rotating';
@@ -49,6 +48,68 @@ browserTest('a connect link without addresses ends on a page of ours', {}, async
   await decide(page);
   await page.getByRole('heading', { name: `${NAME} is connected` }).waitFor();
   assert.equal(new URL(page.url()).search, '', 'no code stays in the address');
+  await page.reload();
+  await page.getByRole('heading', { name: `${NAME} is connected` }).waitFor();
+});
+
+browserTest('an answer that was lost: the key is sent again', {}, async ({ page }) => {
+  const frame = await embed(page, stage, stage.page(await acme.token(), 'sim_keys'));
+  await frame.getByLabel('API key', { exact: true }).fill('sim_live_demo');
+  let lost = 0;
+  await page.route('**/connect/session/account', async (route) => {
+    if (lost) return route.continue();
+    lost += 1;
+    await route.fetch();
+    return route.abort();
+  });
+  await button(frame, 'Connect Harbor Mail').click();
+  await frame.getByText('We could not reach the server').first().waitFor();
+  await button(frame, 'Connect Harbor Mail').click();
+  const { authProvisionId } = await told(page, 'success');
+  assert.equal((await acme.account(authProvisionId)).app.name_slug, 'sim_keys');
+});
+
+browserTest('without a close button Esc closes nothing', {}, async ({ page }) => {
+  const bare = { hideClose: 'true' };
+  const frame = await embed(page, stage, stage.page(await acme.token(), APP, bare));
+  await button(frame, `Continue to ${NAME}`).focus();
+  await page.keyboard.press('Escape');
+  await page.waitForTimeout(300);
+  assert.deepEqual(await heard(page), []);
+  const token = await open.token({ error_redirect_uri: `${stage.product.url}/failed` });
+  await page.goto(stage.page(token, 'sim_keys', { connectLink: 'true', ...bare }));
+  await page.getByLabel('API key', { exact: true }).fill('x');
+  await page.keyboard.press('Escape');
+  // Nor where it has no address to lead to.
+  await page.waitForTimeout(100);
+  assert.equal(await page.locator('[data-view]').getAttribute('data-view'), 'ask');
+  await page.goto(stage.page(await open.token(), 'sim_keys', { connectLink: 'true' }));
+  await page.getByLabel('API key', { exact: true }).fill('x');
+  await page.keyboard.press('Escape');
+  await page.waitForTimeout(100);
+  assert.equal(await page.locator('[data-view]').getAttribute('data-view'), 'ask');
+});
+
+browserTest('a token that ends while the page is open', {}, async ({ page }) => {
+  const more = { expires_in: 2, error_redirect_uri: `${stage.product.url}/failed` };
+  await page.goto(stage.page(await open.token(more), APP, { connectLink: 'true' }));
+  await page.waitForTimeout(2200);
+  await button(page, `Continue to ${NAME}`).click();
+  const why = page.getByRole('heading', { name: `${NAME} is not connected` });
+  await why.waitFor();
+  assert.equal(await why.getAttribute('aria-describedby'), 'why');
+  await page.getByText('This page was open for too long').waitFor();
+  await picture(page, 'late');
+  await button(page, 'Leave').click();
+  await page.waitForURL(more.error_redirect_uri);
+  // The link itself says so too, and leads back.
+  const late = await open.token({ ...more, expires_in: 1 });
+  await page.waitForTimeout(1200);
+  await page.goto(stage.page(late, APP, { connectLink: 'true' }));
+  await page.getByRole('heading', { name: 'This link has expired' }).waitFor();
+  await picture(page, 'late-link');
+  await page.getByRole('link', { name: 'Go back to Acme' }).click();
+  await page.waitForURL(more.error_redirect_uri);
 });
 
 browserTest('a key: refused, then taken', {}, async ({ page }) => {
@@ -94,7 +155,7 @@ browserTest('row 29 the page on top says where it belongs', {}, async ({ page })
 
 browserTest('an unknown token is told in the frame, and the product', {}, async ({ page }) => {
   const frame = await embed(page, stage, stage.page('ctok_' + '0'.repeat(32), APP));
-  await frame.getByRole('heading', { name: 'This link does not work' }).waitFor();
+  await frame.getByRole('heading', { name: 'This page does not work' }).waitFor();
   await told(page, 'error');
   await frame.locator('.acts [data-do=close]').click();
   await told(page, 'close');
@@ -124,14 +185,6 @@ for (const [look, context] of LOOKS) {
     await picture(page, `${look}-error`);
     await withoutViolations(page);
   });
-}
-
-/** Kept only where a folder for pictures is named. */
-async function picture(page, name) {
-  const folder = process.env.GRANTKEEP_SCREENSHOTS;
-  if (!folder) return;
-  await mkdir(folder, { recursive: true });
-  await page.screenshot({ path: join(folder, `${name}.png`) });
 }
 
 async function withoutViolations(page) {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
 import { browserTest, closeBrowser } from './harness.mjs';
+import { picture } from './looks.mjs';
 import { button, decide, embed, heard, press, startStage, told } from './stage.mjs';
 
 const APP = 'sim_rotating';
@@ -85,10 +86,9 @@ browserTest('the window is closed half-way and opened again', {}, async ({ page 
   const frame = await embed(page, stage, stage.page(await acme.token(), APP));
   const first = await press(page, frame, NAME);
   await first.locator('input[name=user]').first().waitFor();
-  // Later than a provider's page that cuts its opener off would look closed.
-  await page.waitForTimeout(4200);
   await first.close();
-  await frame.getByRole('heading', { name: 'Your sign-in window was closed' }).waitFor();
+  await frame.getByRole('heading', { name: 'We cannot see your sign-in window' }).waitFor();
+  await picture(page, 'closed');
   const opened = page.waitForEvent('popup');
   await button(frame, 'Open the window again').click();
   await decide(await opened);
@@ -99,12 +99,44 @@ browserTest('popups blocked: a link instead', {}, async ({ page }) => {
   await page.addInitScript(() => { window.open = () => null; });
   const frame = await embed(page, stage, stage.page(await acme.token(), APP));
   await button(frame, `Continue to ${NAME}`).click();
-  await frame.getByRole('heading', { name: 'Your browser stopped the window' }).waitFor();
+  await frame.getByRole('heading', { name: 'The window could not be reached' }).waitFor();
   const opened = page.context().waitForEvent('page');
   await frame.locator('#by-hand').click();
   await decide(await opened);
   const success = await told(page, 'success');
   assert.equal((await acme.account(success.authProvisionId)).binding, 'embedded');
+});
+
+browserTest('cut off by the app, and finished in all the same', {}, async ({ page }) => {
+  const frame = await embed(page, stage, stage.page(await acme.token(), APP));
+  const window = await press(page, frame, NAME);
+  await window.locator('input[name=user][value=ada]').check();
+  // Later than any page would be cut off at once.
+  await page.waitForTimeout(4200);
+  const apart = { endpoint: 'pages', fault: 'coop_same_origin', times: { next: 8 } };
+  await stage.fault('rotating', apart);
+  await window.locator('button.primary[type=submit]').click();
+  await frame.getByRole('heading', { name: 'We cannot see your sign-in window' }).waitFor();
+  // The next window is kept from leaving: so the former one still counts.
+  await page.context().route('**/connect/start/**', (route) => route.abort());
+  const opened = page.waitForEvent('popup');
+  await button(frame, 'Open the window again').click();
+  const next = await opened;
+  await window.locator('button[name=decision][value=allow]').click();
+  await told(page, 'success');
+  if (!next.isClosed()) await next.waitForEvent('close');
+});
+
+browserTest('a window that nobody can reach says where to go', {}, async ({ page }) => {
+  await embed(page, stage, stage.page(await acme.token(), APP), '/apart');
+  const frame = page.frameLocator('iframe');
+  const opened = page.context().waitForEvent('page');
+  await button(frame, `Continue to ${NAME}`).click();
+  await frame.getByRole('heading', { name: 'The window could not be reached' }).waitFor();
+  await picture(page, 'unreached');
+  const orphan = await opened;
+  await orphan.getByText('close this window and go back to Acme').waitFor();
+  await picture(orphan, 'window');
 });
 
 browserTest('b-09 a product that keeps its windows apart is told', {}, async ({ page }) => {
@@ -126,9 +158,31 @@ browserTest('b-09 the same where links are allowed: goes on by a link', {}, asyn
   await frame.getByRole('heading', { name: 'Go on with this link' }).waitFor();
   const opened = page.context().waitForEvent('page');
   await frame.locator('#by-link').click();
-  await decide(await opened);
+  const tab = await opened;
+  // Whoever opened it, by whatever way it came to him.
+  await tab.getByText('The access goes to ada in Acme').waitFor();
+  await picture(tab, 'receiver');
+  await button(tab, `Continue to ${NAME}`).click();
+  await decide(tab);
   const success = await told(page, 'success');
   assert.equal((await open.account(success.authProvisionId)).binding, 'none');
+});
+
+browserTest('b-10 no link leads to the app unasked', {}, async ({ page, newPage }) => {
+  await page.addInitScript(() => { window.open = () => null; });
+  const token = await open.token({ external_user_id: 'mallory' });
+  const frame = await embed(page, stage, stage.page(token, APP), '/apart');
+  await button(frame, `Continue to ${NAME}`).click();
+  await frame.locator('#by-hand').click();
+  await frame.getByRole('heading', { name: 'Go on with this link' }).waitFor();
+  const victim = await newPage();
+  const seen = [];
+  victim.on('request', (request) => seen.push(request.url()));
+  await victim.goto(await frame.locator('#by-link').evaluate((it) => it.href));
+  await victim.getByText('The access goes to mallory in Acme').waitFor();
+  await victim.waitForTimeout(500);
+  assert.deepEqual(seen.filter((url) => url.includes('/authorize')), []);
+  assert.deepEqual(await victim.context().cookies(stage.server.url), []);
 });
 
 browserTest('OAuth 1.0a looks the same', {}, async ({ page }) => {

@@ -14,17 +14,21 @@ export const LOOKS = [
   ['1440', { ...STILL, viewport: { width: 1440, height: 900 } }],
 ];
 
-/** Looks at what a page shows. A picture is kept only where a folder for pictures is named. */
+/** Kept only where a folder for pictures is named. */
+export async function picture(page, name) {
+  const folder = process.env.GRANTKEEP_SCREENSHOTS;
+  if (!folder) return;
+  // One that lies behind another is not painted anew.
+  await page.bringToFront();
+  await mkdir(folder, { recursive: true });
+  await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
+}
+
+/** Looks at what a page shows, and keeps a picture of it. */
 export async function look(page, stage, name) {
   const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   assert.ok(wide <= 0, `${name} is ${wide} px too wide`);
-  const folder = process.env.GRANTKEEP_SCREENSHOTS;
-  if (folder) {
-    // One that lies behind another is not painted anew.
-    await page.bringToFront();
-    await mkdir(folder, { recursive: true });
-    await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
-  }
+  await picture(page, name);
   const values = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
   for (const frame of page.frames()) {
     if (!frame.url().startsWith(stage.server.url)) continue;
