@@ -46,6 +46,9 @@ impl Config {
         let text = read_file(named.as_deref())?;
         let file = named.unwrap_or_else(|| PathBuf::from(FILE));
         let name = file.display().to_string();
+        if let Some(text) = &text {
+            sources::check_reach((&name, text), &file)?;
+        }
         let mut loaded = sources::load((&name, text.as_deref().unwrap_or_default()), &environment)?;
         loaded.file = text.map(|_| file);
         Ok(loaded)

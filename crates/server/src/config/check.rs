@@ -16,6 +16,9 @@ const WEAK_MODES: [&str; 5] = ["disable", "allow", "prefer", "require", "verify-
 /// and it is the call that says whose time was over.
 const CALL_MARGIN: Duration = Duration::from_secs(5);
 
+/// Of a name in DNS (RFC 1035 section 2.3.4).
+const DOMAIN_CHARS_MAX: usize = 253;
+
 impl Config {
     /// Refuses what cannot work; the lines returned are warnings.
     pub(super) fn check(&self) -> Result<Vec<String>, ConfigError> {
@@ -23,6 +26,7 @@ impl Config {
         self.check_callback_origins()?;
         self.check_listeners()?;
         self.check_egress()?;
+        self.check_workflow_domain()?;
         check_collector(self.otlp_endpoint.as_ref())?;
         if self.log_filter.parse::<tracing_subscriber::EnvFilter>().is_err() {
             return refuse("log_filter cannot be read: try info, or info,grantkeep=debug");
@@ -89,6 +93,12 @@ impl Config {
         if has_user || url.query().is_some() || url.fragment().is_some() {
             return refuse("public_url must have no user, query or fragment");
         }
+        if url.path() != "/" {
+            return refuse(&format!(
+                "public_url {url} must have no path: the connect page needs a host of its own, \
+                 such as https://connect.example.com"
+            ));
+        }
         Ok(())
     }
 
@@ -119,6 +129,20 @@ impl Config {
             return refuse("metrics_listen must differ from listen: metrics are not for everyone");
         }
         Ok(())
+    }
+
+    fn check_workflow_domain(&self) -> Result<(), ConfigError> {
+        let Some(domain) = &self.workflow_domain else { return Ok(()) };
+        let label = |it: &str| {
+            let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+            (1..=63).contains(&it.len()) && it.bytes().all(known)
+        };
+        if domain.split('.').all(label) && domain.len() <= DOMAIN_CHARS_MAX {
+            return Ok(());
+        }
+        refuse(&format!(
+            "workflow_domain: {domain:?} must be a host name alone, such as flows.example.com"
+        ))
     }
 
     fn check_egress(&self) -> Result<(), ConfigError> {

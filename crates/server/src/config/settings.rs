@@ -100,8 +100,8 @@ settings! {
         /// Address and port for the API and the connect page.
         listen: SocketAddr = "127.0.0.1:8080";
         /// The URL under which browsers and providers reach this server. It must be https, except
-        /// on loopback. Needed as soon as `listen` is not a loopback address; otherwise `http://`
-        /// and `listen`.
+        /// on loopback, and have no path. Needed as soon as `listen` is not a loopback address;
+        /// otherwise `http://` and `listen`.
         public_url: Url = "";
         /// Further origins (https) that lead here and that projects may take for the redirect URIs
         /// of their OAuth clients. On these the callback alone is served; it sends the browser on
@@ -129,7 +129,9 @@ settings! {
         /// The key over all keys. Make one with `openssl rand -base64 32`, keep a copy in a safe
         /// place: without it nothing stored can be read.
         root_key: Option<Secret> = "";
-        /// Earlier root keys, for reading what they sealed until all is sealed anew.
+        /// Further root keys, which only read: earlier ones, until `grantkeep keys rewrap` has
+        /// wrapped by the current one what they wrapped; and the next one, while it is brought to
+        /// every process.
         older_root_keys: Vec<Secret> = "";
         /// Most open database connections.
         db_connections_max: u32 = "10", 1..=1000;

@@ -88,6 +88,30 @@ pub(super) fn load(
     Ok(Loaded { config, origins, file: None, warnings })
 }
 
+/// Refuses a configuration file that everybody may read and that has a secret in it.
+pub(super) fn check_reach((name, text): (&str, &str), file: &Path) -> Result<(), ConfigError> {
+    let secret = |(setting, is_file, text): &Pair| {
+        let bare = setting.key == "database_url" && !has_password(text);
+        setting.secret && !is_file && !bare && !text.is_empty()
+    };
+    let pairs = file_pairs(name, text)?;
+    let Some((setting, ..)) = pairs.iter().find(|it| secret(it)) else { return Ok(()) };
+    let key = setting.key;
+    refuse_readable_by_all(file).map_err(|why| {
+        ConfigError(format!(
+            "{key} is in {name}, and {why}; or put it into a file of its own, and name that as \
+             {key}{FILE_SUFFIX}"
+        ))
+    })
+}
+
+fn has_password(url: &str) -> bool {
+    // What cannot be read is refused later; until then it may hold anything.
+    url::Url::parse(url).map_or(true, |it| {
+        it.password().is_some() || it.query_pairs().any(|(name, _)| name == "password")
+    })
+}
+
 /// A server that only this machine reaches needs no public URL of its own.
 fn derive_public_url(texts: &mut Texts) -> Result<(), ConfigError> {
     let listen = find("listen").map(|it| texts.get(it).to_owned()).unwrap_or_default();

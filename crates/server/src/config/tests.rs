@@ -73,7 +73,7 @@ const DEV: [(&str, &str); 2] = [("dev", "true"), ("egress_allow_loopback", "true
 
 #[test]
 fn what_cannot_work_is_refused_in_one_line_that_says_how_to_mend_it() {
-    let cases: [(&[(&str, &str)], &str); 14] = [
+    let cases: [(&[(&str, &str)], &str); 17] = [
         (&[("public_url", "http://connect.example.com")], "must be https"),
         (&[("public_url", "ftp://connect.example.com")], "must begin with https://"),
         (&[("public_url", "https://u@connect.example.com")], "must have no user"),
@@ -87,6 +87,9 @@ fn what_cannot_work_is_refused_in_one_line_that_says_how_to_mend_it() {
         (&[("dev", "maybe")], "is not true or false"),
         (&[("metrics_listen", "127.0.0.1:8080")], "must differ"),
         (&[("log_filter", "a=b=c")], "log_filter"),
+        (&[("public_url", "https://a.example.com/base/")], "must have no path"),
+        (&[("workflow_domain", "https://x y")], "such as flows.example.com"),
+        (&[("workflow_domain", ".example.com")], "such as flows.example.com"),
         (&[("otlp_endpoint", "grpc://127.0.0.1:4317")], "otlp_endpoint"),
     ];
     for (pairs, expected) in cases {
@@ -96,7 +99,7 @@ fn what_cannot_work_is_refused_in_one_line_that_says_how_to_mend_it() {
     }
     assert!(Config::from_pairs(&[("public_url", "http://localhost:8080")]).is_ok());
     assert!(Config::from_pairs(&[("public_url", "http://[::1]:8080")]).is_ok());
-    assert!(Config::from_pairs(&[("public_url", "https://connect.example.com/base/")]).is_ok());
+    assert!(Config::from_pairs(&[("workflow_domain", "flows.example.com")]).is_ok());
 }
 
 #[test]
@@ -140,6 +143,37 @@ fn a_secret_comes_from_a_file_that_not_everyone_may_read() {
     assert!(line.contains("it is empty"), "{line}");
     let line = refusal(&[("root_key_file", "/nowhere/root.key")]);
     assert!(line.contains("/nowhere/root.key"), "{line}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_with_a_secret_in_it_is_not_for_everyone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(FILE);
+    let read = |text: &str, mode| {
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        sources::check_reach((FILE, text), &path).map_err(|it| it.to_string())
+    };
+    for secret in [
+        "root_key = \"canary-7f\"",
+        "older_root_keys = [\"canary-7f\"]",
+        "database_url = \"postgres://u:canary-7f@db/x\"",
+        "database_url = \"postgres://db/x?user=u&password=canary-7f\"",
+    ] {
+        assert!(read(secret, 0o640).is_ok(), "{secret}");
+        let line = read(secret, 0o644).expect_err(secret);
+        assert!(line.contains("chmod 600") && line.contains("_file"), "{line}");
+        assert!(!line.contains("canary-7f"), "{line}");
+    }
+    for harmless in [
+        "listen = \"127.0.0.1:1\"",
+        "root_key_file = \"/x\"",
+        "database_url = \"postgres://u@localhost/x\"",
+    ] {
+        assert!(read(harmless, 0o644).is_ok(), "{harmless}");
+    }
 }
 
 #[test]

@@ -58,7 +58,7 @@ impl<'a> Desk<'a> {
              egress_allow_loopback = true\npublic_url = {:?}\n{database}",
             lab.world.url
         );
-        std::fs::write(folder.path().join("grantkeep.toml"), text).unwrap();
+        crate::world::write_private(&folder.path().join("grantkeep.toml"), &text);
         Self { lab, folder }
     }
 
