@@ -58,6 +58,8 @@ pub struct Bound {
     listener: TcpListener,
     metrics: Option<TcpListener>,
     certificate: Option<Arc<Certificate>>,
+    /// Taken with or without a certificate: a process that takes no SIGHUP is ended by it.
+    hangups: Signals,
     config: Config,
 }
 
@@ -73,7 +75,13 @@ pub async fn on(listener: TcpListener, config: &Config) -> Result<Bound, ServeEr
         Some(address) => Some(listen(address).await?),
         None => None,
     };
-    Ok(Bound { listener, metrics, certificate, config: config.clone() })
+    let hangups = Signals::new(SignalKind::hangup());
+    Ok(Bound { listener, metrics, certificate, hangups, config: config.clone() })
+}
+
+/// Whether native TLS is on, if its files can be used.
+pub(crate) fn has_tls(config: &Config) -> Result<bool, ConfigError> {
+    Ok(Certificate::load(config)?.is_some())
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
@@ -117,8 +125,8 @@ impl Bound {
         let metrics = serve_metrics(self.metrics, config, &connections, &stopped);
         let fresh = async {
             match &self.certificate {
-                Some(it) => it.keep_fresh(Signals::new(SignalKind::hangup())).await,
-                None => std::future::pending().await,
+                Some(it) => it.keep_fresh(self.hangups).await,
+                None => tls::nothing_to_read(self.hangups).await,
             }
         };
         tokio::select! {

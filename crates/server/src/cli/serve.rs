@@ -69,7 +69,8 @@ pub(super) async fn run(shell: &Shell, args: Args) -> Result<(), Failure> {
 
 /// Serves, works off jobs and refreshes until a signal, then for as long as the drain may take.
 async fn listen(app: &Arc<App>, bound: serve::Bound) -> Result<(), Failure> {
-    tracing::info!(address = %bound.address()?, store = app.db.engine(), "listening");
+    let metrics = bound.metrics_address().map(tracing::field::display);
+    tracing::info!(address = %bound.address()?, metrics, store = app.db.engine(), "listening");
     let stop = CancellationToken::new();
     let working = tokio::spawn(jobs::work(Arc::clone(app), stop.clone()));
     let refreshing = tokio::spawn(accounts::run(Arc::clone(app), stop.clone()));

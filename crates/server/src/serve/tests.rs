@@ -244,8 +244,8 @@ async fn a_panic_is_an_answer_with_a_request_id_and_nothing_of_what_happened() {
 
 #[tokio::test]
 async fn row116_doubled_slashes_lead_to_the_same_route_and_escapes_do_not() {
-    let world = World::with(&[("public_url", "http://localhost/base")]).await;
-    for path in ["//hello", "/hello", "/base//hello", "/base/hello"] {
+    let world = World::with(&[]).await;
+    for path in ["//hello", "/hello"] {
         let answer = world
             .raw(&format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"))
             .await;

@@ -97,6 +97,14 @@ impl Certificate {
     }
 }
 
+/// What SIGHUP does without native TLS. Never returns.
+pub(super) async fn nothing_to_read(mut hangup: Signals) {
+    loop {
+        hangup.next().await;
+        tracing::info!("SIGHUP: without native TLS there is nothing to read again");
+    }
+}
+
 fn read(cert: &PathBuf, key: &PathBuf) -> Result<CertifiedKey, ConfigError> {
     let refuse = |setting: &str, path: &PathBuf, why: String| {
         ConfigError(format!("{setting}: cannot use {}: {why}", path.display()))
