@@ -72,6 +72,14 @@ pub enum Limit {
 }
 
 impl Limit {
+    pub const ALL: [Self; 5] = [
+        Self::ConnectTokens,
+        Self::Accounts,
+        Self::ComponentsGet,
+        Self::ComponentsPost,
+        Self::Proxy,
+    ];
+
     /// The limit of a route, by its path in the router. Without one there is none; that of
     /// [`Limit::ConnectTokens`] is held where the user is known.
     pub fn of(method: &Method, route: &str) -> Option<Self> {

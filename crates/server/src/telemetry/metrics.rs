@@ -12,6 +12,7 @@ use metrics::{Counter, Gauge, Histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use crate::config::ConfigError;
+use crate::limits::Limit;
 
 /// Bounds of the buckets that durations are counted in, in seconds.
 const BUCKETS_S: [f64; 12] =
@@ -35,6 +36,7 @@ pub(crate) fn start() -> Result<(), ConfigError> {
     let handle = HANDLE.get_or_init(|| recorder.handle()).clone();
     metrics::set_global_recorder(recorder).map_err(|error| refuse(error.to_string()))?;
     describe();
+    begin_at_zero();
     tokio::spawn(async move {
         loop {
             tokio::time::sleep(UPKEEP_EVERY).await;
@@ -60,6 +62,58 @@ fn describe() {
         "Age of the oldest news that still waits to be taken."
     );
     metrics::gauge!("build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+}
+
+/// Counters that are there before they count anything: an alert on the rise of one that appears
+/// with its first event would not see that.
+const FROM_START: [&str; 6] = [
+    "grantkeep_decrypt_failed_total",
+    "grantkeep_failed_auth_limited_total",
+    "grantkeep_journal_failed_total",
+    "grantkeep_oauth_client_refused_total",
+    "grantkeep_provider_pauses_total",
+    "grantkeep_trigger_failures_total",
+];
+
+/// The same for those with one label whose values are known.
+const FROM_START_BY: [(&str, &str, &[&str]); 4] = [
+    (
+        "grantkeep_refreshes_total",
+        "outcome",
+        &[
+            "ok",
+            "rotation_lost",
+            "client_broken",
+            "revoked_by_user",
+            "provider_unavailable",
+            "refused",
+            "bad_answer",
+            "misconfigured",
+            "unreadable",
+        ],
+    ),
+    ("grantkeep_revocations_total", "outcome", &["revoked", "unsupported", "failed", "pending"]),
+    (
+        "grantkeep_webhook_deliveries_total",
+        "outcome",
+        &["delivered", "gone", "refused", "unpostable", "internal"],
+    ),
+    ("grantkeep_code_letters_total", "outcome", &["taken", "put_off", "given_up"]),
+];
+
+fn begin_at_zero() {
+    for name in FROM_START {
+        metrics::counter!(name).increment(0);
+    }
+    for (name, label, values) in FROM_START_BY {
+        for value in values {
+            metrics::counter!(name, label => *value).increment(0);
+        }
+    }
+    for limit in Limit::ALL {
+        metrics::counter!("grantkeep_throttled_total", "limit" => limit.setting()).increment(0);
+    }
+    metrics::counter!("grantkeep_throttled_total", "limit" => "customer").increment(0);
 }
 
 /// `/metrics`, for a listener of its own.
