@@ -3,14 +3,15 @@
 mod near;
 
 use std::ops::RangeInclusive;
-use std::path::Path;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{PgConnection, Postgres, Sqlite, SqliteConnection, Transaction};
+use sqlx::{Connection, PgConnection, Postgres, Sqlite, SqliteConnection, Transaction};
 
 use crate::config::{Config, Database};
 pub use near::Near;
@@ -59,6 +60,11 @@ pub enum OpenError {
     #[error("cannot reach the database: {0}. Check `database_url`, and that the server runs")]
     Unreachable(#[source] sqlx::Error),
     #[error(
+        "cannot open the database {0}: {1}. This user must be able to write it and its folder \
+         (`data_dir`), on a disk with space left"
+    )]
+    File(PathBuf, #[source] sqlx::Error),
+    #[error(
         "the database was written by a newer Grantkeep (migration {0}). Start that version, or \
          restore a backup made before the upgrade"
     )]
@@ -85,6 +91,15 @@ impl Db {
     }
 
     async fn open_sqlite(file: &Path, config: &Config) -> Result<Self, OpenError> {
+        let refuse = |error| OpenError::File(file.to_owned(), error);
+        // The files beside it get their permissions from it.
+        let mut private = std::fs::File::options();
+        match private.write(true).create_new(true).mode(0o600).open(file) {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                return Err(refuse(error.into()));
+            }
+            _ => {}
+        }
         let options = SqliteConnectOptions::new()
             .filename(file)
             .create_if_missing(true)
@@ -104,26 +119,32 @@ impl Db {
                 .idle_timeout(None)
                 .max_lifetime(None)
         };
-        let writer = pool(1).connect_with(options.clone()).await.map_err(OpenError::Unreachable)?;
+        let writer = pool(1).connect_with(options.clone()).await.map_err(refuse)?;
         let cores = std::thread::available_parallelism().map_or(0, usize::from);
         let at_once = cores.clamp(*SQLITE_READERS.start(), *SQLITE_READERS.end());
         let readers = pool(u32::try_from(at_once).unwrap_or(u32::MAX))
             .connect_with(options.pragma("query_only", "on"))
             .await
-            .map_err(OpenError::Unreachable)?;
+            .map_err(refuse)?;
         let near = Near::new(file, config.db_busy_timeout_ms.duration());
         Ok(Self::Lite { readers, writer, near })
     }
 
     async fn open_postgres(options: PgConnectOptions, config: &Config) -> Result<Self, OpenError> {
         let limit_ms = config.db_statement_timeout_ms.ms().to_string();
-        let pool = PgPoolOptions::new()
+        let options = options.options([("statement_timeout", limit_ms.as_str())]);
+        let opened = PgPoolOptions::new()
             .max_connections(config.db_connections_max)
             .acquire_timeout(config.db_acquire_timeout_ms.duration())
             .test_before_acquire(false)
-            .connect_with(options.options([("statement_timeout", limit_ms.as_str())]))
-            .await
-            .map_err(OpenError::Unreachable)?;
+            .connect_with(options.clone())
+            .await;
+        let pool = match opened {
+            Ok(pool) => pool,
+            Err(error) => {
+                return Err(OpenError::Unreachable(reason(error, &options, config).await));
+            }
+        };
         let durable: String = sqlx::query_scalar("select current_setting('synchronous_commit')")
             .fetch_one(&pool)
             .await
@@ -147,7 +168,7 @@ impl Db {
                     Err(error) => Err(MigrateError::Execute(error.into())),
                 },
             },
-            Self::Pg(pool) => MIGRATIONS.run(pool).await,
+            Self::Pg(pool) => migrate_postgres(pool).await,
         };
         done.map_err(|error| match error {
             MigrateError::VersionMissing(version) | MigrateError::VersionTooNew(version, _) => {
@@ -167,6 +188,30 @@ impl Db {
         };
         // Without the table, nothing was ever run.
         Ok(MIGRATIONS.iter().count().saturating_sub(done.await.unwrap_or(0)))
+    }
+
+    /// The newest migration that was run here; `None`: none ever was. One that this program does
+    /// not know was run by a newer one.
+    pub async fn version(&self) -> Result<Option<i64>, OpenError> {
+        let there = match self {
+            Self::Lite { .. } => "select name from sqlite_master where name = '_sqlx_migrations'",
+            Self::Pg(_) => "select to_regclass('_sqlx_migrations')::text",
+        };
+        let sql = "select max(version) from _sqlx_migrations where success";
+        let version = async {
+            let there: Option<Option<String>> =
+                on!(self.read(), conn => sqlx::query_scalar(there).fetch_optional(conn).await?);
+            if there.flatten().is_none() {
+                return Ok(None);
+            }
+            Ok(on!(self.read(), conn => sqlx::query_scalar(sql).fetch_one(conn).await?))
+        };
+        version.await.map_err(OpenError::Unreachable)
+    }
+
+    /// The newest migration that this program knows.
+    pub fn newest() -> i64 {
+        MIGRATIONS.iter().map(|it| it.version).max().unwrap_or(0)
     }
 
     /// The database's own time, which all processes on it share; SQLite's is this machine's.
@@ -292,5 +337,27 @@ impl Tx {
             Self::Lite(tx) => tx.commit().await,
             Self::Pg(tx) => tx.commit().await,
         }
+    }
+}
+
+/// A migration may take longer than a statement of a request may, and so may waiting for another
+/// process that runs them.
+async fn migrate_postgres(pool: &PgPool) -> Result<(), MigrateError> {
+    let mut conn = pool.acquire().await?.detach();
+    sqlx::query("set statement_timeout = 0").execute(&mut conn).await?;
+    let done = MIGRATIONS.run(&mut conn).await;
+    let _ = conn.close().await;
+    done
+}
+
+/// The pool tries again until its time is over, and then tells of that alone.
+async fn reason(error: sqlx::Error, options: &PgConnectOptions, config: &Config) -> sqlx::Error {
+    if !matches!(error, sqlx::Error::PoolTimedOut) {
+        return error;
+    }
+    let once = PgConnection::connect_with(options);
+    match tokio::time::timeout(config.db_acquire_timeout_ms.duration(), once).await {
+        Ok(Err(why)) => why,
+        Ok(Ok(_)) | Err(_) => error,
     }
 }

@@ -1,7 +1,6 @@
 //! Events in the store at once, many callers' in one commit, for PostgreSQL.
 
 use std::borrow::Borrow;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use sqlx::PgPool;
@@ -109,8 +108,8 @@ async fn spool(file: &Path, bytes_max: u64, rows: &[impl Borrow<Row>]) -> std::i
         text.push_str(&serde_json::to_string(row.borrow())?);
         text.push('\n');
     }
-    let options = std::fs::OpenOptions::new().create(true).append(true).mode(0o600).clone();
-    let mut to = tokio::fs::OpenOptions::from(options).open(file).await?;
+    let mut options = tokio::fs::OpenOptions::new();
+    let mut to = options.create(true).append(true).mode(0o600).open(file).await?;
     let before = to.metadata().await?.len();
     if before + text.len() as u64 > bytes_max {
         return Err(std::io::Error::other("the audit spool is full"));
