@@ -10,10 +10,10 @@ use crate::app::{App, Parts};
 use crate::audit::{Audit, Policy};
 use crate::catalog_file;
 use crate::clock::Clock;
-use crate::config::{AuditPolicy, Config, ConfigError};
+use crate::config::{AuditPolicy, Config, ConfigError, Database, Secret};
 use crate::db::{Db, OpenError};
 use crate::egress::{Egress, Watch};
-use crate::keys::{Keys, derived};
+use crate::keys::{self, Keys, derived};
 use crate::on;
 use crate::paging::CursorKey;
 
@@ -27,6 +27,13 @@ pub enum BootError {
     Config(#[from] ConfigError),
     #[error("root_key: {0}. Make one with `openssl rand -base64 32`")]
     RootKey(RootKeyError),
+    #[error("older_root_keys, number {0} of them: {1}. Each is a former `root_key`, as it was")]
+    OlderRootKey(usize, RootKeyError),
+    #[error(
+        "there is no store in {0}. Is `data_dir` set, or `database_url`? `grantkeep migrate` makes \
+         one, and so does `grantkeep serve`"
+    )]
+    NoStore(String),
     #[error(
         "this store was sealed with the root key {0}, which is not configured. Set `root_key` (or \
          `older_root_keys`) to that key; nothing was written"
@@ -47,6 +54,29 @@ pub enum BootError {
 /// Opens everything that a server or a command needs. Migrations that are due are run.
 pub async fn open(config: Config, clock: Clock) -> Result<Arc<App>, BootError> {
     open_watched(config, clock, None).await
+}
+
+/// The same for a store that is there already, so that a folder mistaken for another is not taken
+/// into use.
+///
+/// # Errors
+/// [`BootError::NoStore`] too.
+pub async fn open_existing(config: Config, clock: Clock) -> Result<Arc<App>, BootError> {
+    match config.database() {
+        Database::Sqlite(file) if !file.exists() => {
+            return Err(BootError::NoStore(config.data_dir.display().to_string()));
+        }
+        Database::Sqlite(_) => {}
+        Database::Postgres(_) => {
+            let db = Db::open(&config).await?;
+            let version = db.version().await;
+            db.close().await;
+            if version?.is_none() {
+                return Err(BootError::NoStore("that PostgreSQL database".to_owned()));
+            }
+        }
+    }
+    open(config, clock).await
 }
 
 /// The same, with somebody who looks on at what apps are asked and answer.
@@ -87,14 +117,14 @@ pub fn catalog(config: &Config) -> Result<Catalog, BootError> {
     }
 }
 
-fn keyring(config: &Config) -> Result<Keyring, BootError> {
+/// The root keys that are configured.
+pub(crate) fn keyring(config: &Config) -> Result<Keyring, BootError> {
     let current =
         RootKey::parse(config.required_root_key()?.expose()).map_err(BootError::RootKey)?;
-    let older = config
-        .older_root_keys
-        .iter()
-        .map(|key| RootKey::parse(key.expose()).map_err(BootError::RootKey))
-        .collect::<Result<_, _>>()?;
+    let parse = |(at, key): (usize, &Secret)| {
+        RootKey::parse(key.expose()).map_err(|why| BootError::OlderRootKey(at + 1, why))
+    };
+    let older = config.older_root_keys.iter().enumerate().map(parse).collect::<Result<_, _>>()?;
     Ok(Keyring::new(current, older))
 }
 
@@ -126,12 +156,8 @@ fn audit_policy(config: &Config) -> Policy {
 /// Refuses a key that this store does not know, before anything is sealed with it that others
 /// cannot read.
 async fn check_root_key(db: &Db, keyring: &Keyring, now_ms: i64) -> Result<(), BootError> {
-    let known: Vec<String> = on!(db.read(), conn =>
-        sqlx::query_scalar("select id from root_keys order by first_seen_ms, id")
-            .fetch_all(conn).await?);
-    let ours: Vec<String> = keyring.ids().map(|id| id.to_string()).collect();
-    if let Some(missing) = known.iter().find(|id| !ours.contains(id)) {
-        return Err(BootError::OtherRootKey(missing.clone()));
+    if let Some(missing) = keys::missing(db, keyring).await?.into_iter().next() {
+        return Err(BootError::OtherRootKey(missing));
     }
     let sql =
         "insert into root_keys (id, first_seen_ms) values ($1, $2) on conflict (id) do nothing";

@@ -1,6 +1,8 @@
 //! The keys that seal: one for each external user and one for each project, kept wrapped by the
 //! root key.
 
+mod rewrap;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +15,7 @@ use crate::error::{self, Error, Result};
 use crate::ids::{ProjectId, UserId};
 use crate::on;
 use crate::tenant::Tenant;
+pub use rewrap::{Progress, Rewrapped, missing, try_each};
 
 /// Unwrapped keys held in memory at once.
 const CACHED_KEYS_MAX: u64 = 10_000;

@@ -19,6 +19,7 @@ mod config;
 mod demo;
 mod doctor;
 mod freeze;
+mod keys;
 mod migrate;
 mod oauth_app;
 mod output;
@@ -110,6 +111,9 @@ enum Command {
     Webhook(webhook::Command),
     /// In an emergency: stop handing out credentials, within a second, everywhere.
     Freeze(freeze::Args),
+    /// Change the root key.
+    #[command(subcommand)]
+    Keys(keys::Command),
     /// Check configuration, store, key, clock and more, and say how to mend each.
     Doctor,
     /// Attack a running server of your own, and see what holds.
@@ -223,6 +227,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::User(command) => user::run(&shell, command).await,
         Command::Webhook(command) => webhook::run(&shell, command).await,
         Command::Freeze(args) => freeze::run(&shell, args).await,
+        Command::Keys(command) => keys::run(&shell, &command).await,
         Command::Doctor => doctor::run(&shell).await,
         Command::AttackScan(args) => attack_scan::run(&shell, args).await,
         Command::SandboxExec { argument } => Err(Failure::Other(confined(&argument))),
