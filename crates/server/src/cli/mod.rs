@@ -180,9 +180,13 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return end(Failure::Other(error.to_string())),
     };
-    match runtime.block_on(run(cli)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => end(failure),
+    match (runtime.block_on(run(cli)), output::lost()) {
+        (Ok(()), None) => ExitCode::SUCCESS,
+        (Ok(()), Some(why)) => end(Failure::Other(format!(
+            "the result could not be written: {why}. What was asked for is done; if a secret was \
+             in the result, make another"
+        ))),
+        (Err(failure), _) => end(failure),
     }
 }
 

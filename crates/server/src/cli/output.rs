@@ -1,6 +1,7 @@
 //! What the terminal shows: tables and colours for people, JSON for scripts.
 
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::sync::OnceLock;
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{Attribute, Cell, Table};
@@ -13,9 +14,23 @@ fn colours(terminal: bool) -> bool {
     terminal && config::variable("NO_COLOR").is_none()
 }
 
-/// Writes a line; a closed pipe is no failure.
+/// Why a part of the result is lost.
+static LOST: OnceLock<String> = OnceLock::new();
+
+/// Writes a line; a closed pipe is no failure. For what is, see [`lost`].
 pub(super) fn line(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{text}");
+    let mut out = std::io::stdout();
+    let written = writeln!(out, "{text}").and_then(|()| out.flush());
+    if let Err(error) = written
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        let _ = LOST.set(error.to_string());
+    }
+}
+
+/// Why the result could not be written: a disk that is full, for one. What the command did is done.
+pub(super) fn lost() -> Option<&'static str> {
+    LOST.get().map(String::as_str)
 }
 
 pub(super) fn json(value: &Value) {
