@@ -86,7 +86,7 @@ pub(super) async fn run(shell: &Shell, command: Command) -> Result<(), Failure> 
 }
 
 fn look(shell: &Shell, command: Command) -> Result<(), Failure> {
-    let config = shell.load()?.config;
+    let config = shell.config()?;
     if let Command::Check { files, more } = command {
         let options = Options { allow_loopback: config.egress_allow_loopback };
         if more.all && shell.json {

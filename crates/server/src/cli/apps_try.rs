@@ -86,7 +86,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(shell: &Shell, args: Args) -> Result<(), Failure> {
-    let config = shell.load()?.config;
+    let config = shell.config()?;
     if !is_file(&args.app) {
         super::apps::wanted(&crate::boot::catalog(&config)?, &args.app)?;
     }

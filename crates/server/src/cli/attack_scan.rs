@@ -40,7 +40,7 @@ pub(super) async fn run(shell: &Shell, args: Args) -> Result<(), Failure> {
     if !matches!(args.url.scheme(), "https" | "http") || args.url.host_str().is_none() {
         return Err(Failure::Usage("--url must be an http or https URL.".to_owned()));
     }
-    let config = shell.load()?.config;
+    let config = shell.config()?;
     let target = Target {
         client_secret: secret(&args.client_secret_file)?,
         url: args.url,

@@ -52,7 +52,7 @@ pub(super) fn run(shell: &Shell, command: Command) -> Result<(), Failure> {
         Command::Verify { file, public_key } => {
             let mut keys = public_key;
             if keys.is_empty() {
-                keys = shell.load()?.config.catalog_public_keys;
+                keys = shell.config()?.catalog_public_keys;
             }
             let signed = catalog_file::read(&file, &keys)?;
             let catalog = Catalog::from_packed(signed.packed, Options::default());
@@ -69,6 +69,9 @@ pub(super) fn run(shell: &Shell, command: Command) -> Result<(), Failure> {
 
 impl From<Refused> for Failure {
     fn from(error: Refused) -> Self {
-        Self::Other(format!("the file {error}"))
+        Self::Other(match error {
+            Refused::NoKeys | Refused::BadKey(_) | Refused::KeyFile => error.to_string(),
+            of_file => format!("the file {of_file}"),
+        })
     }
 }

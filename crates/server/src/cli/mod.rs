@@ -253,12 +253,21 @@ impl Shell {
         Ok(Config::load(self.file.as_deref())?)
     }
 
-    /// Opens the store as the server does. A development key that `serve --dev` made is found by
-    /// itself.
+    /// The settings. What looks like a slip is said.
+    fn config(&self) -> Result<Config, Failure> {
+        let loaded = self.load()?;
+        for warning in &loaded.warnings {
+            output::note(&format!("warning: {warning}"));
+        }
+        Ok(loaded.config)
+    }
+
+    /// Opens the store as the server does, if there is one. A development key that `serve --dev`
+    /// made is found by itself.
     async fn open(&self) -> Result<Arc<App>, Failure> {
-        let mut config = self.load()?.config;
+        let mut config = self.config()?;
         serve::find_dev_key(&mut config)?;
-        Ok(boot::open(config, Clock::system()).await?)
+        Ok(boot::open_existing(config, Clock::system()).await?)
     }
 }
 

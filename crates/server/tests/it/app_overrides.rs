@@ -266,6 +266,7 @@ fn an_operator_sets_values_by_the_command_line() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice::<Value>(&output.stdout).unwrap()
     };
+    told(&["migrate"]);
     let project = told(&["project", "create", "Acme"])["id"].as_str().unwrap().to_owned();
     let of = ["--project", project.as_str()];
     let create = ["project", "override", "create", "Our Zendesk", "--app", "zendesk"];

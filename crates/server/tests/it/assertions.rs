@@ -237,12 +237,14 @@ fn b_14_the_binary_takes_public_keys_and_no_private_ones() {
         dir.path().join(name)
     };
     let (public, private) = (file("pub.json", &public(&key)), file("key.pem", private.expose()));
-    let run = |args: &[&str]| {
+    let program = |args: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_grantkeep"));
         let command = command.current_dir(dir.path()).env("GRANTKEEP_DATA_DIR", dir.path());
         let command = command.env("GRANTKEEP_ROOT_KEY", crate::world::ROOT_KEY);
-        command.args(["--json", "client"]).args(args).output().unwrap()
+        command.arg("--json").args(args).output().unwrap()
     };
+    assert!(program(&["migrate"]).status.success());
+    let run = |args: &[&str]| program(&[&["client"], args].concat());
     let json = |output: &std::process::Output| -> Value {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).unwrap()

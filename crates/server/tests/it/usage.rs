@@ -147,12 +147,14 @@ async fn the_wires_usage_is_in_credits_by_day_for_all_that_the_caller_reaches() 
 fn the_binary_shows_usage_by_day() {
     use std::process::Command;
     let dir = tempfile::tempdir().unwrap();
-    let run = |args: &[&str]| {
+    let program = |args: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_grantkeep"));
         let command = command.current_dir(dir.path()).env("GRANTKEEP_DATA_DIR", dir.path());
         let command = command.env("GRANTKEEP_ROOT_KEY", crate::world::ROOT_KEY);
-        command.args(["--json", "project"]).args(args).output().unwrap()
+        command.arg("--json").args(args).output().unwrap()
     };
+    assert!(program(&["migrate"]).status.success());
+    let run = |args: &[&str]| program(&[&["project"], args].concat());
     let made: Value = serde_json::from_slice(&run(&["create", "Acme"]).stdout).unwrap();
     let id = made["id"].as_str().unwrap();
     let shown = run(&["usage", id, "--days", "7", "--environment", "production"]);

@@ -186,7 +186,7 @@ async fn the_command_line_makes_tries_and_replays() {
         dir.path().join("data").to_str().unwrap(),
         crate::world::ROOT_KEY
     );
-    std::fs::write(&file, text).unwrap();
+    crate::world::write_private(&file, &text);
     let run = async |args: &[&str]| {
         let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_grantkeep"));
         command.arg("--json").arg("--config").arg(&file).args(args);
@@ -194,6 +194,7 @@ async fn the_command_line_makes_tries_and_replays() {
         let said = serde_json::from_slice::<Value>(&output.stdout).unwrap_or_default();
         (output.status.code().unwrap(), said, String::from_utf8(output.stderr).unwrap())
     };
+    assert_eq!(run(&["migrate"]).await.0, 0);
     let (code, project, complaint) = run(&["project", "create", "Acme"]).await;
     assert_eq!(code, 0, "{complaint}");
     let project = project["id"].as_str().unwrap();

@@ -50,7 +50,7 @@ impl Place {
             "data_dir = \"./data\"\nlisten = \"127.0.0.1:0\"\nroot_key = \"{}\"\ndev = true\n",
             crate::world::ROOT_KEY
         );
-        write(&dir.path().join("grantkeep.toml"), &text);
+        crate::world::write_private(&dir.path().join("grantkeep.toml"), &text);
         write(&dir.path().join("greet/workflow.yaml"), WORKFLOW);
         write(&dir.path().join("greet/steps/look.mjs"), LOOK);
         Self { dir, server: None }
@@ -86,6 +86,7 @@ fn write(path: &Path, text: &str) {
 #[tokio::test]
 async fn the_command_line_deploys_runs_and_shows_workflows() {
     let mut place = Place::new();
+    assert_eq!(place.run(&["migrate"]).await.code, 0);
     let made = place.run(&["--json", "project", "create", "Acme"]).await.json();
     let project = made["id"].as_str().unwrap().to_owned();
     let of = ["--project", &*project];
@@ -139,6 +140,7 @@ async fn the_command_line_deploys_runs_and_shows_workflows() {
 #[tokio::test]
 async fn what_cannot_be_deployed_or_run_is_said_with_its_place() {
     let place = Place::new();
+    assert_eq!(place.run(&["migrate"]).await.code, 0);
     let made = place.run(&["--json", "project", "create", "Acme"]).await.json();
     let of = ["--project", made["id"].as_str().unwrap()];
     let complaint = async |args: &[&str], code: i32| {
