@@ -1,17 +1,26 @@
 //! `grantkeep doctor`: what works, what does not, and how to mend it.
 
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
 use grantkeep_runtime::Profile;
 use serde_json::json;
 
 use super::{Failure, Shell, output, serve};
-use crate::boot;
+use crate::boot::{self, BootError};
 use crate::clock::Clock;
 use crate::config::{Config, Database};
-use crate::db::Db;
+use crate::db::{Db, OpenError};
+use crate::egress::Egress;
 use crate::workers::{self, Workers};
+use crate::{keys, serve as listener};
 
 /// A clock this far from the database's makes signatures and expiry wrong.
 const CLOCK_SKEW_MS_MAX: i64 = 5_000;
+/// With less than this free on its disk, the data folder is soon full.
+const FREE_BYTES_MIN: u64 = 1 << 30;
+/// Bits of a file's mode that let everybody on the machine in.
+const OTHERS: u32 = 0o007;
 /// The first year in which this program existed; an earlier clock was never set.
 const BUILT_MS: i64 = 1_790_000_000_000;
 
@@ -85,7 +94,9 @@ async fn examine(shell: &Shell) -> Vec<Finding> {
     }
     findings.push(key(&config));
     findings.push(public_url(&config));
+    findings.extend(certificates(&config));
     findings.push(clock());
+    findings.extend(data(&config));
     findings.extend(store(&config).await);
     findings.push(catalog(&config));
     findings.extend(code(&config).await);
@@ -93,17 +104,16 @@ async fn examine(shell: &Shell) -> Vec<Finding> {
 }
 
 fn key(config: &Config) -> Finding {
-    match config.required_root_key() {
+    match boot::keyring(config) {
         Err(error) => bad("root key", error.to_string()),
-        Ok(secret) => match grantkeep_vault::RootKey::parse(secret.expose()) {
-            Ok(key) => good(
-                "root key",
-                format!("{} (keep a copy: nothing can be read without it)", key.id()),
-            ),
-            Err(error) => {
-                bad("root key", format!("{error}. Make one with `openssl rand -base64 32`"))
-            }
-        },
+        Ok(keyring) => {
+            let older = match config.older_root_keys.len() {
+                0 => String::new(),
+                count => format!(", and {count} that only read"),
+            };
+            let id = keyring.current_id();
+            good("root key", format!("{id}{older} (keep a copy: nothing can be read without it)"))
+        }
     }
 }
 
@@ -120,6 +130,52 @@ fn public_url(config: &Config) -> Finding {
     } else {
         bad("public URL", format!("{url} must be https"))
     }
+}
+
+/// Files with certificates, read as `serve` does.
+fn certificates(config: &Config) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    match listener::has_tls(config) {
+        Ok(true) => findings.push(good("TLS", "certificate and key can be used")),
+        Ok(false) => {}
+        Err(error) => findings.push(bad("TLS", error.to_string())),
+    }
+    if let Err(error) = Egress::new(config) {
+        findings.push(bad("outbound", error.to_string()));
+    }
+    findings
+}
+
+/// The data folder: who may read it, and how much room is left.
+fn data(config: &Config) -> Vec<Finding> {
+    let folder = &config.data_dir;
+    if !folder.is_dir() {
+        return Vec::new();
+    }
+    let mut findings = vec![room(folder)];
+    let mut paths = vec![(folder.clone(), "700")];
+    if let Database::Sqlite(file) = config.database() {
+        paths.push((file, "600"));
+    }
+    let open = |path: &Path| path.metadata().is_ok_and(|it| it.permissions().mode() & OTHERS != 0);
+    for (path, mode) in paths.into_iter().filter(|(path, _)| open(path)) {
+        let path = path.display();
+        let text = format!("{path} is open to everyone on this machine: chmod {mode} {path}");
+        findings.push(warn("data folder", text));
+    }
+    findings
+}
+
+fn room(folder: &Path) -> Finding {
+    let free = match rustix::fs::statvfs(folder) {
+        Ok(it) => it.f_bavail.saturating_mul(it.f_frsize),
+        Err(error) => return bad("data folder", format!("{}: {error}", folder.display())),
+    };
+    let text = format!("{}, {} MiB free", folder.display(), free >> 20);
+    if free < FREE_BYTES_MIN {
+        return warn("data folder", format!("{text}. Make room: what cannot be written is lost"));
+    }
+    good("data folder", text)
 }
 
 fn clock() -> Finding {
@@ -147,13 +203,8 @@ async fn store(config: &Config) -> Vec<Finding> {
         Ok(db) => db,
         Err(error) => return vec![bad("store", error.to_string())],
     };
-    let mut findings = vec![match db.migrations_due().await {
-        Ok(0) => good("store", format!("{place}, schema up to date")),
-        Ok(due) => {
-            warn("store", format!("{place}, {due} migration(s) due. Run `grantkeep migrate`"))
-        }
-        Err(error) => bad("store", error.to_string()),
-    }];
+    let mut findings = vec![schema(&db, &place).await];
+    findings.extend(sealed(config, &db).await);
     if let Ok(theirs_ms) = db.now_ms().await {
         let skew = (theirs_ms - Clock::system().now_ms()).abs();
         if skew > CLOCK_SKEW_MS_MAX {
@@ -166,6 +217,37 @@ async fn store(config: &Config) -> Vec<Finding> {
     }
     db.close().await;
     findings
+}
+
+async fn schema(db: &Db, place: &str) -> Finding {
+    match db.version().await {
+        Ok(Some(version)) if version > Db::newest() => {
+            return bad("store", format!("{place}: {}", OpenError::NewerSchema(version)));
+        }
+        Err(error) => return bad("store", error.to_string()),
+        Ok(_) => {}
+    }
+    match db.migrations_due().await {
+        Ok(0) => good("store", format!("{place}, schema up to date")),
+        Ok(due) => {
+            warn("store", format!("{place}, {due} migration(s) due. Run `grantkeep migrate`"))
+        }
+        Err(error) => bad("store", error.to_string()),
+    }
+}
+
+/// Whether the root keys at hand are those of the store. Says nothing where there is no key to
+/// compare, which is a finding of its own, or a store from before root keys were remembered.
+async fn sealed(config: &Config, db: &Db) -> Vec<Finding> {
+    let Ok(keyring) = boot::keyring(config) else { return Vec::new() };
+    let Ok(missing) = keys::missing(db, &keyring).await else { return Vec::new() };
+    let Ok(unread) = keys::try_each(db, &keyring).await else { return Vec::new() };
+    let unread = unread.into_iter().filter(|(id, _)| !missing.contains(id));
+    let damaged: Vec<_> = unread
+        .map(|(id, why)| bad("root key", format!("a key that {id} wrapped cannot be read: {why}")))
+        .collect();
+    let other = |id| bad("root key", BootError::OtherRootKey(id).to_string());
+    missing.into_iter().map(other).chain(damaged).collect()
 }
 
 fn catalog(config: &Config) -> Finding {
@@ -187,11 +269,12 @@ async fn code(config: &Config) -> Vec<Finding> {
     }
     let workers = Workers::new(config);
     let found = match workers.pool(config).await {
-        Err(error) => warn("sandbox", error.text().to_owned()),
+        Err(error) => warn("sandbox", brief(error.log().unwrap_or(error.text()))),
         Ok(pool) => {
             let Profile { name, lacks, because, .. } = pool.profile();
             let best = lacks.is_empty() && because.is_none();
-            let because = because.as_ref().map(|it| format!(" ({it})")).unwrap_or_default();
+            let because =
+                because.as_ref().map(|it| format!(" ({})", brief(it))).unwrap_or_default();
             let run_in = format!("components run in `{name}`{because}");
             let said = std::iter::once(run_in).chain(lacks.iter().map(ToString::to_string));
             let text = said.collect::<Vec<_>>().join("; ");
@@ -201,4 +284,10 @@ async fn code(config: &Config) -> Vec<Finding> {
     workers.shutdown().await;
     let version = workers::node(config).await.map_or_else(|it| it, |(_, version)| version);
     vec![good("Node.js", version), found]
+}
+
+/// The first line: what follows is what a program that was tried said at length.
+fn brief(why: &str) -> String {
+    let first = why.lines().find(|it| !it.trim().is_empty()).unwrap_or_default();
+    first.trim().to_owned()
 }
