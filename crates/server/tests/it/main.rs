@@ -23,6 +23,7 @@ mod moving;
 mod name_server;
 mod oauth_apps;
 mod openapi;
+mod operators;
 mod pages;
 mod pretend;
 mod projects;
