@@ -13,7 +13,7 @@ use crate::progress::Progress;
 use crate::server::Server;
 use crate::stage::{CLASSES, Engine, Ground, Stage};
 use crate::tally::Record;
-use crate::trouble::{Doing, Result};
+use crate::trouble::Result;
 
 /// Accounts of each class that are ready before a round begins.
 const READY_LEAST: usize = 8;
@@ -60,11 +60,11 @@ pub async fn run(
         let (ground, progress) = (ground.clone(), progress.clone());
         let (engine, chance) = (*engine, chance.branch(nth));
         let plan = Plan { kills, ..plan.clone() };
-        tokio::spawn(async move { lane(&ground, engine, (chance, progress), &plan).await })
+        async move { lane(&ground, engine, (chance, progress), &plan).await }
     });
     let mut records: Vec<(Engine, Record)> = Vec::new();
     for (done, engine) in futures::future::join_all(all).await.into_iter().zip(&lanes) {
-        let record = done.doing("a lane ended badly")??;
+        let record = done?;
         match records.iter_mut().find(|(it, _)| it == engine) {
             Some((_, all)) => all.add(record),
             None => records.push((*engine, record)),

@@ -95,13 +95,9 @@ pub async fn run(ground: &Ground, plan: &Plan, progress: &Progress) -> Result<Ve
         let kills = plan.kills / count + u64::from(nth < plan.kills % count);
         let (ground, progress) = (ground.clone(), progress.clone());
         let (engine, chance) = (*engine, chance.branch(nth));
-        tokio::spawn(async move { on(&ground, engine, kills, (chance, progress)).await })
+        async move { on(&ground, engine, kills, (chance, progress)).await }
     });
-    let mut records = Vec::new();
-    for done in futures::future::join_all(all).await {
-        records.push(done.doing("an engine's lane ended badly")??);
-    }
-    Ok(records)
+    futures::future::join_all(all).await.into_iter().collect()
 }
 
 async fn on(
