@@ -120,7 +120,7 @@ async fn a_run_that_nobody_waits_for_any_more_is_ended() {
 async fn a_run_dropped_while_its_code_is_laid_leaves_no_folder() {
     let world = world(Wanted::Best).await;
     let mut code = action("return 1;");
-    let file = |at: usize| (format!("many/{at}.mjs").into(), bytes::Bytes::from_static(b"//"));
+    let file = |at: usize| (format!("many/{at}.mjs"), bytes::Bytes::from_static(b"//"));
     code.files.extend((0..4_000).map(file));
     for tried in 0..8 {
         let run = world.run("a", &code);
