@@ -30,11 +30,6 @@ pub enum BootError {
     #[error("older_root_keys, number {0} of them: {1}. Each is a former `root_key`, as it was")]
     OlderRootKey(usize, RootKeyError),
     #[error(
-        "there is no store in {0}. Is `data_dir` set, or `database_url`? `grantkeep migrate` makes \
-         one, and so does `grantkeep serve`"
-    )]
-    NoStore(String),
-    #[error(
         "this store was sealed with the root key {0}, which is not configured. Set `root_key` (or \
          `older_root_keys`) to that key; nothing was written"
     )]
@@ -56,27 +51,23 @@ pub async fn open(config: Config, clock: Clock) -> Result<Arc<App>, BootError> {
     open_watched(config, clock, None).await
 }
 
-/// The same for a store that is there already, so that a folder mistaken for another is not taken
-/// into use.
+/// Where a store would be made, because there is none yet: perhaps somebody looks in the wrong
+/// place.
 ///
 /// # Errors
-/// [`BootError::NoStore`] too.
-pub async fn open_existing(config: Config, clock: Clock) -> Result<Arc<App>, BootError> {
+/// PostgreSQL cannot be asked.
+pub async fn place_without_store(config: &Config) -> Result<Option<String>, BootError> {
     match config.database() {
-        Database::Sqlite(file) if !file.exists() => {
-            return Err(BootError::NoStore(config.data_dir.display().to_string()));
+        Database::Sqlite(file) => {
+            Ok((!file.exists()).then(|| config.data_dir.display().to_string()))
         }
-        Database::Sqlite(_) => {}
         Database::Postgres(_) => {
-            let db = Db::open(&config).await?;
+            let db = Db::open(config).await?;
             let version = db.version().await;
             db.close().await;
-            if version?.is_none() {
-                return Err(BootError::NoStore("that PostgreSQL database".to_owned()));
-            }
+            Ok(version?.is_none().then(|| "that PostgreSQL database".to_owned()))
         }
     }
-    open(config, clock).await
 }
 
 /// The same, with somebody who looks on at what apps are asked and answer.

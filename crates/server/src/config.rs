@@ -46,10 +46,9 @@ impl Config {
         let text = read_file(named.as_deref())?;
         let file = named.unwrap_or_else(|| PathBuf::from(FILE));
         let name = file.display().to_string();
-        if let Some(text) = &text {
-            sources::check_reach((&name, text), &file)?;
-        }
+        let open = text.as_ref().and_then(|it| sources::check_reach((&name, it), &file).err());
         let mut loaded = sources::load((&name, text.as_deref().unwrap_or_default()), &environment)?;
+        loaded.warnings.extend(open.map(|it| it.to_string()));
         loaded.file = text.map(|_| file);
         Ok(loaded)
     }

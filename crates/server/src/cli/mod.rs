@@ -262,12 +262,18 @@ impl Shell {
         Ok(loaded.config)
     }
 
-    /// Opens the store as the server does, if there is one. A development key that `serve --dev`
-    /// made is found by itself.
+    /// Opens the store as the server does, and says so where that makes one. A development key that
+    /// `serve --dev` made is found by itself.
     async fn open(&self) -> Result<Arc<App>, Failure> {
         let mut config = self.config()?;
         serve::find_dev_key(&mut config)?;
-        Ok(boot::open_existing(config, Clock::system()).await?)
+        if let Some(place) = boot::place_without_store(&config).await? {
+            output::note(&format!(
+                "warning: there was no store in {place}, so one is made. If your server has \
+                 another, these settings lack its data_dir or database_url"
+            ));
+        }
+        Ok(boot::open(config, Clock::system()).await?)
     }
 }
 

@@ -38,6 +38,13 @@ impl Config {
         if self.dev && !is_loopback(&self.public_url) {
             warnings.push("dev is on although public_url is not on loopback".to_owned());
         }
+        if self.public_url.path() != "/" {
+            warnings.push(format!(
+                "public_url {} has a path: the connect page works only if its whole host leads \
+                 here, so give it a host of its own, such as https://connect.example.com",
+                self.public_url
+            ));
+        }
         Ok(warnings)
     }
 
@@ -92,12 +99,6 @@ impl Config {
         let has_user = !url.username().is_empty() || url.password().is_some();
         if has_user || url.query().is_some() || url.fragment().is_some() {
             return refuse("public_url must have no user, query or fragment");
-        }
-        if url.path() != "/" {
-            return refuse(&format!(
-                "public_url {url} must have no path: the connect page needs a host of its own, \
-                 such as https://connect.example.com"
-            ));
         }
         Ok(())
     }

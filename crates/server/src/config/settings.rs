@@ -100,8 +100,8 @@ settings! {
         /// Address and port for the API and the connect page.
         listen: SocketAddr = "127.0.0.1:8080";
         /// The URL under which browsers and providers reach this server. It must be https, except
-        /// on loopback, and have no path. Needed as soon as `listen` is not a loopback address;
-        /// otherwise `http://` and `listen`.
+        /// on loopback, and should have no path: the connect page needs the whole host. Needed as
+        /// soon as `listen` is not a loopback address; otherwise `http://` and `listen`.
         public_url: Url = "";
         /// Further origins (https) that lead here and that projects may take for the redirect URIs
         /// of their OAuth clients. On these the callback alone is served; it sends the browser on

@@ -88,7 +88,7 @@ pub(super) fn load(
     Ok(Loaded { config, origins, file: None, warnings })
 }
 
-/// Refuses a configuration file that everybody may read and that has a secret in it.
+/// Says of a configuration file that everybody may read that it has a secret in it.
 pub(super) fn check_reach((name, text): (&str, &str), file: &Path) -> Result<(), ConfigError> {
     let secret = |(setting, is_file, text): &Pair| {
         let bare = setting.key == "database_url" && !has_password(text);

@@ -73,7 +73,7 @@ const DEV: [(&str, &str); 2] = [("dev", "true"), ("egress_allow_loopback", "true
 
 #[test]
 fn what_cannot_work_is_refused_in_one_line_that_says_how_to_mend_it() {
-    let cases: [(&[(&str, &str)], &str); 17] = [
+    let cases: [(&[(&str, &str)], &str); 16] = [
         (&[("public_url", "http://connect.example.com")], "must be https"),
         (&[("public_url", "ftp://connect.example.com")], "must begin with https://"),
         (&[("public_url", "https://u@connect.example.com")], "must have no user"),
@@ -87,7 +87,6 @@ fn what_cannot_work_is_refused_in_one_line_that_says_how_to_mend_it() {
         (&[("dev", "maybe")], "is not true or false"),
         (&[("metrics_listen", "127.0.0.1:8080")], "must differ"),
         (&[("log_filter", "a=b=c")], "log_filter"),
-        (&[("public_url", "https://a.example.com/base/")], "must have no path"),
         (&[("workflow_domain", "https://x y")], "such as flows.example.com"),
         (&[("workflow_domain", ".example.com")], "such as flows.example.com"),
         (&[("otlp_endpoint", "grpc://127.0.0.1:4317")], "otlp_endpoint"),
@@ -99,6 +98,7 @@ fn what_cannot_work_is_refused_in_one_line_that_says_how_to_mend_it() {
     }
     assert!(Config::from_pairs(&[("public_url", "http://localhost:8080")]).is_ok());
     assert!(Config::from_pairs(&[("public_url", "http://[::1]:8080")]).is_ok());
+    assert!(Config::from_pairs(&[("public_url", "https://connect.example.com/base/")]).is_ok());
     assert!(Config::from_pairs(&[("workflow_domain", "flows.example.com")]).is_ok());
 }
 

@@ -54,16 +54,16 @@ fn findings<'a>(report: &'a Value, check: &str) -> Vec<(&'a str, &'a str)> {
 }
 
 #[test]
-fn commands_make_no_store_where_there_is_none() {
-    let dir = TempDir::new().unwrap();
+fn a_command_says_that_it_makes_a_store_where_there_is_none() {
     let key = [("root_key", ROOT_KEY)];
-    for args in [&["project", "list"][..], &["client", "create", "x"], &["freeze"]] {
-        let output = run(dir.path(), args, &key);
-        assert_eq!(output.status.code(), Some(3), "{args:?}");
-        let told = complaint(&output);
-        assert!(told.contains("no store in ./data") && told.contains("data_dir"), "{told}");
-    }
-    assert!(!dir.path().join("data").exists());
+    let dir = TempDir::new().unwrap();
+    let output = run(dir.path(), &["project", "list"], &key);
+    let told = complaint(&output);
+    assert!(told.contains("no store in ./data") && told.contains("data_dir"), "{told}");
+    let told = complaint(&run(dir.path(), &["project", "list"], &key));
+    assert!(!told.contains("no store"), "{told}");
+
+    let dir = TempDir::new().unwrap();
     let made = said(&run(dir.path(), &["migrate", "--json"], &key));
     assert!(made["ran"].as_u64().unwrap() > 20, "{made}");
     assert_eq!(said(&run(dir.path(), &["migrate", "--json"], &key))["ran"], 0);
